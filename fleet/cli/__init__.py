@@ -1,0 +1,1 @@
+"""The `fleet` command; each sub-command is an entry point, loaded only when called."""

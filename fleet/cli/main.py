@@ -1,0 +1,85 @@
+"""
+The `fleet` command: finds the sub-command among the entry points and hands over.
+
+Nothing is imported before it is needed: importing numba alone costs seconds, and `fleet --help` must come at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points, version
+from typing import Final
+
+GROUP: Final = "fleet.commands"
+SUMMARIES: Final = {
+    "demo": "Run the main job on this machine: server, 24 simulated trucks, a summary.",
+    "serve": "Run the control server.",
+    "sim": "Run scenarios in the simulator.",
+    "site": "Check and draw site files.",
+    "order": "Create, list, show and cancel transport orders.",
+    "truck": "List, show, explain, hold and resume trucks.",
+    "lane": "Close, open and limit lanes.",
+    "border": "See crossings; release, hold and inspect.",
+    "stop": "Stop every truck; lift the stop.",
+    "watch": "Follow the fleet live.",
+    "doctor": "Check that this machine can run the server.",
+    "schema": "Print the JSON Schema of a file format.",
+    "bench": "Measure ratios side by side.",
+}
+EXAMPLE: Final = "Example:  fleet sim run mandula --hours 1 --out out/"
+
+
+def commands() -> dict[str, EntryPoint]:
+    """The installed sub-commands by name."""
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def overview(names: Sequence[str]) -> str:
+    """The text of `fleet --help`."""
+    ordered = [name for name in SUMMARIES if name in names] + sorted(set(names) - set(SUMMARIES))
+    width = max((len(name) for name in ordered), default=0)
+    rows = [f"  {name.ljust(width)}  {SUMMARIES.get(name, '')}".rstrip() for name in ordered]
+    return "\n".join(
+        [
+            "Usage: fleet COMMAND [ARGS]...",
+            "",
+            "Control of unmanned truck fleets on a closed border corridor, and the simulator that tests it.",
+            "",
+            "Commands (each has --help):",
+            *rows,
+            "",
+            EXAMPLE,
+        ]
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs one sub-command; exits 0 good, 1 verdict bad or refused, 2 usage."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    known = commands()
+    if not given or given[0] in {"--help", "-h"}:
+        print(overview(list(known)))  # noqa: T201 - this is the terminal
+        sys.exit(0 if given else 2)
+    if given[0] == "--version":
+        print(f"fleet {version('khulan')}")  # noqa: T201
+        sys.exit(0)
+    name, *rest = given
+    if name not in known:
+        close = get_close_matches(name, known, n=1)
+        advice = f"Did you mean `fleet {close[0]}`?" if close else "`fleet --help` lists the commands."
+        print(f"fleet: there is no command {name!r}. {advice}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
+    try:
+        app = known[name].load()
+    except ModuleNotFoundError as missing:
+        print(  # noqa: T201
+            f"fleet {name}: needs the package {missing.name!r}, which is not installed. Run `pip install 'khulan[sim]'`.", file=sys.stderr
+        )
+        sys.exit(2)
+    app(args=rest, prog_name=f"fleet {name}")
+
+
+if __name__ == "__main__":
+    main()

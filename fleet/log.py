@@ -1,0 +1,79 @@
+"""
+The vocabulary of the log: one past-tense name per event, details in fields.
+
+Nothing is logged per message on the 10 Hz path. `tests/test_house.py` holds the code against this list.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from enum import StrEnum
+from typing import Any
+
+import structlog
+
+
+class Event(StrEnum):
+    """Everything the log can say."""
+
+    SERVER_STARTED = "server_started"
+    SERVER_STOPPED = "server_stopped"
+    EPOCH_BEGAN = "epoch_began"
+    JOURNAL_RECOVERED = "journal_recovered"
+    JOURNAL_APPEND_FAILED = "journal_append_failed"
+    JOURNAL_SPACE_RETURNED = "journal_space_returned"
+    SNAPSHOT_TAKEN = "snapshot_taken"
+    TICK_MISSED = "tick_missed"
+    INPUT_SHED = "input_shed"
+    JUDGE_OBJECTED = "judge_objected"
+    TRUCK_REGISTERED = "truck_registered"
+    TRUCK_SYNCED = "truck_synced"
+    TRUCK_REFUSED = "truck_refused"
+    TRUCK_FELL_SILENT = "truck_fell_silent"
+    TRUCK_QUARANTINED = "truck_quarantined"
+    TRUCK_HALTED = "truck_halted"
+    TRUCK_LEFT = "truck_left"
+    LINK_CONNECTED = "link_connected"
+    LINK_LOST = "link_lost"
+    MESSAGE_REFUSED = "message_refused"
+    COMMAND_ANSWERED = "command_answered"
+    COMMAND_REFUSED = "command_refused"
+    ALL_STOP_ORDERED = "all_stop_ordered"
+    ALL_STOP_LIFTED = "all_stop_lifted"
+    PLAINTEXT_SERVED = "plaintext_served"
+    KERNELS_WARMED = "kernels_warmed"
+    REQUEST_FAILED = "request_failed"
+
+
+def configure(*, json_lines: bool | None = None) -> None:
+    """Sets structlog up once per process: readable on a terminal, JSON lines in a pipe."""
+    plain = sys.stderr.isatty() if json_lines is None else not json_lines
+    renderer: Any = structlog.dev.ConsoleRenderer() if plain else structlog.processors.JSONRenderer(sort_keys=True)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+class Log:
+    """A named logger that speaks only the declared vocabulary."""
+
+    def __init__(self, name: str) -> None:
+        self._logger = structlog.get_logger(name)
+
+    def fact(self, event: Event, /, **fields: Any) -> None:
+        """Something happened."""
+        self._logger.info(event.value, **fields)
+
+    def alarm(self, event: Event, /, **fields: Any) -> None:
+        """Something happened that a person must look at."""
+        self._logger.error(event.value, **fields)

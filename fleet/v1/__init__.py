@@ -1,0 +1,1 @@
+"""Generated from ``protos/fleet/v1``; run ``make protos`` after editing those. This file alone is written by hand."""
