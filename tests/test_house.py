@@ -1,0 +1,133 @@
+"""Rules of the house that no linter knows."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).resolve().parent.parent
+PACKAGES = ("fleet", "planner", "sim_harness", "tests")
+MODULE_LINES_MAX = 450
+FUNCTION_LINES_MAX = 60
+
+
+def modules() -> Iterator[Path]:
+    """Every module a person wrote."""
+    for package in PACKAGES:
+        for path in sorted((HOUSE / package).rglob("*.py")):
+            if "fleet/v1" not in path.as_posix():
+                yield path
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Every function of a module, methods included."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def test_a_module_fits_in_one_sitting() -> None:
+    """Whoever must stop a truck at night reads a module whole."""
+    too_long = {
+        path.relative_to(HOUSE).as_posix(): n for path in modules() if (n := len(path.read_text("utf-8").splitlines())) > MODULE_LINES_MAX
+    }
+
+    assert too_long == {}
+
+
+def test_a_function_fits_on_a_screen() -> None:
+    """A function that scrolls hides its second half."""
+    too_long = {
+        f"{path.relative_to(HOUSE).as_posix()}:{node.name}": length
+        for path in modules()
+        for node in functions(path)
+        if (length := (node.end_lineno or node.lineno) - node.lineno + 1) > FUNCTION_LINES_MAX
+    }
+
+    assert too_long == {}
+
+
+def test_every_kernel_has_a_slow_twin() -> None:
+    """A kernel is believed because something slow and plain gives the same values."""
+    kernels = {
+        node.name
+        for path in sorted((HOUSE / "planner" / "kernels").glob("*.py"))
+        for node in functions(path)
+        if not node.name.startswith("_") and any(ast.unparse(mark).split("(")[0].endswith("kernel") for mark in node.decorator_list)
+    }
+    twins = {node.name for path in (HOUSE / "planner").rglob("oracle*/*.py") for node in functions(path)}
+    twins |= {node.name for path in (HOUSE / "planner").glob("oracle*.py") for node in functions(path)}
+
+    assert kernels
+    assert {name for name in kernels if f"slow_{name}" not in twins} == set()
+
+
+def test_no_test_sleeps() -> None:
+    """A test that sleeps is slow when all is well and wrong when it is not."""
+    naps = [
+        f"{path.relative_to(HOUSE).as_posix()}:{node.lineno}"
+        for path in sorted((HOUSE / "tests").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"time.sleep", "asyncio.sleep"} and ast.unparse(node.args[0]) != "0"
+    ]
+
+    assert naps == []
+
+
+def test_every_log_event_is_declared() -> None:
+    """The vocabulary of the log is closed: a search for an event finds every place that says it."""
+    from fleet.log import Event  # noqa: PLC0415 - the subject
+
+    said = {
+        name
+        for path in modules()
+        if path.name != "test_house.py"
+        for name in re.findall(r"\.(?:fact|alarm)\(\s*Event\.([A-Z_]+)", path.read_text("utf-8"))
+    }
+
+    assert said
+    assert said <= {event.name for event in Event}
+
+
+def test_generated_code_is_fresh(tmp_path: Path) -> None:
+    """What is committed under fleet/v1 is what protos/ says."""
+    protos = sorted(path.as_posix() for path in (HOUSE / "protos").rglob("*.proto"))
+    tools = Path(sys.executable).parent.as_posix()
+
+    command = [sys.executable, "-m", "grpc_tools.protoc", "-I", (HOUSE / "protos").as_posix()]
+    command += [
+        f"--python_out={tmp_path}",
+        f"--grpc_python_out={tmp_path}",
+        f"--mypy_out=quiet:{tmp_path}",
+        f"--mypy_grpc_out=quiet:{tmp_path}",
+    ]
+    subprocess.run([*command, *protos], check=True, env={"PATH": f"{tools}:/usr/bin:/bin"})
+
+    made = {path.name: path.read_bytes() for path in (tmp_path / "fleet" / "v1").iterdir()}
+    committed = {path.name: path.read_bytes() for path in (HOUSE / "fleet" / "v1").glob("*_pb2*")}
+    assert made == committed
+
+
+@pytest.mark.parametrize("package", ["fleet.onboard", "fleet.client"])
+def test_a_truck_does_not_carry_the_server(package: str) -> None:
+    """An onboard computer installs and starts without numpy and numba."""
+    code = f"import sys, {package}; print(sorted({{'numpy', 'numba', 'scipy', 'fleet.server'}} & set(sys.modules)))"
+
+    answer = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+
+    assert answer.stdout.strip() == "[]"
+
+
+def test_the_command_starts_without_the_heavy_parts() -> None:
+    """`fleet --help` must come at once; importing numba alone costs seconds."""
+    code = "import sys\nfrom fleet.cli.main import main\ntry:\n    main(['--help'])\nexcept SystemExit as end:\n    assert end.code == 0\nprint(sorted({'numpy', 'numba', 'grpc', 'pydantic', 'typer'} & set(sys.modules)))"
+
+    answer = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+
+    assert answer.stdout.splitlines()[-1] == "[]"
