@@ -1,0 +1,91 @@
+"""
+The desk, as the control loop sees it: who wants to go where, and how far each truck may go for its sake.
+
+The desk knows orders, missions, gates and bays; the loop knows authorities. They meet here. Facts that the desk returns are
+already applied to the desk itself; the loop applies them to the rest (paths, stops, removals) and journals them. Facts that
+the loop makes are handed to `Desk.apply`. At recovery every fact goes through `apply`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from fleet.server.columns import CodeColumn, FlagColumn, FloatColumn, RowColumn
+from fleet.server.facts import Fact
+from fleet.server.outgoing import BorderCall, MissionOut
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DeskView:
+    """
+    The fleet at one tick, columns (n,) that are valid during the call only.
+
+    *live*: session live and in contact. *standing*: believed to be at rest for 0.5 s. *immobilised*: parking brake on,
+    traction off. *nose_m*, *rear_m* (confirmed), *end_m* are path coordinates. *synced*: greeted in this epoch.
+    """
+
+    tick: int
+    now_ns: int
+    live: FlagColumn
+    synced: FlagColumn
+    standing: FlagColumn
+    immobilised: FlagColumn
+    laden: FlagColumn
+    nose_m: FloatColumn
+    rear_m: FloatColumn
+    end_m: FloatColumn
+    speed_mps: FloatColumn
+    battery_wh: FloatColumn
+
+
+class Desk(Protocol):
+    """
+    Orders, missions, crossings, gates, stands.
+
+    limit_m       (capacity,) path coordinate that the truck's end may not pass; -inf: no extension at all
+    limit_cause   (capacity,) why: a `planner.authority.Cause`
+    limit_ref     (capacity,) whom: row of a gate, stand or lane, by the cause; -1 none
+    """
+
+    limit_m: FloatColumn
+    limit_cause: CodeColumn
+    limit_ref: RowColumn
+
+    def register(self, row: int, truck_id: str, truck_type_id: str, now_ns: int) -> list[Fact]:
+        """A new truck stands in the corridor; its path covers its body."""
+        ...
+
+    def command(self, command: object, actor: str, now_ns: int) -> tuple[object, list[Fact]]:
+        """
+        The answer to a command, and what it changed.
+
+        Raises:
+            FleetError: refused; nothing changed.
+        """
+        ...
+
+    def step(self, view: DeskView, now_ns: int) -> list[Fact]:
+        """Once per tick, after reports and before authorities."""
+        ...
+
+    def apply(self, fact: Fact) -> None:
+        """A fact of anybody's: live those the loop made, at recovery all."""
+        ...
+
+    def facts(self) -> list[Fact]:
+        """What recreates the desk; part of a snapshot."""
+        ...
+
+    def border_calls(self) -> Sequence[BorderCall]:
+        """Calls made since last asked."""
+        ...
+
+    def missions(self) -> Sequence[MissionOut]:
+        """Missions that changed since last asked."""
+        ...
+
+    def mission_of(self, row: int) -> MissionOut | None:
+        """The present mission, to be told again after a hello."""
+        ...
