@@ -1,0 +1,1 @@
+"""The truck SDK: connect, report, receive, and stay inside the authority held. Runs without numpy and numba."""
