@@ -1,0 +1,112 @@
+"""
+Every bound in the system, and the asserts that they fit together.
+
+A number that two modules must agree on stands here with its reason; what only one module needs stays there. The asserts at
+the end are the relations that must survive whoever edits a number.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Time. One tick decides everything; the rest are whole ticks so that virtual and real runs agree.
+TICK_PERIOD_NS: Final = 100_000_000
+TICK_PERIOD_S: Final = TICK_PERIOD_NS / 1e9
+HEARTBEAT_TICKS: Final = 2  # 5 Hz
+HEARTBEAT_PERIOD_MS: Final = HEARTBEAT_TICKS * TICK_PERIOD_NS // 1_000_000
+REPORT_PERIOD_MS: Final = 200  # asked of trucks in the welcome
+REPORT_PERIOD_MIN_MS: Final = 100  # the fastest a truck may report; faster is shed
+REPORT_BURST_MAX: Final = 20  # reports of one truck in one tick before the rest is shed: a reconnect flushes its queue
+MISSION_PERIOD_TICKS: Final = 10
+ASSIGNMENT_PERIOD_TICKS: Final = 50
+JUDGE_SWEEP_TICKS: Final = 10  # the judge looks at touched metres each tick, at everything once a second
+
+# Contact, seen from the truck (sent as data in the welcome).
+CONTACT_EASE_MS: Final = 1000  # no more acceleration
+CONTACT_STOP_MS: Final = 2000  # service stop inside the authority
+CHALLENGE_AGE_MAX_MS: Final = 1000  # an older echo proves nothing
+CLEARING_SPEED_MPS: Final = 10 / 3.6  # without contact, out of a no-stop stretch
+# Contact, seen from the server.
+SILENCE_WARN_MS: Final = 500  # no new grant on an older report
+SILENCE_FAULT_MS: Final = 2000  # the session is silent
+HELLO_DEADLINE_MS: Final = 3000  # a stream that does not say hello by then is closed
+
+# Motion and brakes.
+GRAVITY_MPS2: Final = 9.81
+FRICTION_DRY: Final = 0.7
+FRICTION_MIN: Final = 0.05
+FRICTION_MAX: Final = 1.2
+FRICTION_USE: Final = 0.7  # share of friction that braking may count on; the rest steers
+A_SAFE_MIN_MPS2: Final = 0.2  # with less than this left a truck does not move
+REACTION_S: Final = 1.0  # T_p of normal driving: time a truck may use before it brakes
+ROLL_BACK_M: Final = 1.0  # the most a forward-moving truck's rear comes back
+SPEED_MAX_MPS: Final = 25.0
+SPEED_STANDING_MPS: Final = 0.05  # below this a truck stands
+GRADE_MAX: Final = 0.15
+CRAWL_MPS: Final = 1.5  # advice never asks for less: slower than this is stop-and-go by another name
+
+# Position and margins.
+BOUND_USUAL_M: Final = 0.5
+BOUND_PLANNED_M: Final = 0.75  # refuges beyond no-stop stretches are sized for bounds up to this
+BOUND_STOP_M: Final = 5.0  # a truck this unsure of its place stops
+STEP_MARGIN_M: Final = 0.5  # a report may be this far beyond physics before it is disbelieved
+STOP_MARK_M: Final = 2.0  # a truck comes to rest this far, plus its bound, before its end
+STANDING_MARGIN_M: Final = 1.0  # kept between an end of authority and the confirmed rear ahead
+STOP_TOLERANCE_M: Final = 0.5  # how far short of its stopping mark a truck may come to rest
+NO_STOP_BEFORE_M: Final = 0.1  # an end stays this far before a no-stop stretch: stretches are closed at their start
+NO_STOP_BEYOND_M: Final = 3.75  # beyond truck and bounds, so that the *confirmed* rear of a truck at rest has left the stretch
+GATE_LINE_GAP_M: Final = 0.2  # a gate's no-stop stretch begins this far past its stop line, so that an end may lie on the line
+AT_LINE_M: Final = 5.0  # a nose standing within this of a stop line stands at it
+STAND_END_M: Final = 2.5  # the end of authority at a stand lies this far past its stopping place
+SAME_PLACE_M: Final = 1e-6  # two coordinates closer than this are one place
+
+# Authority.
+EXTEND_MIN_M: Final = 5.0  # a smaller gain is not worth a message while nothing holds the truck back
+EXTEND_MIN_FOLLOWING_M: Final = 1.0  # behind a leader each metre is capacity: 5 m would cost 4 to 8 % of it
+HORIZON_HOLD_S: Final = 3.0  # driven through lost grants before a truck must brake
+HORIZON_EXTRA_M: Final = 10.0
+LOOK_AHEAD_M: Final = 300.0  # as far as the avoidance loop looks for leaders and zones
+
+# Sizes.
+TRUCKS_MAX: Final = 2000
+PATH_LANES_MAX: Final = 128
+LANES_MAX: Final = 65_536
+LINKS_MAX: Final = 4000  # twice the trucks: a reconnect overlaps its predecessor
+MESSAGE_BYTES_MAX: Final = 65_536
+FRAME_BYTES_MAX: Final = 1_048_576  # a gateway's frame of reports
+METADATA_BYTES_MAX: Final = 8192
+ID_CHARS_MAX: Final = 64
+TEXT_CHARS_MAX: Final = 1024
+PAGE_SIZE_MAX: Final = 1000
+PAGE_SIZE_USUAL: Final = 100
+CONTAINERS_PER_ORDER_MAX: Final = 10_000
+INBOX_MAX: Final = 20_000  # inputs of one tick; beyond it telemetry is shed, never stops
+COMMANDS_PER_TICK_MAX: Final = 200
+WATCHERS_MAX: Final = 100
+OUTBOX_CONTROL_MAX: Final = 64  # messages to one truck that must not replace each other
+JOURNAL_BACKLOG_TICKS_MAX: Final = 50  # ticks not yet durable before the loop grants nothing new
+
+assert FRICTION_MIN < FRICTION_DRY <= FRICTION_MAX
+# A truck must not ease because of jitter: it misses at least four heartbeats first.
+assert CONTACT_EASE_MS >= 5 * HEARTBEAT_PERIOD_MS
+assert CONTACT_EASE_MS < CONTACT_STOP_MS
+assert CHALLENGE_AGE_MAX_MS <= CONTACT_EASE_MS
+# One lost report is not silence.
+assert 2 * REPORT_PERIOD_MS < SILENCE_WARN_MS < SILENCE_FAULT_MS
+assert REPORT_PERIOD_MIN_MS * 1_000_000 >= TICK_PERIOD_NS
+assert HEARTBEAT_PERIOD_MS * 1_000_000 % TICK_PERIOD_NS == 0
+# What a truck holds in free flow must outlast the contact ladder's first rung, or a lost second would already brake it.
+assert HORIZON_HOLD_S * 1000 > CONTACT_EASE_MS + 2 * REPORT_PERIOD_MS
+# A truck at rest beyond a no-stop stretch has its confirmed rear at end - mark - tolerance - L - 2e - r: it must be clear.
+assert NO_STOP_BEYOND_M >= STOP_MARK_M + STOP_TOLERANCE_M + ROLL_BACK_M
+assert NO_STOP_BEFORE_M < GATE_LINE_GAP_M
+# A truck at rest before a stop line is near enough to count as standing at it.
+assert STOP_MARK_M + STOP_TOLERANCE_M + BOUND_USUAL_M < AT_LINE_M
+assert STOP_MARK_M + BOUND_USUAL_M <= STAND_END_M
+assert BOUND_USUAL_M <= BOUND_PLANNED_M < BOUND_STOP_M
+assert EXTEND_MIN_FOLLOWING_M <= EXTEND_MIN_M <= HORIZON_EXTRA_M
+assert LINKS_MAX >= 2 * TRUCKS_MAX
+# Every truck's burst and a full tick of commands fit the inbox.
+assert TRUCKS_MAX * 2 + COMMANDS_PER_TICK_MAX <= INBOX_MAX
+assert FRAME_BYTES_MAX >= 124 * TRUCKS_MAX
+assert ASSIGNMENT_PERIOD_TICKS % MISSION_PERIOD_TICKS == 0
