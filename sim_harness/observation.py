@@ -66,7 +66,7 @@ class TickView:
     end_path_m            (n,) end of authority held onboard on the same coordinate; nan when none is held
     speed_mps, acceleration_mps2   (n,) along the path
     laden                 (n,)
-    mode                  (n,) what the supervisor demands: 0 drive, 1 service brake, 2 emergency brake, 3 hold
+    mode                  (n,) what the supervisor demands: 0 hold, 1 drive, 2 service brake, 3 emergency brake
     grade_least           (n,) lowest grade from the tail to well beyond the stopping distance, positive uphill
     friction              (n,) true road friction under the truck
     brake_health          (n,) true brakes, 1 as declared
