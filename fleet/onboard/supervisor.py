@@ -43,7 +43,7 @@ WARNING_S: Final = 0.4  # before the emergency curve, service braking as hard as
 START_MPS: Final = 0.3  # a shorter move is not worth releasing the brakes
 CREEP_MPS: Final = 0.2  # below this the truck sets its brakes rather than crawl on
 CREEP_BRAKE_MPS2: Final = 0.3
-RESPONSE_S: Final = 0.5
+RESPONSE_S: Final = 0.8
 FRICTION_UNKNOWN: Final = 0.25  # snow
 # A truck that cleared a no-stop stretch rests where the server's idea of its rear has cleared it too.
 CLEAR_MARGIN_M: Final = ROLL_BACK_M + STOP_TOLERANCE_M
@@ -185,17 +185,26 @@ def ceiling_here_mps(road: Road, tail_m: float, front_m: float) -> float:
     return ceiling
 
 
-def ceiling_ahead_mps(road: Road, front_m: float, to_m: float, reaction_s: float, b_mps2: float) -> float:
-    """Return the fastest speed from which every lower limit up to *to_m* is met before the front reaches it."""
+def ceiling_ahead_mps(road: Road, front_m: float, to_m: float, reaction_s: float, b_mps2: float) -> tuple[float, float]:
+    """
+    Return the fastest speed from which every lower limit up to *to_m* is met before the front reaches it.
+
+    The second value is the limit that binds.
+    """
     ceiling = math.inf
+    binding = math.inf
     start_m = -math.inf
     for index in range(road.first, road.last):
         if start_m >= to_m:
             break
         if start_m > front_m:
-            ceiling = min(ceiling, service_speed_to_mps(start_m - front_m, road.speed_max_mps[index], reaction_s, b_mps2))
+            limit = road.speed_max_mps[index]
+            speed_mps = service_speed_to_mps(start_m - front_m, limit, reaction_s, b_mps2)
+            if speed_mps < ceiling:
+                ceiling = speed_mps
+                binding = limit
         start_m = road.end_m[index]
-    return ceiling
+    return ceiling, binding
 
 
 def clear_stop_m(road: Road, stop_m: float, behind_m: float, ahead_m: float) -> float:
@@ -305,8 +314,8 @@ def _targets(build: Build, sensed: Sensed, held: Held, memory: Memory, road: Roa
     level_mps = min(ceiling_here_mps(road, sensed.nose_m - sensed.bound_m - build.length_m, front_m), build.speed_max_mps)
     if held.advised_speed_mps > 0.0:
         level_mps = min(level_mps, held.advised_speed_mps)
-    curve_mps = service_speed_mps(held.end_m - front_m - STOP_MARK_M, reaction_s, b_mps2)
-    curve_mps = min(curve_mps, ceiling_ahead_mps(road, front_m, held.end_m, reaction_s, b_mps2))
+    curve_mps, then_mps = ceiling_ahead_mps(road, front_m, held.end_m, reaction_s, b_mps2)
+    stop_mps = service_speed_mps(held.end_m - front_m - STOP_MARK_M, reaction_s, b_mps2)
 
     halt_m = math.inf
     clearing = False
@@ -315,14 +324,20 @@ def _targets(build: Build, sensed: Sensed, held: Held, memory: Memory, road: Roa
         if speed_mps > SPEED_STANDING_MPS:
             stop_m += service_distance_m(speed_mps, reaction_s, b_mps2)
         halt_m, clearing = _service_halt(build, sensed, memory, road, stop_m)
-        curve_mps = min(curve_mps, service_speed_mps(halt_m - sensed.nose_m, reaction_s, b_mps2))
+        stop_mps = min(stop_mps, service_speed_mps(halt_m - sensed.nose_m, reaction_s, b_mps2))
         if clearing:
             level_mps = min(level_mps, held.clearing_speed_mps)
         if held.reaction >= EMERGENCY_STOP:
-            curve_mps = 0.0
+            stop_mps = 0.0
     elif held.reaction == NO_ACCELERATION:
         level_mps = min(level_mps, max(speed_mps, 0.0))
-    slope_mps2 = curve_mps / (reaction_s + curve_mps / b_mps2) if curve_mps <= level_mps else 0.0
+    if stop_mps < curve_mps:
+        curve_mps = stop_mps
+        then_mps = 0.0
+    slope_mps2 = 0.0
+    if curve_mps <= level_mps:
+        # What is left to shed is an upper bound: brakes already asked for go on shedding for a reaction time.
+        slope_mps2 = min(curve_mps / (reaction_s + curve_mps / b_mps2), max(0.0, speed_mps - then_mps) / reaction_s)
     return min(level_mps, curve_mps), slope_mps2, halt_m, clearing
 
 
