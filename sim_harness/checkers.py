@@ -1,0 +1,185 @@
+"""
+What must never happen, looked for in the true motion every tick, with formulas of its own.
+
+Nothing here comes from the planner: bodies are boxes along the path, stopping distances are integrated phase by phase with the
+state the brakes are really in, and followers are paired by the lanes they stand on. An *episode* begins when a condition holds
+that did not hold one tick earlier, so one long overlap counts once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from planner.corridor import Corridor
+from sim_harness.checks import authority_margin, body_overlaps, following
+from sim_harness.geometry import Bodies, LaneLines
+from sim_harness.observation import BODY_LANES, TICK_S, FlagArray, IndexArray, Roster, TickView
+
+# Trucks beyond this distance do not follow each other.
+LOOK_AHEAD_M: Final = 120.0
+# Two bodies may not share more than rounding; a nose may not pass its end by more than that either.
+OVERLAP_SLACK_M: Final = 1e-6
+PAIRS_MAX: Final = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlap:
+    """Two bodies met."""
+
+    time_s: float
+    truck_id: str
+    other_truck_id: str
+    lane_id: str
+    chainage_m: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrun:
+    """A nose passed the end of authority held onboard."""
+
+    time_s: float
+    truck_id: str
+    lane_id: str
+    chainage_m: float
+    beyond_m: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckFigures:
+    """What the checks found; a figure is None where nothing could be measured."""
+
+    overlaps: tuple[Overlap, ...]
+    overruns: tuple[Overrun, ...]
+    authority_margin_m_min: float | None
+    authority_margin_truck_id: str | None
+    authority_margin_time_s: float | None
+    ttc_s_min: float | None
+    headway_s_min: float | None
+    drac_mps2_max: float
+
+
+def only_successors(corridor: Corridor) -> IndexArray:
+    """(m,) the lane that follows each lane where there is exactly one, else -1."""
+    after: dict[str, list[int]] = {}
+    for ix, lane in enumerate(corridor.lanes):
+        after.setdefault(lane.from_node_id, []).append(ix)
+    follow = [after.get(lane.to_node_id, []) for lane in corridor.lanes]
+    return np.array([rows[0] if len(rows) == 1 else -1 for rows in follow], dtype=np.int32)
+
+
+class Checkers:
+    """Watches every tick for overlaps and overruns, and keeps the least of every margin."""
+
+    def __init__(self, roster: Roster) -> None:
+        count = len(roster.truck_ids)
+        self._roster = roster
+        self._lines = LaneLines.of(roster.corridor)
+        self._length_m = roster.column("length_m")
+        self._width_m = roster.column("width_m")
+        self._bodies = Bodies(self._lines, self._length_m)
+        self._order = np.arange(count, dtype=np.int32)
+        self._box = np.empty((4, count))
+        self._pairs = np.empty((PAIRS_MAX, 2), dtype=np.int32)
+        self._touching: frozenset[tuple[int, int]] = frozenset()
+        self._beyond: FlagArray = np.zeros(count, dtype=np.bool_)
+        self._overlaps: list[Overlap] = []
+        self._overruns: list[Overrun] = []
+        self._brakes = np.column_stack(
+            [
+                roster.column(name)
+                for name in (
+                    "brake_guaranteed_mps2",
+                    "brake_dead_s",
+                    "brake_build_up_s",
+                    "traction_cutoff_s",
+                    "acceleration_laden_mps2",
+                    "acceleration_empty_mps2",
+                )
+            ]
+        )
+        self._braking_s = np.zeros(count)
+        self._margin_m = np.full(count, np.nan)
+        self._least: tuple[float, int, float] | None = None
+        self._successor = only_successors(roster.corridor)
+        self._lane_head = np.full(len(roster.corridor.lanes), -1, dtype=np.int32)
+        self._entries = (np.empty(count * BODY_LANES, dtype=np.int32), np.empty(count * BODY_LANES))
+        # ttc_s, headway_s, drac_mps2
+        self._extremes = np.array([np.inf, np.inf, 0.0])
+
+    def tick(self, view: TickView) -> None:
+        """Looks at one tick."""
+        self._check_bodies(view)
+        self._check_ends(view)
+        following(
+            (view.body_lanes, view.chainage_m, view.speed_mps, self._length_m),
+            (self._lines.length_m, self._successor, self._lane_head),
+            LOOK_AHEAD_M,
+            self._entries,
+            self._extremes,
+        )
+
+    def _check_bodies(self, view: TickView) -> None:
+        self._bodies.move(view.body_lanes, view.chainage_m)
+        found = body_overlaps(self._bodies.x_m, self._bodies.y_m, self._width_m, OVERLAP_SLACK_M, self._order, self._box, self._pairs)
+        if not found and not self._touching:
+            return
+        touching = frozenset((int(a), int(b)) for a, b in self._pairs[: min(found, PAIRS_MAX)])
+        for row, other in sorted(touching - self._touching):
+            self._overlaps.append(
+                Overlap(
+                    time_s=view.time_s,
+                    truck_id=self._roster.truck_ids[row],
+                    other_truck_id=self._roster.truck_ids[other],
+                    lane_id=self._lane_id(view, row),
+                    chainage_m=float(view.chainage_m[row]),
+                )
+            )
+        self._touching = touching
+
+    def _check_ends(self, view: TickView) -> None:
+        authority_margin(
+            (view.nose_path_m, view.end_path_m, view.speed_mps, view.grade_least, view.friction, view.brake_health),
+            (view.laden, view.mode),
+            self._brakes,
+            TICK_S,
+            self._braking_s,
+            self._margin_m,
+        )
+        row = int(np.argmin(self._margin_m)) if len(self._margin_m) else -1
+        if row >= 0 and np.isfinite(self._margin_m[row]) and (self._least is None or self._margin_m[row] < self._least[0]):
+            self._least = (float(self._margin_m[row]), row, view.time_s)
+        # A nan end compares false: a truck that holds nothing has nothing to overrun.
+        beyond = view.nose_path_m > view.end_path_m + OVERLAP_SLACK_M
+        if beyond.any():
+            for row in np.flatnonzero(beyond & ~self._beyond).tolist():
+                self._overruns.append(
+                    Overrun(
+                        time_s=view.time_s,
+                        truck_id=self._roster.truck_ids[row],
+                        lane_id=self._lane_id(view, row),
+                        chainage_m=float(view.chainage_m[row]),
+                        beyond_m=float(view.nose_path_m[row] - view.end_path_m[row]),
+                    )
+                )
+        self._beyond = beyond
+
+    def _lane_id(self, view: TickView, row: int) -> str:
+        return self._roster.corridor.lanes[int(view.lane_ix[row])].lane_id
+
+    def figures(self) -> CheckFigures:
+        """What was found so far."""
+        margin, row, time_s = self._least if self._least is not None else (None, None, None)
+        ttc_s, headway_s, drac_mps2 = (float(value) for value in self._extremes)
+        return CheckFigures(
+            overlaps=tuple(self._overlaps),
+            overruns=tuple(self._overruns),
+            authority_margin_m_min=margin,
+            authority_margin_truck_id=None if row is None else self._roster.truck_ids[row],
+            authority_margin_time_s=time_s,
+            ttc_s_min=ttc_s if np.isfinite(ttc_s) else None,
+            headway_s_min=headway_s if np.isfinite(headway_s) else None,
+            drac_mps2_max=drac_mps2,
+        )
