@@ -1,0 +1,212 @@
+"""
+The simulator's mouth and ears: what plant and people say and hear as messages, and an in-memory wire for frames.
+
+Everything that crosses to the server is protobuf, made and read here or in `truck_agent`; the rest of the simulator
+speaks in the small values below.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final, TypeAlias
+
+import numpy as np
+
+from fleet.v1 import border_pb2, common_pb2, dispatch_pb2
+
+Request: TypeAlias = (
+    dispatch_pb2.CreateTransportOrderRequest
+    | dispatch_pb2.ResumeTruckRequest
+    | dispatch_pb2.AcquireControlRequest
+    | border_pb2.DecideCrossingRequest
+    | border_pb2.ReportBarrierRequest
+    | border_pb2.ReportBayRequest
+)
+"""A unary request that a person or a machine of the plant makes."""
+
+
+class Work(IntEnum):
+    """What is done at a bay; numbers as on the wire."""
+
+    LOAD = 1
+    UNLOAD = 2
+    CHARGE = 3
+
+
+class Decision(IntEnum):
+    """What customs may answer; numbers as on the wire."""
+
+    CLEAR = 1
+    INSPECT = 2
+    REFUSE = 3
+    HOLD = 4
+
+
+class BayState(IntEnum):
+    """What a loader may prove of its bay; numbers as on the wire."""
+
+    READY = 1
+    BLOCKED = 2
+    WORKING = 3
+    CLEAR = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cargo:
+    """One container."""
+
+    container_id: str
+    mass_kg: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestDeclared:
+    """Customs may look at a crossing from now on."""
+
+    crossing_id: str
+    truck_id: str
+    homeward: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateCalled:
+    """A truck asks to be processed at a gate."""
+
+    gate_id: str
+    truck_id: str
+    crossing_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatePassed:
+    """The truck's tail has cleared the gate."""
+
+    gate_id: str
+    truck_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BayCalled:
+    """A truck stands immobilised at a bay."""
+
+    bay_id: str
+    truck_id: str
+    work: Work
+    cargo: tuple[Cargo, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BayLeft:
+    """The truck's tail has cleared the bay."""
+
+    bay_id: str
+    truck_id: str
+
+
+Heard: TypeAlias = ManifestDeclared | GateCalled | GatePassed | BayCalled | BayLeft
+
+
+def _cargo(containers: Iterable[common_pb2.Container]) -> tuple[Cargo, ...]:
+    return tuple(Cargo(container_id=item.container_id, mass_kg=item.mass_kg) for item in containers)
+
+
+def read_call(call: border_pb2.BorderCall) -> Heard | None:
+    """What the server asks of somebody; None for a call that this plant does not know."""
+    match call.WhichOneof("content"):
+        case "manifest_declared":
+            crossing = call.manifest_declared.crossing
+            return ManifestDeclared(crossing_id=crossing.crossing_id, truck_id=crossing.truck_id, homeward=crossing.homeward)
+        case "gate_call":
+            asked = call.gate_call
+            return GateCalled(gate_id=asked.gate_id, truck_id=asked.truck_id, crossing_id=asked.crossing_id)
+        case "gate_passed":
+            return GatePassed(gate_id=call.gate_passed.gate_id, truck_id=call.gate_passed.truck_id)
+        case "bay_call":
+            bay = call.bay_call
+            return BayCalled(bay_id=bay.bay_id, truck_id=bay.truck_id, work=Work(bay.work), cargo=_cargo(bay.containers))
+        case "bay_left":
+            return BayLeft(bay_id=call.bay_left.bay_id, truck_id=call.bay_left.truck_id)
+        case _:
+            return None
+
+
+def barrier(request_id: str, gate_id: str, truck_id: str | None) -> tuple[str, Request]:
+    """The interlock proves its barrier open for *truck_id*, or shut when None."""
+    state = border_pb2.BARRIER_STATE_SHUT if truck_id is None else border_pb2.BARRIER_STATE_OPEN
+    return "BorderService/ReportBarrier", border_pb2.ReportBarrierRequest(
+        request_id=request_id, gate_id=gate_id, state=state, truck_id=truck_id or ""
+    )
+
+
+def bay(request_id: str, bay_id: str, state: BayState, truck_id: str, cargo: Iterable[Cargo] = ()) -> tuple[str, Request]:
+    """The loader proves what it does; with CLEAR, *cargo* is aboard."""
+    containers = [common_pb2.Container(container_id=item.container_id, mass_kg=item.mass_kg) for item in cargo]
+    return "BorderService/ReportBay", border_pb2.ReportBayRequest(
+        request_id=request_id, bay_id=bay_id, state=border_pb2.BayState.ValueType(int(state)), truck_id=truck_id, containers=containers
+    )
+
+
+def decision(request_id: str, crossing_id: str, answer: Decision, officer: str) -> tuple[str, Request]:
+    """Customs answers a manifest."""
+    return "BorderService/DecideCrossing", border_pb2.DecideCrossingRequest(
+        request_id=request_id,
+        crossing_id=crossing_id,
+        decision=border_pb2.CrossingDecision.ValueType(int(answer)),
+        officer=officer,
+    )
+
+
+def order(request_id: str, from_yard_id: str, to_yard_id: str, container_count: int, priority: int) -> tuple[str, Request]:
+    """An operator puts in a transport order."""
+    return "DispatchService/CreateTransportOrder", dispatch_pb2.CreateTransportOrderRequest(
+        request_id=request_id,
+        from_yard_id=from_yard_id,
+        to_yard_id=to_yard_id,
+        container_count=container_count,
+        priority=priority,
+    )
+
+
+def acquire_control(request_id: str, holder: str) -> tuple[str, Request]:
+    """An operator takes control."""
+    return "DispatchService/AcquireControl", dispatch_pb2.AcquireControlRequest(request_id=request_id, holder=holder)
+
+
+def resume(request_id: str, truck_id: str) -> tuple[str, Request]:
+    """An operator lifts a hold or a quarantine."""
+    return "DispatchService/ResumeTruck", dispatch_pb2.ResumeTruckRequest(request_id=request_id, truck_id=truck_id)
+
+
+NEXT_TICK: Final = 1
+
+
+class Wire:
+    """
+    An in-memory wire for whole frames, one way: each takes some ticks, and may be lost.
+
+    Frames stay in order, as on a stream: one that is late holds up those behind it.
+    """
+
+    def __init__(self, rng: np.random.Generator, *, delay_ticks: int = NEXT_TICK, jitter_ticks: int = 0, loss: float = 0.0) -> None:
+        self._rng = rng
+        self._delay_ticks = delay_ticks
+        self._jitter_ticks = jitter_ticks
+        self._loss = loss
+        self._flying: deque[tuple[int, bytes]] = deque()
+
+    def send(self, tick: int, frame: bytes) -> None:
+        """Put *frame* on the wire at *tick*."""
+        if self._loss > 0.0 and self._rng.random() < self._loss:
+            return
+        jitter = int(self._rng.integers(0, self._jitter_ticks + 1)) if self._jitter_ticks else 0
+        self._flying.append((tick + self._delay_ticks + jitter, frame))
+
+    def arrived(self, tick: int) -> list[bytes]:
+        """Take off the wire what has arrived by *tick*, in the order it was sent."""
+        frames: list[bytes] = []
+        while self._flying and self._flying[0][0] <= tick:
+            frames.append(self._flying.popleft()[1])
+        return frames

@@ -1,0 +1,272 @@
+"""
+The plant and its people: gate controllers, loaders, chargers, and a customs officer, all seeded.
+
+They hear the server's calls and answer through one function, *call*, so that the same plant works in memory and over a
+network. Whatever takes time waits in one agenda of (due time, turn), which makes a day replay exactly.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from planner.corridor import Corridor, GateRole, Process, StandKind
+from sim_harness import link
+from sim_harness.clock import Streams
+from sim_harness.link import BayState, Cargo, Decision, Work
+
+Call = Callable[[str, link.Request], None]
+Notice = Callable[..., None]
+
+SHUT_S: Final = 1.0
+DECLARE_S: Final = 3.0
+REACH_S: Final = 1.0
+COAL_PER_CONTAINER_KG: Final = 32_500.0
+CONTAINERS_A_TRIP: Final = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlantRules:
+    """
+    What the plant does beyond the site's own processes; shares are probabilities a trip.
+
+    *loader_mtbf_h* 0: loaders never break. *plug_w*: power of a plug; *swap_s*: exchange of a battery.
+    """
+
+    inspect_share: float = 0.05
+    refuse_share: float = 0.003
+    portal_alarm_share: float = 0.002
+    manual_share: float = 0.003
+    manual_mean_s: float = 2700.0
+    changeover_s: float = 20.0
+    loader_mtbf_h: float = 40.0
+    loader_mttr_min: float = 45.0
+    plug_w: float = 200_000.0
+    swap_s: float = 360.0
+
+
+def draw_s(process: Process, rng: np.random.Generator) -> float:
+    """
+    One duration of *process* in seconds.
+
+    Raises:
+        ValueError: its shape has no meaning here.
+    """
+    match process.shape:
+        case "triangular":
+            return float(rng.triangular(process.a, process.b, process.c))
+        case "lognormal":
+            sigma = math.sqrt(math.log(1.0 + process.b * process.b))
+            mu = math.log(process.a) - 0.5 * sigma * sigma
+            return max(process.c, float(rng.lognormal(mu, sigma)))
+        case "fixed":
+            return process.a
+        case shape:
+            raise ValueError(f"process {process.process_id}: unknown shape {shape!r}")
+
+
+class Loader:
+    """One bay's machine: works, breaks now and then while it works, and is repaired."""
+
+    def __init__(self, rng: np.random.Generator, rules: PlantRules) -> None:
+        self._rng = rng
+        self._rules = rules
+        self._sound_s = self._until_failure()
+
+    def _until_failure(self) -> float:
+        if self._rules.loader_mtbf_h <= 0.0:
+            return math.inf
+        return float(self._rng.exponential(self._rules.loader_mtbf_h * 3600.0))
+
+    def elapse(self, span_s: float) -> float:
+        """Let *span_s* of the day pass over the machine; return the seconds it stands still for repair in that span."""
+        if span_s < self._sound_s:
+            self._sound_s -= span_s
+            return 0.0
+        self._sound_s = self._until_failure()
+        return float(self._rng.exponential(self._rules.loader_mttr_min * 60.0))
+
+
+class Plant:
+    """Everything at the roadside that answers the server."""
+
+    def __init__(self, corridor: Corridor, rules: PlantRules, streams: Streams, call: Call, notice: Notice) -> None:
+        self._corridor = corridor
+        self._rules = rules
+        self._streams = streams
+        self._call = call
+        self._notice = notice
+        self._agenda: list[tuple[int, int, Callable[[], None]]] = []
+        self._turn = 0
+        self._asked = 0
+        self._now_ns = 0
+        self._generators: dict[tuple[str, str], np.random.Generator] = {}
+        self._loaders: dict[str, Loader] = {}
+        self._last_work_ns: dict[str, int] = {}
+        self._called_ns: dict[tuple[str, str], int] = {}
+        self._containers = 0
+        # Work under way: a truck's load as it will be, for whoever weighs it.
+        self.load_kg: dict[str, float] = {}
+        self.recharged: list[tuple[str, float]] = []
+        self.battery_lack_wh: Callable[[str], float] = lambda _: 0.0
+
+    # -- chance and time -----------------------------------------------------------------------------------------------
+
+    def _rng(self, entity: str, purpose: str) -> np.random.Generator:
+        key = (entity, purpose)
+        if key not in self._generators:
+            self._generators[key] = self._streams.stream(entity, purpose)
+        return self._generators[key]
+
+    def _after(self, seconds: float, action: Callable[[], None]) -> None:
+        self._turn += 1
+        heapq.heappush(self._agenda, (self._now_ns + round(seconds * 1e9), self._turn, action))
+
+    def step(self, now_ns: int) -> None:
+        """Do what is due by *now_ns*."""
+        self._now_ns = now_ns
+        while self._agenda and self._agenda[0][0] <= now_ns:
+            _, _, action = heapq.heappop(self._agenda)
+            action()
+
+    def _request_id(self) -> str:
+        self._asked += 1
+        return f"plant-{self._asked}"
+
+    # -- what the server says ------------------------------------------------------------------------------------------
+
+    def hear(self, heard: link.Heard) -> None:
+        """Take one call of the server's."""
+        match heard:
+            case link.ManifestDeclared():
+                self._notice("crossing_declared", truck_id=heard.truck_id, crossing_id=heard.crossing_id)
+                if not heard.homeward:
+                    self._after(DECLARE_S, lambda: self._decide(heard))
+            case link.GateCalled():
+                self._gate(heard)
+            case link.GatePassed():
+                self._passed(heard)
+            case link.BayCalled():
+                self._bay(heard)
+            case link.BayLeft():
+                changeover_s = self._rules.changeover_s if self._is_loader(heard.bay_id) else 0.0
+                self._after(changeover_s, lambda: self._say_bay(heard.bay_id, BayState.READY, ""))
+
+    # -- customs -------------------------------------------------------------------------------------------------------
+
+    def _decide(self, declared: link.ManifestDeclared) -> None:
+        drawn = float(self._rng("customs", "decision").random())
+        answer = Decision.CLEAR
+        if drawn < self._rules.refuse_share:
+            answer = Decision.REFUSE
+        elif drawn < self._rules.refuse_share + self._rules.inspect_share and self._has(GateRole.XRAY):
+            answer = Decision.INSPECT
+        self._say_decision(declared.crossing_id, declared.truck_id, answer)
+
+    def _say_decision(self, crossing_id: str, truck_id: str, answer: Decision) -> None:
+        self._call(*link.decision(self._request_id(), crossing_id, answer, "officer-1"))
+        self._notice("crossing_decided", truck_id=truck_id, crossing_id=crossing_id, decision=answer.name.lower())
+
+    def _has(self, role: GateRole) -> bool:
+        return any(gate.role is role for gate in self._corridor.gates)
+
+    # -- gates ---------------------------------------------------------------------------------------------------------
+
+    def _gate(self, called: link.GateCalled) -> None:
+        gate = self._corridor.gates[self._corridor.gate_ix[called.gate_id]]
+        self._called_ns[(gate.gate_id, called.truck_id)] = self._now_ns
+        self._notice("gate_called", truck_id=called.truck_id, gate_id=gate.gate_id)
+        seconds = draw_s(self._corridor.processes[gate.process], self._rng(gate.gate_id, "process"))
+        if gate.role is GateRole.XRAY and float(self._rng(gate.gate_id, "manual").random()) < self._rules.manual_share:
+            manual = Process(process_id="manual_exam", shape="lognormal", a=self._rules.manual_mean_s, b=0.5, c=600.0)
+            seconds += draw_s(manual, self._rng(gate.gate_id, "manual"))
+        if (
+            gate.role is GateRole.PORTAL
+            and called.crossing_id
+            and float(self._rng(gate.gate_id, "alarm").random()) < self._rules.portal_alarm_share
+        ):
+            self._say_decision(called.crossing_id, called.truck_id, Decision.INSPECT)
+        self._after(seconds, lambda: self._open(called))
+
+    def _open(self, called: link.GateCalled) -> None:
+        self._call(*link.barrier(self._request_id(), called.gate_id, called.truck_id))
+        self._notice("gate_opened", truck_id=called.truck_id, gate_id=called.gate_id)
+
+    def _passed(self, passed: link.GatePassed) -> None:
+        called_ns = self._called_ns.pop((passed.gate_id, passed.truck_id), self._now_ns)
+        self._notice("gate_passed", truck_id=passed.truck_id, gate_id=passed.gate_id, wait_s=(self._now_ns - called_ns) / 1e9)
+        self._after(SHUT_S, lambda: self._shut(passed.gate_id))
+
+    def _shut(self, gate_id: str) -> None:
+        self._call(*link.barrier(self._request_id(), gate_id, None))
+        self._notice("gate_shut", gate_id=gate_id)
+
+    # -- bays and chargers ---------------------------------------------------------------------------------------------
+
+    def _is_loader(self, stand_id: str) -> bool:
+        return self._corridor.stands[self._corridor.stand_ix[stand_id]].kind is StandKind.BAY
+
+    def _say_bay(self, bay_id: str, state: BayState, truck_id: str, cargo: tuple[Cargo, ...] = ()) -> None:
+        self._call(*link.bay(self._request_id(), bay_id, state, truck_id, cargo))
+
+    def _bay(self, called: link.BayCalled) -> None:
+        self._after(REACH_S, lambda: self._begin(called))
+
+    def _begin(self, called: link.BayCalled) -> None:
+        self._say_bay(called.bay_id, BayState.WORKING, called.truck_id)
+        if called.work is Work.CHARGE:
+            self._notice("charging_started", truck_id=called.truck_id, bay_id=called.bay_id)
+            self._after(self._charge_s(called), lambda: self._charged(called))
+            return
+        self._notice(f"{called.work.name.lower()}ing_started", truck_id=called.truck_id, bay_id=called.bay_id)
+        seconds = draw_s(self._bay_process(called.bay_id), self._rng(called.bay_id, "service"))
+        seconds += self._loader(called.bay_id).elapse(seconds + self._idle_s(called.bay_id))
+        self._last_work_ns[called.bay_id] = self._now_ns + round(seconds * 1e9)
+        self._after(seconds, lambda: self._done(called))
+
+    def _bay_process(self, bay_id: str) -> Process:
+        processes: Mapping[str, Process] = self._corridor.processes
+        return processes.get(f"{bay_id}_service", processes["bay_service"])
+
+    def _loader(self, bay_id: str) -> Loader:
+        if bay_id not in self._loaders:
+            self._loaders[bay_id] = Loader(self._rng(bay_id, "failure"), self._rules)
+        return self._loaders[bay_id]
+
+    def _idle_s(self, bay_id: str) -> float:
+        return (self._now_ns - self._last_work_ns.get(bay_id, 0)) / 1e9
+
+    def _done(self, called: link.BayCalled) -> None:
+        cargo: tuple[Cargo, ...] = ()
+        if called.work is Work.LOAD:
+            cargo = tuple(
+                Cargo(container_id=item.container_id, mass_kg=item.mass_kg or COAL_PER_CONTAINER_KG) for item in called.cargo
+            ) or tuple(self._new_container() for _ in range(CONTAINERS_A_TRIP))
+            mass_kg = sum(item.mass_kg for item in cargo)
+            self.load_kg[called.truck_id] = mass_kg
+            self._notice("loaded", truck_id=called.truck_id, bay_id=called.bay_id, mass_kg=mass_kg)
+        else:
+            mass_kg = self.load_kg.pop(called.truck_id, 0.0)
+            self._notice("unloaded", truck_id=called.truck_id, bay_id=called.bay_id, mass_kg=mass_kg)
+        self._say_bay(called.bay_id, BayState.CLEAR, called.truck_id, cargo)
+
+    def _new_container(self) -> Cargo:
+        self._containers += 1
+        return Cargo(container_id=f"KHLU{self._containers:07d}", mass_kg=COAL_PER_CONTAINER_KG)
+
+    def _charge_s(self, called: link.BayCalled) -> float:
+        stand = self._corridor.stands[self._corridor.stand_ix[called.bay_id]]
+        if stand.kind is StandKind.SWAP:
+            return self._rules.swap_s
+        return max(60.0, self.battery_lack_wh(called.truck_id) / self._rules.plug_w * 3600.0)
+
+    def _charged(self, called: link.BayCalled) -> None:
+        energy_wh = self.battery_lack_wh(called.truck_id)
+        self.recharged.append((called.truck_id, energy_wh))
+        self._notice("charged", truck_id=called.truck_id, bay_id=called.bay_id, energy_wh=energy_wh)
+        self._say_bay(called.bay_id, BayState.CLEAR, called.truck_id)
