@@ -1,0 +1,299 @@
+"""
+The wire to values: total, so that nothing a peer sends can reach the control loop unread.
+
+protobuf lets NaN, infinity and any integer through. Here every number is checked to be finite and within what the physics of a
+truck allows, every text is bounded, columns are equally long, and lanes become rows of the corridor (-1 for a lane this site does
+not have). What cannot be used raises `InvalidField`, or, inside a frame of many trucks, is left out and named, so that one bad
+row does not silence its neighbours.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from fleet.errors import InvalidField
+from fleet.server.columns import FlagColumn
+from fleet.server.inputs import (
+    AcknowledgementHeard,
+    GoodbyeHeard,
+    HelloHeard,
+    LanePlace,
+    ReportFlag,
+    ReportRow,
+    ReportsHeard,
+    TruckEventHeard,
+)
+from fleet.v1 import common_pb2, gateway_pb2, truck_pb2
+
+ID_CHARS_MAX: Final = 64
+TEXT_CHARS_MAX: Final = 256
+BODY_LANES_MAX: Final = 64
+FRAME_ROWS_MAX: Final = 20_000
+COUNT_MAX: Final = 2**62
+INT64_MIN: Final = -(2**63)
+INT64_MAX: Final = 2**63 - 1
+FLAGS_MAX: Final = sum(ReportFlag)
+
+# What a number of a report may be at all; whether it can be believed is for the integrity rules.
+RANGES: Final[Mapping[str, tuple[float, float]]] = {
+    "stamp_ns": (0, COUNT_MAX),
+    "chainage_m": (-1e3, 1e6),
+    "speed_mps": (-50.0, 50.0),
+    "acceleration_mps2": (-50.0, 50.0),
+    "bound_m": (0.0, 1e4),
+    "flags": (0, FLAGS_MAX),
+    "accepted_epoch": (0, COUNT_MAX),
+    "accepted_sequence": (0, COUNT_MAX),
+    "challenge": (INT64_MIN, INT64_MAX),
+    "challenge_echo": (INT64_MIN, INT64_MAX),
+    "battery_wh": (0.0, 1e8),
+    "friction": (0.0, 2.0),
+}
+COLUMN_DTYPES: Final[Mapping[str, Any]] = {
+    "stamp_ns": np.int64,
+    "lane_ix": np.int32,
+    "chainage_m": np.float64,
+    "speed_mps": np.float64,
+    "acceleration_mps2": np.float64,
+    "bound_m": np.float64,
+    "flags": np.int64,
+    "accepted_epoch": np.int64,
+    "accepted_sequence": np.int64,
+    "challenge": np.int64,
+    "challenge_echo": np.int64,
+    "battery_wh": np.float64,
+    "friction": np.float64,
+}
+_BOUNDED: Final = tuple(name for name in COLUMN_DTYPES if name in RANGES and not name.startswith("challenge"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FrameRead:
+    """What a frame of reports came to: the usable rows (None when there are none), and the others with the reason."""
+
+    reports: ReportsHeard | None
+    refused: tuple[tuple[int, int, InvalidField], ...] = ()  # (row, stamp_ns, why), rows that the sender may speak for
+    foreign_count: int = 0  # rows of trucks the sender may not speak for
+
+
+def finite(name: str, value: float, low: float, high: float) -> float:
+    """
+    *value* when it lies in [low, high].
+
+    Raises:
+        InvalidField: it does not, or is no number.
+    """
+    if not low <= value <= high:  # false for NaN too
+        problem = f"is {value}, must lie in [{low:g}, {high:g}]" if math.isfinite(value) else "must be a finite number"
+        raise InvalidField(name=name, problem=problem)
+    return value
+
+
+def whole(name: str, value: int, low: int, high: int) -> int:
+    """
+    *value* when it lies in [low, high].
+
+    Raises:
+        InvalidField: it does not.
+    """
+    if not low <= value <= high:
+        raise InvalidField(name=name, problem=f"is {value}, must lie in [{low}, {high}]")
+    return value
+
+
+def identifier(name: str, value: str) -> str:
+    """
+    *value* when it can name something: 1 to 64 printable characters, none of them a space.
+
+    Raises:
+        InvalidField: it cannot.
+    """
+    if not value:
+        raise InvalidField(name=name, problem="is required")
+    if len(value) > ID_CHARS_MAX or not value.isprintable() or " " in value:
+        raise InvalidField(name=name, problem=f"must be at most {ID_CHARS_MAX} printable characters without spaces")
+    return value
+
+
+def text(name: str, value: str) -> str:
+    """
+    *value* when it is short enough to keep.
+
+    Raises:
+        InvalidField: it is longer than 256 characters.
+    """
+    if len(value) > TEXT_CHARS_MAX:
+        raise InvalidField(name=name, problem=f"must be at most {TEXT_CHARS_MAX} characters")
+    return value
+
+
+class Codec:
+    """Reads messages of trucks and gateways against one site's lanes."""
+
+    def __init__(self, lane_ids: Sequence[str]) -> None:
+        self._lane_ix: Mapping[str, int] = {lane_id: ix for ix, lane_id in enumerate(lane_ids)}
+        self._lane_count = len(lane_ids)
+
+    def hello(self, link: int, hello: truck_pb2.Hello) -> HelloHeard:
+        """
+        A hello said on *link*.
+
+        Raises:
+            InvalidField: something in it cannot be used.
+        """
+        if not hello.HasField("report"):
+            raise InvalidField(name="report", problem="is required: where does the truck stand?")
+        if len(hello.body_lane_ids) > BODY_LANES_MAX:
+            raise InvalidField(name="body_lane_ids", problem=f"must be at most {BODY_LANES_MAX}")
+        return HelloHeard(
+            link=link,
+            truck_id=identifier("truck_id", hello.truck_id),
+            instance_id=identifier("instance_id", hello.instance_id),
+            boot_id=identifier("boot_id", hello.boot_id),
+            truck_type_id=identifier("truck_type_id", hello.truck_type_id),
+            map_digest=text("map_digest", hello.map_digest),
+            software=text("software", hello.software),
+            wire_version=whole("wire_version", hello.wire_version, 0, 1000),
+            seen_epoch=whole("seen.epoch", hello.seen.epoch, 0, COUNT_MAX),
+            seen_sequence=whole("seen.sequence", hello.seen.sequence, 0, COUNT_MAX),
+            end_held=self._place("end_held", hello.end_held) if hello.HasField("end_held") else None,
+            body_lanes=tuple(self._lane_ix.get(lane_id, -1) for lane_id in hello.body_lane_ids),
+            report=self.report(hello.report),
+        )
+
+    def report(self, report: truck_pb2.Report) -> ReportRow:
+        """
+        One report.
+
+        Raises:
+            InvalidField: a number in it is out of all bounds.
+        """
+        return ReportRow(
+            stamp_ns=whole("stamp_ns", report.stamp_ns, 0, COUNT_MAX),
+            lane_ix=self._lane_ix.get(report.lane_id, -1),
+            chainage_m=_ranged("chainage_m", report.chainage_m),
+            speed_mps=_ranged("speed_mps", report.speed_mps),
+            acceleration_mps2=_ranged("acceleration_mps2", report.acceleration_mps2),
+            bound_m=_ranged("bound_m", report.bound_m),
+            flags=report.laden * ReportFlag.LADEN
+            | report.intact * ReportFlag.INTACT
+            | report.immobilised * ReportFlag.IMMOBILISED
+            | report.emergency_braking * ReportFlag.EMERGENCY_BRAKING,
+            accepted_epoch=whole("accepted.epoch", report.accepted.epoch, 0, COUNT_MAX),
+            accepted_sequence=whole("accepted.sequence", report.accepted.sequence, 0, COUNT_MAX),
+            challenge=report.challenge,
+            challenge_echo=report.challenge_echo,
+            battery_wh=_ranged("battery_wh", report.battery_wh),
+            friction=_ranged("friction", report.friction),
+        )
+
+    def acknowledgement(self, row: int, message: truck_pb2.Acknowledgement) -> AcknowledgementHeard:
+        """
+        An answer to a shortening.
+
+        Raises:
+            InvalidField: something in it cannot be used.
+        """
+        if not message.HasField("end"):
+            raise InvalidField(name="end", problem="is required")
+        return AcknowledgementHeard(
+            row=row,
+            epoch=whole("term.epoch", message.term.epoch, 0, COUNT_MAX),
+            sequence=whole("term.sequence", message.term.sequence, 0, COUNT_MAX),
+            honoured=message.honoured,
+            end=self._place("end", message.end),
+        )
+
+    def truck_event(self, row: int, message: truck_pb2.TruckEvent) -> TruckEventHeard:
+        """
+        Something the truck did or met; a kind that this version does not know is kept as its number.
+
+        Raises:
+            InvalidField: something in it cannot be used.
+        """
+        return TruckEventHeard(
+            row=row,
+            stamp_ns=whole("stamp_ns", message.stamp_ns, 0, COUNT_MAX),
+            kind=whole("kind", message.kind, 0, 1000),
+            detail=text("detail", message.detail),
+        )
+
+    def goodbye(self, row: int, message: truck_pb2.Goodbye) -> GoodbyeHeard:
+        """
+        The truck leaves.
+
+        Raises:
+            InvalidField: the reason is too long.
+        """
+        return GoodbyeHeard(row=row, reason=text("reason", message.reason))
+
+    def frame(self, frame: gateway_pb2.ReportFrame, owned: Callable[[Any], FlagColumn]) -> FrameRead:
+        """
+        Reports of many trucks; *owned* says for which handles (k,) the sender may speak, and whether they exist at all.
+
+        Raises:
+            InvalidField: the columns are not equally long, or too long.
+        """
+        count = len(frame.handle)
+        if count == 0:
+            return FrameRead(reports=None)
+        whole("reports", count, 0, FRAME_ROWS_MAX)
+        rows = np.fromiter(frame.handle, np.int32, count)
+        columns = {name: _column(frame, name, dtype, count) for name, dtype in COLUMN_DTYPES.items()}
+        lanes = columns["lane_ix"]
+        columns["lane_ix"] = np.where((lanes >= 0) & (lanes < self._lane_count), lanes, np.int32(-1))
+        sound = np.ones(count, np.bool_)
+        for name in _BOUNDED:
+            low, high = RANGES[name]
+            sound &= (columns[name] >= low) & (columns[name] <= high)  # false for NaN too
+        mine = owned(rows)
+        usable = sound & mine
+        if usable.all():
+            return FrameRead(reports=ReportsHeard(rows=rows, **columns))
+        refused = tuple(_refusal(int(rows[at]), int(at), columns) for at in np.flatnonzero(mine & ~sound))
+        kept = {name: column[usable] for name, column in columns.items()}
+        reports = ReportsHeard(rows=rows[usable], **kept) if usable.any() else None
+        return FrameRead(reports=reports, refused=refused, foreign_count=int(count - mine.sum()))
+
+    def _place(self, name: str, point: common_pb2.LanePoint) -> LanePlace:
+        low, high = RANGES["chainage_m"]
+        return LanePlace(
+            lane_ix=self._lane_ix.get(point.lane_id, -1), chainage_m=finite(f"{name}.chainage_m", point.chainage_m, low, high)
+        )
+
+
+def columns_of(reports: Sequence[tuple[int, ReportRow]]) -> ReportsHeard:
+    """Single reports, each with its truck's row, as columns; at least one."""
+    count = len(reports)
+    rows = np.fromiter((row for row, _ in reports), np.int32, count)
+    columns = {
+        name: np.fromiter((getattr(report, name) for _, report in reports), dtype, count) for name, dtype in COLUMN_DTYPES.items()
+    }
+    return ReportsHeard(rows=rows, **columns)
+
+
+def _ranged(name: str, value: float) -> float:
+    low, high = RANGES[name]
+    return finite(name, value, low, high)
+
+
+def _column(frame: gateway_pb2.ReportFrame, name: str, dtype: Any, count: int) -> Any:
+    values = getattr(frame, name)
+    if len(values) != count:
+        raise InvalidField(name=name, problem=f"has {len(values)} rows, handle has {count}")
+    return np.fromiter(values, dtype, count)
+
+
+def _refusal(row: int, at: int, columns: Mapping[str, Any]) -> tuple[int, int, InvalidField]:
+    stamp_ns = int(columns["stamp_ns"][at])
+    for name in _BOUNDED:
+        low, high = RANGES[name]
+        value = columns[name][at]
+        if not low <= value <= high:
+            return row, stamp_ns, InvalidField(name=name, problem=f"is {value}, must lie in [{low:g}, {high:g}]")
+    raise AssertionError("a refused row has a field out of range")
