@@ -1,0 +1,109 @@
+"""
+Refuges and who has them.
+
+A truck leaves its refuge only when its next one is booked, and a refuge belongs to one truck from the booking until that
+truck's confirmed rear has left it. So there is always a place where every truck on the road may come to rest, and no ring of
+trucks can wait for each other's stands while any stand is free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+
+from fleet.server.columns import RowColumn
+from fleet.server.fact_form import Fact, fact
+from planner.corridor import Corridor, StandKind
+
+NOBODY: Final = -1
+
+
+class BayState(IntEnum):
+    """What the keeper of a stand proved last; numbers as on the wire."""
+
+    UNKNOWN = 0  # nothing proven yet: a truck may come, and its keeper begins when called
+    READY = 1
+    BLOCKED = 2
+    WORKING = 3
+    CLEAR = 4
+
+
+SERVED: Final = frozenset({StandKind.BAY, StandKind.SWAP, StandKind.PLUG})
+"""Stands where somebody does something to the truck, and the truck stays until they prove clear."""
+
+
+@fact
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandBooked(Fact):
+    """The stand is the truck's until it is freed."""
+
+    stand_ix: int
+    row: int
+
+
+@fact
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandFreed(Fact):
+    """The stand is nobody's."""
+
+    stand_ix: int
+
+
+@fact
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BayProven(Fact):
+    """What the keeper of a stand proved."""
+
+    stand_ix: int
+    state: BayState
+
+
+class Stands:
+    """
+    holder_row (s,) the truck that has each stand, -1 nobody; state: what its keeper proved last.
+
+    Rows of stands are those of the corridor.
+    """
+
+    def __init__(self, corridor: Corridor) -> None:
+        self.stands = corridor.stands
+        self.holder_row: RowColumn = np.full(len(corridor.stands), NOBODY, np.int32)
+        self.state: list[BayState] = [BayState.UNKNOWN] * len(corridor.stands)
+        self._of: dict[tuple[str, StandKind], list[int]] = {}
+        self.on_lane: dict[int, list[int]] = {}
+        for ix, stand in enumerate(corridor.stands):
+            self._of.setdefault((stand.yard_id, stand.kind), []).append(ix)
+            self.on_lane.setdefault(corridor.lane_ix[stand.lane_id], []).append(ix)
+
+    def apply(self, change: StandBooked | StandFreed | BayProven) -> None:
+        """Books, frees or notes a proof. Two trucks to one stand are our own mistake."""
+        if isinstance(change, StandBooked):
+            holder = int(self.holder_row[change.stand_ix])
+            assert holder in {NOBODY, change.row}, f"stand row {change.stand_ix} is truck row {holder}'s, not {change.row}'s"
+            self.holder_row[change.stand_ix] = change.row
+        elif isinstance(change, StandFreed):
+            self.holder_row[change.stand_ix] = NOBODY
+        else:
+            self.state[change.stand_ix] = change.state
+
+    def all_of(self, yard_id: str, kinds: Iterable[StandKind]) -> list[int]:
+        """Every stand of the yard of these kinds, kinds in the order asked."""
+        return [ix for kind in kinds for ix in self._of.get((yard_id, kind), [])]
+
+    def free(self, yard_id: str, kinds: Sequence[StandKind]) -> list[int]:
+        """Stands that may be booked: nobody's, and not blocked by their keeper."""
+        return [ix for ix in self.all_of(yard_id, kinds) if self.holder_row[ix] == NOBODY and self.state[ix] is not BayState.BLOCKED]
+
+    def held_by(self, row: int) -> list[int]:
+        """Stands that are the truck's."""
+        return [int(ix) for ix in np.flatnonzero(self.holder_row == row)]
+
+    def facts(self) -> list[Fact]:
+        """What recreates the bookings."""
+        booked: list[Fact] = [StandBooked(stand_ix=ix, row=int(row)) for ix, row in enumerate(self.holder_row) if row != NOBODY]
+        proven: list[Fact] = [BayProven(stand_ix=ix, state=state) for ix, state in enumerate(self.state) if state is not BayState.UNKNOWN]
+        return booked + proven
