@@ -1,0 +1,119 @@
+"""
+From a site's name or file to the corridor the planner knows.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from fleet.site.build import corridor_of
+from fleet.site.expand import draft_of
+from fleet.site.format import SiteSpec
+from fleet.site.schema import keys_at
+from fleet.site.source import SiteError, Source, YamlPath, did_you_mean, extend, parse, read_text
+from planner.corridor import Corridor
+
+EXTENDS_MAX: Final = 8
+
+
+def site_names() -> list[str]:
+    """The sites that come with the package."""
+    return sorted(entry.name.removesuffix(".yaml") for entry in resources.files("fleet.sites").iterdir() if entry.name.endswith(".yaml"))
+
+
+def _locate(name_or_path: str, beside: Path | None) -> Path:
+    asked = Path(name_or_path)
+    if asked.suffix in {".yaml", ".yml"} or asked.is_file():
+        return asked if beside is None or asked.is_absolute() else beside / asked
+    if name_or_path not in site_names():
+        raise SiteError(name_or_path, 1, f"there is no site {name_or_path!r}", f"{did_you_mean(name_or_path, site_names())} or give a .yaml file")
+    return Path(str(resources.files("fleet.sites").joinpath(f"{name_or_path}.yaml")))
+
+
+def read_source(name_or_path: str, *, beside: Path | None = None, depth: int = 0) -> Source:
+    """
+    The values of a site file, those of the sites it extends beneath them.
+
+    Raises:
+        SiteError: a file is missing or not YAML, or the chain of `extends` does not end.
+    """
+    path = _locate(name_or_path, beside)
+    source = parse(read_text(path), str(path))
+    below = source.tree.get("extends")
+    if below is None:
+        return source
+    if not isinstance(below, str):
+        raise source.error(("extends",), "extends names one site or file", "write `extends: NAME`")
+    if depth >= EXTENDS_MAX:
+        raise source.error(("extends",), f"more than {EXTENDS_MAX} files extend one another", "does one of them extend itself?")
+    try:
+        base = read_source(below, beside=path.parent, depth=depth + 1)
+    except SiteError as error:
+        if error.file == below:
+            raise source.error(("extends",), error.problem, error.advice) from error
+        raise
+    return extend(base, source)
+
+
+def spec_of(source: Source) -> SiteSpec:
+    """
+    The file's values, checked one by one.
+
+    Raises:
+        SiteError: the first value that cannot be.
+    """
+    problems = spec_problems(source)
+    if problems:
+        raise problems[0]
+    return SiteSpec.model_validate(source.tree)
+
+
+def spec_problems(source: Source) -> list[SiteError]:
+    """Everything wrong with the values taken one by one, in the order of the file."""
+    try:
+        SiteSpec.model_validate(source.tree)
+    except ValidationError as error:
+        found = [_from_pydantic(source, detail) for detail in error.errors(include_url=False, include_input=True)]
+        return sorted(found, key=lambda problem: (problem.file, problem.line))
+    return []
+
+
+def _from_pydantic(source: Source, detail: ErrorDetails) -> SiteError:
+    path: YamlPath = tuple(part for part in detail["loc"] if part != "[key]")
+    name = ".".join(str(part) for part in path) or "the site"
+    message = detail["msg"].removeprefix("Value error, ")
+    match detail["type"]:
+        case "extra_forbidden":
+            known = keys_at(path[:-1])
+            return source.error(path, f"unknown key {str(path[-1])!r}" + (f" in {'.'.join(map(str, path[:-1]))}" if path[:-1] else ""), did_you_mean(str(path[-1]), known))
+        case "missing":
+            return source.error(path[:-1], f"{name} is missing", f"add `{path[-1]}:`")
+        case "literal_error":
+            expected = str(detail.get("ctx", {}).get("expected", ""))
+            choices = [choice.strip().strip("'") for choice in expected.replace(" or ", ", ").split(",")]
+            return source.error(path, f"{name} cannot be {_shown(detail['input'])}", did_you_mean(str(detail["input"]), choices))
+        case "string_pattern_mismatch":
+            return source.error(path, f"{name} cannot be {_shown(detail['input'])}", f"must match {detail.get('ctx', {}).get('pattern', '')}")
+        case _:
+            return source.error(path, f"{name}: {message}", f"is {_shown(detail['input'])}" if not isinstance(detail["input"], dict | list) else "")
+
+
+def _shown(value: object) -> str:
+    return repr(value)[:60]
+
+
+def load_site(name_or_path: str | Path) -> Corridor:
+    """
+    The corridor of a site that comes with the package, or of a YAML file.
+
+    Raises:
+        SiteError: the first thing wrong with it, in one line.
+    """
+    source = read_source(str(name_or_path))
+    draft = draft_of(spec_of(source), source)
+    return corridor_of(draft)
