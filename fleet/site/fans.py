@@ -158,7 +158,7 @@ def draw_gate_fans(draft: Draft) -> None:
         speed_kmh = fan.speed_kmh or draft.spec.defaults.speed_kmh
         width_m = fan.width_m or draft.spec.defaults.width_m
         if fan.through:
-            _add_lane(draft, frame, f"{name}_through", frame.member(0.0, fan.lead_m), speed_kmh, width_m, path)
+            _add_lane(draft, frame, f"{name}_through", frame.member(0.0, fan.lead_m), fan.through_speed_kmh or speed_kmh, width_m, path)
         for number, offset_m in enumerate(fan.offsets_m, start=1):
             gate_id = f"{name}_{number}"
             lane = _add_lane(draft, frame, gate_id, frame.member(offset_m, fan.lead_m), speed_kmh, width_m, path)

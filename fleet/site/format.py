@@ -142,7 +142,7 @@ class FanSpec(Strict):
     rows: list[StandRowSpec] = Field(min_length=1, max_length=20)
     spacing_m: Annotated[float, Field(gt=0.0, le=100.0)]
     lead_m: Positive
-    stop_before_end_m: NotNegative = 8.0
+    stop_before_end_m: NotNegative = 8.5
     speed_kmh: Annotated[float, Field(gt=0.0, le=90.0)] | None = None
     through_speed_kmh: Annotated[float, Field(gt=0.0, le=90.0)] | None = None
     prefix: Name | None = Field(default=None, description="ids begin so; a number or kind and number follow")
@@ -171,6 +171,7 @@ class GateFanSpec(BarrierSpec):
     stop_station_m: Metres
     through: bool = False
     speed_kmh: Annotated[float, Field(gt=0.0, le=90.0)] | None = None
+    through_speed_kmh: Annotated[float, Field(gt=0.0, le=90.0)] | None = None
     width_m: Annotated[float, Field(gt=0.0, le=30.0)] | None = None
 
 
