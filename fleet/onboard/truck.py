@@ -1,0 +1,380 @@
+"""
+One truck's supervisor: what it hears and senses goes in, what its actuators must do and what it says come out.
+
+It owns no socket, file or clock: time is an argument, the store of terms is handed in. `fleet.onboard.client` runs it on a
+real truck; a simulator calls it with simulated time.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Final
+
+from fleet.errors import FleetError
+from fleet.onboard.contact import Contact
+from fleet.onboard.hardware import Command, Identity, Sensors, build_of
+from fleet.onboard.ladder import Ladder, LadderUnsound
+from fleet.onboard.permission import Permission
+from fleet.onboard.route import Path
+from fleet.onboard.senses import (
+    BRAKE_FAILED,
+    STALE_MAX_NS,
+    STUCK_MAX_S,
+    brakes_trusted,
+    sense,
+    senses_at,
+    watch_brakes,
+)
+from fleet.onboard.store import MemoryStore, Term, TermStore
+from fleet.onboard.supervisor import (
+    HOLD,
+    SERVICE_STOP,
+    Build,
+    Held,
+    Mode,
+    Road,
+    Sensed,
+    at_start,
+    earliest_end_m,
+    first_under,
+    supervise,
+)
+from fleet.onboard.words import (
+    EventKind,
+    Heard,
+    Heartbeat,
+    Hello,
+    Mission,
+    MovementAuthority,
+    Refusal,
+    Report,
+    ReportRefused,
+    Resume,
+    Route,
+    Said,
+    Shortening,
+    Stop,
+    TruckEvent,
+    Welcome,
+)
+from planner.corridor import TruckType
+from planner.limits import CLEARING_SPEED_MPS, REPORT_PERIOD_MS, SPEED_STANDING_MPS
+
+GOAL_TOLERANCE_M: Final = 3.0
+GOAL_PASSED_M: Final = 5.0  # an authority this far beyond the goal means the truck is free to leave it
+SETTLE_SLACK_S: Final = 0.3
+_NO_ROAD: Final = Road((math.inf,), (SPEED_STANDING_MPS,), (0.0,), (False,), 0, 1)
+_NS_PER_S: Final = 1_000_000_000
+
+
+@dataclass(eq=False)
+class MapDiffers(FleetError):
+    """The server's map is not the one this truck carries."""
+
+    server_digest: str
+    truck_digest: str
+
+
+@dataclass(eq=False)
+class NotSensed(FleetError):
+    """There has been no reading of the sensors yet."""
+
+    truck_id: str
+
+
+@dataclass(slots=True)
+class _Orders:
+    """What others have told the truck to do or not to do, beside its authority."""
+
+    stops: dict[str, int] = field(default_factory=dict)
+    mission: Mission | None = None
+    parked: bool = False
+    intruded: bool = False
+
+
+class Supervisor:
+    """Keeps one truck inside its authority, and speaks for it."""
+
+    def __init__(self, identity: Identity, kind: TruckType, store: TermStore | None = None) -> None:
+        self.identity = identity
+        self.permission = Permission(store if store is not None else MemoryStore())
+        self.contact = Contact()
+        self.refusal: Refusal | None = None
+        self.report_period_ns = REPORT_PERIOD_MS * 1_000_000
+        self.handle = 0
+        self._builds = {laden: build_of(kind, laden=laden) for laden in (False, True)}
+        self._clearing_speed_mps = CLEARING_SPEED_MPS
+        self._orders = _Orders()
+        self._sensors: Sensors | None = None
+        self._nose_m = 0.0
+        self._on_path = True
+        self._senses = senses_at(0.0)
+        self._brakes = brakes_trusted()
+        self._memory = at_start(0.0)
+        self._first = 0
+        self._stamp_ns = 0
+        self._said: list[Said] = []
+        self._refused_ns: dict[str, int] = {}
+
+    # What it hears.
+
+    def receive(self, heard: Heard, now_ns: int) -> list[Said]:
+        """Takes one message and returns what is to be said because of it."""
+        try:
+            self._take(heard, now_ns)
+        except (FleetError, LadderUnsound) as refused:
+            self.refuse(type(heard).__name__, refused, now_ns)
+        return self.drain()
+
+    def refuse(self, what: str, refused: Exception, now_ns: int) -> None:
+        """Notes that a message was refused; a peer that repeats itself ten times a second is told once a second."""
+        reason = type(refused).__name__
+        if now_ns - self._refused_ns.get(reason, -_NS_PER_S) >= _NS_PER_S:
+            self._refused_ns[reason] = now_ns
+            self._note(now_ns, EventKind.MESSAGE_REFUSED, f"{what}: {refused}", reason=reason)
+
+    def drain(self) -> list[Said]:
+        """Returns what the truck has to say, beside its reports, since it was last asked."""
+        said, self._said = self._said, []
+        return said
+
+    def _take(self, heard: Heard, now_ns: int) -> None:
+        match heard:
+            case Heartbeat():
+                if heard.epoch == self.permission.agreed_epoch:
+                    self.contact.hear(heard, now_ns)
+            case MovementAuthority():
+                self.permission.take_authority(heard, self._earliest_m())
+            case Stop():
+                # An order without a reaction still means stop.
+                self._orders.stops[heard.stop_id] = max(heard.reaction or SERVICE_STOP, self._orders.stops.get(heard.stop_id, 0))
+            case Shortening():
+                answer = self.permission.take_shortening(heard, self._earliest_m())
+                if answer is not None:
+                    self._said.append(answer)
+            case Route():
+                self._take_route(heard)
+            case Resume():
+                self._resume(heard.stop_id)
+            case Mission():
+                self._orders.mission = heard
+            case Welcome():
+                self._welcomed(heard, now_ns)
+            case Refusal():
+                self.refusal = heard
+            case ReportRefused():
+                self._note(now_ns, EventKind.MESSAGE_REFUSED, f"report refused by the server: {heard.detail}", reason=heard.reason)
+
+    def _welcomed(self, welcome: Welcome, now_ns: int) -> None:
+        if not self.contact.is_answered_by(welcome.hello_stamp_ns, now_ns):
+            return
+        ladder = Ladder.of_rungs(welcome.ladder)
+        if self.identity.map_digest not in {"", welcome.map_digest}:
+            raise MapDiffers(welcome.map_digest, self.identity.map_digest)
+        self.permission.agree(welcome.epoch)
+        if self.contact.lapsed:
+            self.permission.needs_grant = True
+            self._note(now_ns, EventKind.CONTACT_REGAINED, f"epoch {welcome.epoch}")
+        self.contact.welcomed(ladder, now_ns)
+        self.refusal = None
+        self.report_period_ns = welcome.report_period_ns or self.report_period_ns
+        self.handle = welcome.handle
+        if 0.0 < welcome.clearing_speed_mps <= CLEARING_SPEED_MPS:
+            self._clearing_speed_mps = welcome.clearing_speed_mps
+        self._senses = self._senses._replace(doubt_m=0.0)
+
+    def _take_route(self, route: Route) -> None:
+        before = self.permission.path
+        build = self._builds[self._sensors is not None and self._sensors.laden]
+        taken = self.permission.take_route(route, self._place_first, self._nose_m - build.length_m, self._nose_m)
+        if not taken:
+            return
+        self._first = 0
+        if before is None and self._sensors is not None and self.permission.path is not None:
+            nose_m = self._place_first(self.permission.path)
+            assert nose_m is not None, "a route that places no nose is refused"
+            self._nose_m = nose_m
+            self._senses = self._senses._replace(nose_m=nose_m)
+            self._memory = at_start(nose_m)
+            self._on_path = True
+
+    def _place_first(self, path: Path) -> float | None:
+        return None if self._sensors is None else path.locate(self._sensors.nose)
+
+    def _resume(self, stop_id: str) -> None:
+        if self._orders.stops.pop(stop_id, None) is None:
+            return
+        self.permission.needs_grant = True
+        if not self._orders.stops:
+            self._orders.intruded = False
+
+    def link_lost(self) -> None:
+        """The stream ended. Nothing moves yet: the ladder runs on silence. A welcome still under way answers nobody."""
+        self.contact.said_hello(0)
+
+    # What it senses and does.
+
+    def sense(self, sensors: Sensors) -> None:
+        """Takes one reading."""
+        before = self._sensors
+        step_s = 0.0 if before is None else (sensors.stamp_ns - before.stamp_ns) / _NS_PER_S
+        numbers = (sensors.nose.chainage_m, sensors.speed_mps, sensors.acceleration_mps2, sensors.bound_m, sensors.friction)
+        if not all(map(math.isfinite, numbers)) or math.isnan(sensors.obstacle_m) or step_s < 0.0:
+            return  # garbage is no reading: the last good one grows old, and the truck stops
+        self._sensors = sensors
+        path = self.permission.path
+        if path is None:
+            return
+        nose_m = path.locate(sensors.nose)
+        self._on_path = nose_m is not None
+        if nose_m is None:
+            return
+        self._senses = sense(self._senses, nose_m, sensors.speed_mps, sensors.bound_m, step_s)
+        self._nose_m = nose_m
+        build = self._builds[sensors.laden]
+        settle_s = build.brake_dead_s + build.brake_build_up_s + SETTLE_SLACK_S
+        asked_mps2 = -self._memory.demand_mps2 if self._memory.mode != HOLD and sensors.speed_mps > SPEED_STANDING_MPS else 0.0
+        health = self._brakes.health
+        self._brakes = watch_brakes(self._brakes, asked_mps2, -sensors.acceleration_mps2, settle_s, step_s)
+        if self._brakes.health < health:
+            self._note(sensors.stamp_ns, EventKind.DERATED, f"brakes give {self._brakes.health:.2f} of what is asked")
+        if math.isfinite(sensors.obstacle_m) and not self._orders.intruded:
+            self._orders.intruded = True
+            self._note(sensors.stamp_ns, EventKind.OBSTACLE_SEEN, f"{sensors.obstacle_m:.1f} m ahead")
+
+    def step(self, now_ns: int) -> Command:
+        """Decides what the actuators do until the next step; to be called at 10 Hz."""
+        lapsed = self.contact.lapsed
+        reaction = self._reaction(now_ns)
+        if self.contact.lapsed and not lapsed:
+            self._note(now_ns, EventKind.CONTACT_LOST, f"{self.contact.silence_s(now_ns):.1f} s without a heartbeat")
+        sensors = self._sensors
+        if sensors is None:
+            return Command(mode=Mode.EMERGENCY_BRAKE, acceleration_demand_mps2=0.0, speed_target_mps=0.0, immobilise=False)
+        build = self._builds[sensors.laden]
+        road = self._road(sensors, build)
+        held = self._held(sensors, reaction)
+        before = self._memory.mode
+        demand, self._memory = supervise(build, self._sensed(sensors, now_ns), held, self._memory, road)
+        if demand.mode == Mode.EMERGENCY_BRAKE and before != Mode.EMERGENCY_BRAKE:
+            self._note(now_ns, EventKind.EMERGENCY_BRAKED, f"at {sensors.speed_mps:.2f} m/s, end {held.end_m - self._nose_m:.1f} m ahead")
+        return Command(
+            mode=Mode(demand.mode),
+            acceleration_demand_mps2=demand.acceleration_mps2,
+            speed_target_mps=demand.speed_target_mps,
+            immobilise=self._parks(sensors, demand.mode),
+        )
+
+    def _reaction(self, now_ns: int) -> int:
+        reaction = max(self.contact.reaction(now_ns), *self._orders.stops.values(), 0)
+        if self.permission.needs_grant or self._orders.intruded or self._orders.parked or self._brakes.health < BRAKE_FAILED:
+            reaction = max(reaction, SERVICE_STOP)
+        return reaction
+
+    def _road(self, sensors: Sensors, build: Build) -> Road:
+        path = self.permission.path
+        if path is None:
+            return _NO_ROAD
+        tail_m = self._nose_m - build.length_m - sensors.bound_m - self._senses.doubt_m
+        # A cursor only moves on: the tail does not go back beyond what a segment's worth of caution covers.
+        self._first = first_under(path.road._replace(first=self._first), tail_m - build.roll_back_m)
+        return path.road._replace(first=self._first)
+
+    def _sensed(self, sensors: Sensors, now_ns: int) -> Sensed:
+        fresh = now_ns - sensors.stamp_ns <= STALE_MAX_NS
+        sound = sensors.intact and fresh and self._on_path and self._senses.stuck_s < STUCK_MAX_S
+        bound_m = sensors.bound_m + self._senses.doubt_m
+        return Sensed(self._nose_m, sensors.speed_mps, sensors.acceleration_mps2, bound_m, sensors.friction, self._brakes.health, sound)
+
+    def _held(self, sensors: Sensors, reaction: int) -> Held:
+        permission = self.permission
+        end_m = min(permission.end_m, self._nose_m + sensors.obstacle_m)
+        return Held(end_m, permission.friction, permission.advised_speed_mps, self._clearing_speed_mps, reaction)
+
+    def _earliest_m(self) -> float:
+        sensors = self._sensors
+        if sensors is None or self.permission.path is None:
+            return self._nose_m
+        build = self._builds[sensors.laden]
+        held = self._held(sensors, 0)
+        return earliest_end_m(build, self._sensed(sensors, sensors.stamp_ns), held, self._road(sensors, build))
+
+    def _parks(self, sensors: Sensors, mode: int) -> bool:
+        """Whether the parking brake is to be set: at the goal of a mission that asks for it, until it is free to leave."""
+        mission, path = self._orders.mission, self.permission.path
+        goal_m = path.locate(mission.goal) if path is not None and mission is not None and mission.goal is not None else None
+        wanted = mission is not None and mission.immobilise and goal_m is not None
+        at_goal = goal_m is not None and abs(self._nose_m - goal_m) <= GOAL_TOLERANCE_M
+        free = goal_m is not None and self.permission.end_m > goal_m + GOAL_PASSED_M
+        standing = mode == HOLD and abs(sensors.speed_mps) <= SPEED_STANDING_MPS
+        self._orders.parked = wanted and at_goal and not free and (standing or self._orders.parked)
+        return self._orders.parked
+
+    # What it says.
+
+    def hello(self, now_ns: int) -> Hello:
+        """
+        Says who it is. Call it first on every stream, and again whenever `hello_due`.
+
+        Raises:
+            NotSensed: there has been no reading yet, and a truck that does not know where it is has nothing to say.
+        """
+        report = self.report(now_ns)
+        self.contact.said_hello(report.stamp_ns)
+        path, sensors = self.permission.path, self._sensors
+        assert sensors is not None, "a report needs a reading"
+        body = sensors.body_lane_ids or (sensors.nose.lane_id,)
+        if path is not None:
+            build = self._builds[sensors.laden]
+            body = path.lanes_between(self._nose_m - build.length_m, self._nose_m) or body
+        identity = self.identity
+        return Hello(
+            truck_id=identity.truck_id,
+            instance_id=identity.instance_id,
+            boot_id=identity.boot_id,
+            truck_type_id=identity.truck_type_id,
+            map_digest=identity.map_digest,
+            software=identity.software,
+            wire_version=identity.wire_version,
+            seen=self.permission.seen,
+            end_held=self.permission.end,
+            body_lane_ids=body,
+            report=report,
+        )
+
+    def hello_due(self, now_ns: int) -> bool:
+        """Whether contact has lapsed and the truck must introduce itself (again)."""
+        return self._sensors is not None and self.contact.hello_due(now_ns)
+
+    def report(self, now_ns: int) -> Report:
+        """
+        Says where it is, with a challenge for the next heartbeat.
+
+        Raises:
+            NotSensed: there has been no reading yet.
+        """
+        sensors = self._sensors
+        if sensors is None:
+            raise NotSensed(self.identity.truck_id)
+        self._stamp_ns = max(self._stamp_ns + 1, sensors.stamp_ns)
+        seen = self.permission.seen
+        return Report(
+            stamp_ns=self._stamp_ns,
+            nose=sensors.nose,
+            speed_mps=sensors.speed_mps,
+            acceleration_mps2=sensors.acceleration_mps2,
+            bound_m=sensors.bound_m + self._senses.doubt_m,
+            laden=sensors.laden,
+            intact=sensors.intact,
+            immobilised=sensors.immobilised,
+            emergency_braking=self._memory.mode == Mode.EMERGENCY_BRAKE,
+            accepted=Term(*seen),
+            challenge=self.contact.ask(now_ns),
+            challenge_echo=self.contact.challenge_echo,
+            battery_wh=sensors.battery_wh,
+            friction=sensors.friction,
+        )
+
+    def _note(self, stamp_ns: int, kind: EventKind, detail: str, **facts: str) -> None:
+        self._said.append(TruckEvent(stamp_ns=stamp_ns, kind=kind, detail=detail, facts=facts))
