@@ -1,0 +1,231 @@
+"""
+The pictures of a run: stringline, corridor, throughput. Drawn with matplotlib into SVG text or, for a README, into a file.
+
+One palette: laden trucks are coal, empty ones sand; red is for standing, blue for what binds.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MultipleLocator
+
+from planner.corridor import Corridor, GateRole, StandKind
+from sim_harness.geometry import LaneLines
+from sim_harness.stringline import STANDING_MPS, AxisTable, Motion, String, strings
+
+INK: Final = "#1d2430"
+FAINT: Final = "#8a93a3"
+GRID: Final = "#e4e7ec"
+LADEN: Final = "#2b3a55"
+EMPTY: Final = "#c98a2b"
+STAND: Final = "#d0342c"
+GATE: Final = "#2f7ed8"
+ZONE: Final = "#8f7ee0"
+ROAD: Final = "#ccd2db"
+# Any: matplotlib types its settings by their names, one by one.
+STYLE: Final[Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "khulan",
+    "font.family": "sans-serif",
+    "font.size": 9.0,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10.0,
+    "axes.titleweight": "bold",
+    "text.color": INK,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+}
+SECONDS_PER_DAY: Final = 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What the pictures are drawn from; *start_s* is local clock time at time 0."""
+
+    corridor: Corridor
+    axis: AxisTable
+    motion: Motion
+    window_s: tuple[float, float]
+    start_s: float
+
+
+def svg(figure: Figure) -> str:
+    """*figure* as an `<svg>` element to put into a page."""
+    buffer = io.StringIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches="tight", transparent=True)
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Writes *figure* as SVG or PNG, by the name of *path*."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with mpl.rc_context({**STYLE, "svg.fonttype": "path"}):
+        figure.savefig(path, dpi=150, bbox_inches="tight", facecolor="white", metadata={"Date": None} if path.suffix == ".svg" else None)
+
+
+def clock_text(seconds: float) -> str:
+    """Seconds after local midnight as HH:MM."""
+    minute = round(seconds / 60.0) % (SECONDS_PER_DAY // 60)
+    return f"{minute // 60:02d}:{minute % 60:02d}"
+
+
+def _clock_axis(axes: Axes, scene: Scene) -> None:
+    span_s = scene.window_s[1] - scene.window_s[0]
+    step_s = next((step for step in (60, 300, 600, 900, 1800, 3600, 7200) if span_s / step <= 13), 4 * 3600)
+    axes.xaxis.set_major_locator(MultipleLocator(step_s))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: clock_text(scene.start_s + value)))
+
+
+def _kilometres(axes: Axes) -> None:
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1000.0:g}"))
+    axes.set_ylabel("km from the loading yard")
+
+
+def _bands(axes: Axes, scene: Scene, *, laden: bool) -> None:
+    """Gates as lines and authored zones as bands across one direction's panel."""
+    corridor, axis = scene.corridor, scene.axis
+    used = set(np.unique(scene.motion.lane_ix[scene.motion.laden == laden]).tolist())
+    for zone in corridor.zones:
+        for part in zone.parts:
+            ix = corridor.lane_ix[part.stretch.lane_id]
+            if ix not in used:
+                continue
+            low, high = np.sort(axis.along(ix, np.array([part.stretch.start_m, part.stretch.end_m])))
+            if high > 1.0 and low < axis.length_m - 1.0:
+                axes.axhspan(low, high, color=ZONE, alpha=0.05 if zone.derived else 0.22, linewidth=0)
+    labels: dict[int, list[str]] = {}
+    for gate in corridor.gates:
+        ix = corridor.lane_ix[gate.lane_id]
+        if ix in used:
+            at = float(axis.along(ix, np.array([gate.barrier_m]))[0])
+            labels.setdefault(round(at / 40.0), []).append(gate.gate_id)
+            axes.axhline(at, color=GATE, linewidth=0.8, alpha=0.8)
+    for key, names in labels.items():
+        text = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}"
+        axes.annotate(text, (1.005, key * 40.0), xycoords=("axes fraction", "data"), color=GATE, fontsize=7.5, va="center")
+
+
+def _draw_strings(axes: Axes, lines: Sequence[String], *, color: str, width: float) -> None:
+    axes.add_collection(
+        LineCollection([np.column_stack([line.time_s, line.along_m]) for line in lines], colors=color, linewidths=width, capstyle="round")
+    )
+
+
+def stringline(scene: Scene) -> Figure:
+    """Time against distance, a panel per direction: trucks as lines, gates and zones as bands, standing in red."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(11.0, 7.4))
+        panels: Any = figure.subplots(2, 1, sharex=True, gridspec_kw={"hspace": 0.16})
+        moving = strings(scene.motion, scene.axis)
+        standing = strings(scene.motion, scene.axis, standing=True)
+        for axes, laden, color in ((panels[0], True, LADEN), (panels[1], False, EMPTY)):
+            _bands(axes, scene, laden=laden)
+            _draw_strings(axes, [line for line in moving if line.laden == laden], color=color, width=0.7)
+            _draw_strings(axes, [line for line in standing if line.laden == laden], color=STAND, width=1.5)
+            axes.set_xlim(*scene.window_s)
+            axes.set_ylim(0.0, scene.axis.length_m)
+            axes.grid(visible=True, color=GRID, linewidth=0.6)
+            axes.set_axisbelow(True)
+            axes.set_title("Laden, to the unloading yard" if laden else "Empty, homeward", color=color)
+            _kilometres(axes)
+        _clock_axis(panels[1], scene)
+        panels[1].set_xlabel("local time")
+        figure.align_ylabels(panels)
+    return figure
+
+
+def _standing_per_piece(scene: Scene, piece_m: float) -> tuple[list[Any], list[float]]:
+    """Lane pieces as point pairs, and truck-seconds stood with the nose on each."""
+    corridor, motion = scene.corridor, scene.motion
+    lines = LaneLines.of(corridor)
+    still = motion.speed_mps < STANDING_MPS
+    times = np.unique(motion.time_s)
+    step_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    segments: list[Any] = []
+    seconds: list[float] = []
+    for ix, lane in enumerate(corridor.lanes):
+        count = max(1, round(lane.length_m / piece_m))
+        edges = np.linspace(0.0, lane.length_m, count + 1)
+        stood, _ = np.histogram(motion.chainage_m[still & (motion.lane_ix == ix)], bins=edges)
+        for low, high, much in zip(edges[:-1], edges[1:], stood, strict=True):
+            cuts = np.linspace(low, high, 4)
+            x_m, y_m = lines.places(np.full(4, ix, dtype=np.int32), cuts)
+            segments.append(np.column_stack([x_m, y_m]))
+            seconds.append(float(much) * step_s)
+    return segments, seconds
+
+
+def corridor_picture(scene: Scene) -> Figure:
+    """The lanes from above, stretched across; red where trucks stood, the more the wider."""
+    corridor = scene.corridor
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(11.0, 3.2))
+        axes = figure.subplots()
+        segments, seconds = _standing_per_piece(scene, 20.0)
+        axes.add_collection(LineCollection(segments, colors=ROAD, linewidths=1.0, capstyle="round"))
+        most = max(seconds, default=0.0)
+        if most > 0.0:
+            widths = [1.0 + 6.0 * (much / most) ** 0.5 for much in seconds]
+            hot = [(line, width) for line, width, much in zip(segments, widths, seconds, strict=True) if much > 0.0]
+            axes.add_collection(LineCollection([line for line, _ in hot], colors=STAND, linewidths=[width for _, width in hot], alpha=0.55))
+        lines = LaneLines.of(corridor)
+
+        def at(lane_id: str, chainage_m: float) -> tuple[float, float]:
+            x_m, y_m = lines.places(np.array([corridor.lane_ix[lane_id]], dtype=np.int32), np.array([chainage_m]))
+            return float(x_m[0]), float(y_m[0])
+
+        gates = [at(gate.lane_id, gate.barrier_m) for gate in corridor.gates if gate.role is not GateRole.PORTAL]
+        bays = [at(stand.lane_id, stand.stop_m) for stand in corridor.stands if stand.kind is StandKind.BAY]
+        axes.scatter([x for x, _ in gates], [y for _, y in gates], s=16, marker="D", color=GATE, zorder=3, label="gate", linewidths=0)
+        axes.scatter([x for x, _ in bays], [y for _, y in bays], s=12, marker="s", color=LADEN, zorder=3, label="bay", linewidths=0)
+        axes.autoscale_view()
+        axes.margins(0.02, 0.12)
+        axes.set_xlabel("metres east")
+        axes.set_ylabel("metres north")
+        axes.plot([], [], color=STAND, linewidth=4, alpha=0.55, label="trucks stood here")
+        axes.legend(loc="upper center", ncols=3, frameon=False, bbox_to_anchor=(0.5, 1.14))
+    return figure
+
+
+def throughput(done_s: Sequence[float], sim_seconds: float, bound_round_trips: float | None, start_s: float) -> Figure:
+    """Round trips completed over the run, against the bound."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(5.4, 3.0))
+        axes = figure.subplots()
+        times = np.concatenate([[0.0], np.sort(np.asarray(done_s, dtype=np.float64)), [sim_seconds]])
+        counts = np.concatenate([np.arange(len(done_s) + 1), [len(done_s)]])
+        axes.fill_between(times, counts, step="post", color=LADEN, alpha=0.15, linewidth=0)
+        axes.step(times, counts, where="post", color=LADEN, linewidth=1.4)
+        top = float(len(done_s))
+        if bound_round_trips is not None:
+            axes.axhline(bound_round_trips, color=GATE, linewidth=1.2, linestyle=(0, (4, 3)))
+            axes.annotate("bound", (0.01, bound_round_trips), xycoords=("axes fraction", "data"), color=GATE, va="bottom", fontsize=8)
+            top = max(top, bound_round_trips)
+        axes.set_xlim(0.0, sim_seconds)
+        axes.set_ylim(0.0, max(1.0, top * 1.12))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: clock_text(start_s + value)))
+        step_s = next((step for step in (300, 900, 1800, 3600, 7200) if sim_seconds / step <= 7), 4 * 3600)
+        axes.xaxis.set_major_locator(MultipleLocator(step_s))
+        axes.grid(visible=True, color=GRID, linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.set_ylabel("round trips")
+        axes.set_xlabel("local time")
+    return figure
