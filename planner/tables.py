@@ -67,6 +67,21 @@ class LaneColumns(NamedTuple):
     zone_exclusive: BoolArray
 
 
+class TruckColumns(NamedTuple):
+    """What kernels see of a `TruckTable`: whole columns, used up to its count. *real* is one row a column (`REAL_COLUMNS`)."""
+
+    real: FloatArray
+    laden: BoolArray
+    stamp_ns: LongArray
+    path_lane: IndexArray
+    path_start_m: FloatArray
+    path_count: IndexArray
+    rear_k: IndexArray
+    end_k: IndexArray
+    nose_k: IndexArray
+    order: IndexArray
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneTable:
     """
@@ -218,6 +233,7 @@ class TruckTable:
     end_m    furthest end the truck may hold; *sent_m* is lower only while a shortening is unacknowledged
     path_lane (n, P), path_start_m (n, P + 1), path_count (n,): lane rows and the path coordinate of each lane's chainage 0
     stamp_ns   truck clock of the last believed report, -1 for none
+    rear_k end_k nose_k order   where kernels looked last; they speed the next look and change no result
     """
 
     length_m: FloatArray
@@ -254,6 +270,18 @@ class TruckTable:
         self.path_lane: IndexArray = np.full((capacity, path_lanes_max), -1, np.int32)
         self.path_start_m: FloatArray = np.zeros((capacity, path_lanes_max + 1), np.float64)
         self.path_count: IndexArray = np.zeros(capacity, np.int32)
+        self.columns = TruckColumns(
+            real=self.real,
+            laden=self.laden,
+            stamp_ns=self.stamp_ns,
+            path_lane=self.path_lane,
+            path_start_m=self.path_start_m,
+            path_count=self.path_count,
+            rear_k=np.zeros(capacity, np.int32),
+            end_k=np.zeros(capacity, np.int32),
+            nose_k=np.zeros(capacity, np.int32),
+            order=np.arange(capacity, dtype=np.int32),
+        )
 
     def add(self, truck_type: TruckType) -> int:
         """

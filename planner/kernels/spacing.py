@@ -1,0 +1,300 @@
+"""
+How far each truck's end of authority may move on: behind the ground ahead, through free zones, to a place where it may rest.
+
+The walk runs along a truck's path from its rear. Stretches where no end may lie (no-stop stretches, each lengthened by the
+truck and its margins) join into *chains*; a chain is passed whole or not at all. Every zone lies in a chain, so a truck that
+holds a zone can always leave it without waiting for anyone: no two trucks can wait for each other in zones.
+
+Rows take turns, those that wait longest first; what one takes, the next ones see. A truck that only the zone itself keeps
+waiting, with room beyond, marks it: later turns do not enter the zone by another branch. So a stream on one branch cannot
+starve the other.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from planner._jit import kernel, piece
+from planner.authority import Cause
+from planner.braking import service_distance_m
+from planner.kernels.ground import END, NOBODY, REAR, Heads, Holders, Walls, hold_zones, k_high, order_rears, take_parts
+from planner.limits import (
+    HORIZON_EXTRA_M,
+    HORIZON_HOLD_S,
+    NO_STOP_BEFORE_M,
+    REACTION_S,
+    STANDING_MARGIN_M,
+    STOP_MARK_M,
+)
+from planner.tables import REAL_COLUMNS, BoolArray, FloatArray, IndexArray, LaneColumns, TruckColumns
+
+NOSE: Final = REAL_COLUMNS.index("nose_m")
+BOUND: Final = REAL_COLUMNS.index("bound_m")
+SPEED_MAX: Final = REAL_COLUMNS.index("speed_max_mps")
+BRAKE_SERVICE: Final = REAL_COLUMNS.index("brake_service_mps2")
+BEYOND: Final = REAL_COLUMNS.index("beyond_m")
+TRUCK_FRICTION: Final = REAL_COLUMNS.index("friction")
+
+LEADER: Final = int(Cause.LEADER)
+ZONE: Final = int(Cause.ZONE)
+HORIZON: Final = int(Cause.HORIZON)
+NO_ORDER: Final = int(Cause.NO_ORDER)
+
+# Rows of Answers.real
+END_M: Final = 0
+GAP_M: Final = 1
+FRICTION: Final = 2
+# Rows of Answers.whole
+CAUSE: Final = 0
+REF: Final = 1
+LEADER_ROW: Final = 2
+CLAIMING: Final = 3
+
+
+class Asks(NamedTuple):
+    """
+    What spacing is asked. n trucks, m lanes.
+
+    may_extend     (n,)
+    limit_m        (n,)  path coordinate no end may pass; +inf for none
+    limit_cause    (n,)
+    limit_ref      (n,)
+    first          (c,)  rows that already wait, oldest claim first
+    waits          (n,)  true for the rows in *first*
+    lane_friction  (m,)
+    """
+
+    may_extend: BoolArray
+    limit_m: FloatArray
+    limit_cause: IndexArray
+    limit_ref: IndexArray
+    first: IndexArray
+    waits: BoolArray
+    lane_friction: FloatArray
+
+
+class Answers(NamedTuple):
+    """
+    What spacing answers: real (3, n) rows END_M GAP_M FRICTION, whole (4, n) rows CAUSE REF LEADER_ROW CLAIMING.
+
+    GAP_M is nose to the ground ahead, +inf when there is none up to the limit; CLAIMING is 1 for a truck held before a zone it needs.
+    """
+
+    real: FloatArray
+    whole: IndexArray
+
+
+@piece
+def _refused(zone: int, branch: int, i: int, lanes: LaneColumns, holders: Holders) -> bool:
+    """Whether *i* may not take *zone* by *branch* now."""
+    row = holders.row[zone]
+    if row == i:
+        return False
+    exclusive = lanes.zone_exclusive[zone]
+    if row != NOBODY and (exclusive or holders.branch[zone] != branch):
+        return True
+    wanted = holders.wanted_row[zone]
+    if wanted == i or wanted == NOBODY:  # noqa: PLR1714 - numba has no `in` over a tuple of mixed widths
+        return False
+    return bool(exclusive or holders.wanted_branch[zone] != branch)
+
+
+@piece
+def _occupant(i: int, k: int, trucks: TruckColumns, heads: Heads, walls: Walls) -> tuple[float, int]:
+    """First ground (chainage, row) ahead of the ground of *i* on the *k*-th lane of its path; (+inf, NOBODY) for none."""
+    lane = trucks.path_lane[i, k]
+    low_m, row = np.inf, NOBODY
+    if k > trucks.end_k[i]:
+        low_m, row = heads.head_m[lane], heads.head_row[lane]
+    else:
+        at = heads.lane_first[lane]
+        if k == trucks.rear_k[i]:
+            at = heads.place[i] + 1
+        if at < heads.lane_first[lane + 1]:
+            row = trucks.order[at]
+            low_m = heads.key_m[row]
+        for w in range(len(walls.lane)):
+            from_m = walls.from_m[w]
+            ahead = trucks.path_start_m[i, k] + walls.to_m[w] > trucks.real[REAR, i]
+            if walls.lane[w] == lane and walls.owner[w] != i and ahead and from_m < low_m:
+                low_m, row = from_m, walls.owner[w]
+    return low_m, row
+
+
+@piece
+def _refused_part(i: int, k: int, stop: int, lanes: LaneColumns, trucks: TruckColumns, holders: Holders) -> int:
+    """The first zone with a part in one no-stop stretch, still ahead of *i*, that is refused to it; NOBODY for none."""
+    lane = trucks.path_lane[i, k]
+    base_m = trucks.path_start_m[i, k]
+    for p in range(lanes.part_start[lane], lanes.part_start[lane + 1]):
+        inside = lanes.part_from_m[p] < lanes.stop_to_m[stop] and lanes.stop_from_m[stop] < lanes.part_to_m[p]
+        if inside and base_m + lanes.part_to_m[p] > trucks.real[END, i]:
+            zone = lanes.part_zone[p]
+            if _refused(zone, lanes.part_branch[p], i, lanes, holders):
+                return int(zone)
+    return NOBODY
+
+
+@piece
+def _target_m(i: int, lanes: LaneColumns, trucks: TruckColumns) -> float:
+    """How far ahead *i* needs its end in free flow: stopping evenly, its resting mark, and some seconds of lost grants."""
+    rear_lane = trucks.path_lane[i, trucks.rear_k[i]]
+    end_lane = trucks.path_lane[i, trucks.end_k[i]]
+    real = trucks.real
+    speed = min(real[SPEED_MAX, i], max(lanes.speed_max_mps[rear_lane], lanes.speed_max_mps[end_lane]))
+    braking_m = service_distance_m(speed, REACTION_S, real[BRAKE_SERVICE, i])
+    return float(real[NOSE, i] + real[BOUND, i] + STOP_MARK_M + braking_m + speed * HORIZON_HOLD_S + HORIZON_EXTRA_M)
+
+
+@piece
+def _hard_bound(i: int, trucks: TruckColumns, walls: Walls, heads: Heads, asks: Asks, out: Answers) -> tuple[float, int, int]:
+    """Where the end of *i* must stop whatever it wants: limit, path or the ground ahead, with cause and reference."""
+    count = trucks.path_count[i]
+    hard_m, cause, ref = asks.limit_m[i], asks.limit_cause[i], asks.limit_ref[i]
+    if trucks.path_start_m[i, count] < hard_m:
+        hard_m, cause, ref = trucks.path_start_m[i, count], NO_ORDER, NOBODY
+    for k in range(trucks.end_k[i], count):
+        base_m = trucks.path_start_m[i, k]
+        if base_m - STANDING_MARGIN_M >= hard_m:
+            break
+        low_m, row = _occupant(i, k, trucks, heads, walls)
+        if low_m < np.inf:
+            out.real[GAP_M, i] = base_m + low_m - trucks.real[NOSE, i]
+            out.whole[LEADER_ROW, i] = row
+            if base_m + low_m - STANDING_MARGIN_M < hard_m:
+                hard_m, cause, ref = base_m + low_m - STANDING_MARGIN_M, LEADER, row
+            break
+    return hard_m, cause, ref
+
+
+@piece
+def _walk(i: int, hard_m: float, lanes: LaneColumns, trucks: TruckColumns, holders: Holders, out: Answers) -> tuple[float, float, float]:
+    """
+    Pass chains of no-stop stretches until the target is reached or a chain stays closed.
+
+    Returns the end, the end of the chain that closed the way (+inf for none), and whether the hard bound has to do with it (1 or 0);
+    where a zone closed it REF is written.
+    """
+    held_m = trucks.real[END, i]
+    want_m = _target_m(i, lanes, trucks)
+    chain_from_m, chain_to_m, refused = np.inf, -np.inf, NOBODY
+    for k in range(trucks.rear_k[i], trucks.path_count[i]):
+        lane = trucks.path_lane[i, k]
+        base_m = trucks.path_start_m[i, k]
+        if base_m - NO_STOP_BEFORE_M >= max(min(want_m, hard_m), chain_to_m):
+            break
+        for stop in range(lanes.stop_start[lane], lanes.stop_start[lane + 1]):
+            from_m = base_m + lanes.stop_from_m[stop] - NO_STOP_BEFORE_M
+            to_m = base_m + lanes.stop_to_m[stop] + trucks.real[BEYOND, i]
+            if to_m <= held_m:
+                continue
+            if from_m > chain_to_m:
+                # A chain ends before this stretch: past it, or stay before it.
+                if hard_m < chain_to_m or refused != NOBODY:
+                    break
+                want_m = max(want_m, chain_to_m)
+                if from_m >= min(want_m, hard_m):
+                    break
+                chain_from_m = from_m
+            chain_to_m = max(chain_to_m, to_m)
+            if refused == NOBODY:
+                refused = _refused_part(i, k, stop, lanes, trucks, holders)
+    if hard_m < chain_to_m or refused != NOBODY:
+        out.whole[REF, i] = refused
+        return max(held_m, chain_from_m), chain_to_m, 1.0 if hard_m < chain_to_m else 0.0
+    want_m = max(want_m, chain_to_m)
+    return max(held_m, min(want_m, hard_m)), np.inf, 1.0 if hard_m <= want_m else 0.0
+
+
+@piece
+def _settle(i: int, end_m: float, lanes: LaneColumns, trucks: TruckColumns, heads: Heads, holders: Holders) -> None:
+    """Enter the road between the old end of *i* and *end_m*, so that later turns see it."""
+    last = k_high(trucks.path_start_m[i], trucks.path_count[i], trucks.end_k[i], end_m)
+    for k in range(trucks.end_k[i], last + 1):
+        if k > trucks.end_k[i]:
+            heads.head_m[trucks.path_lane[i, k]] = 0.0
+            heads.head_row[trucks.path_lane[i, k]] = i
+        take_parts(i, k, trucks.real[END, i], end_m, lanes, trucks, holders)
+
+
+@piece
+def _claim(i: int, from_m: float, to_m: float, mark: bool, lanes: LaneColumns, trucks: TruckColumns, holders: Holders) -> int:
+    """
+    Whether (1 or 0) *i* needs a zone it does not hold between *from_m* and *to_m*; *mark* those as wanted by it, unless an older
+    claim did.
+    """
+    needed = 0
+    for k in range(trucks.end_k[i], trucks.path_count[i]):
+        lane = trucks.path_lane[i, k]
+        base_m = trucks.path_start_m[i, k]
+        if base_m >= to_m:
+            break
+        for p in range(lanes.part_start[lane], lanes.part_start[lane + 1]):
+            zone = lanes.part_zone[p]
+            behind = base_m + lanes.part_to_m[p] <= from_m
+            if behind or base_m + lanes.part_from_m[p] >= to_m or holders.row[zone] == i:
+                continue
+            needed = 1
+            if mark and holders.wanted_row[zone] == NOBODY:
+                holders.wanted_row[zone] = i
+                holders.wanted_branch[zone] = lanes.part_branch[p]
+    return needed
+
+
+@piece
+def _extend(
+    i: int, lanes: LaneColumns, trucks: TruckColumns, walls: Walls, heads: Heads, holders: Holders, asks: Asks, out: Answers
+) -> None:
+    """Find, say and settle the end of one row that may move on."""
+    hard_m, cause, ref = _hard_bound(i, trucks, walls, heads, asks, out)
+    end_m, closed_to_m, hard = _walk(i, hard_m, lanes, trucks, holders, out)
+    out.real[END_M, i] = end_m
+    if hard > 0.0:
+        out.whole[CAUSE, i], out.whole[REF, i] = cause, ref
+    elif closed_to_m < np.inf:
+        out.whole[CAUSE, i] = ZONE
+    else:
+        out.whole[CAUSE, i], out.whole[REF, i] = HORIZON, NOBODY
+    if end_m > trucks.real[END, i]:
+        _settle(i, end_m, lanes, trucks, heads, holders)
+    # Room that the truck ahead will make counts as waiting for the zone; a limit of its own does not.
+    waits = closed_to_m < np.inf and (hard == 0.0 or cause == LEADER)
+    out.whole[CLAIMING, i] = _claim(i, end_m, closed_to_m, hard == 0.0, lanes, trucks, holders) if waits else 0
+
+
+@piece
+def _turn(i: int, lanes: LaneColumns, trucks: TruckColumns, walls: Walls, heads: Heads, holders: Holders, asks: Asks, out: Answers) -> None:
+    """One row's turn."""
+    held_m = trucks.real[END, i]
+    out.real[END_M, i], out.real[GAP_M, i], out.real[FRICTION, i] = held_m, np.inf, trucks.real[TRUCK_FRICTION, i]
+    out.whole[CAUSE, i], out.whole[REF, i] = asks.limit_cause[i], asks.limit_ref[i]
+    out.whole[LEADER_ROW, i], out.whole[CLAIMING, i] = NOBODY, 1 if asks.waits[i] else 0
+    if trucks.path_count[i] == 0:
+        return
+    if asks.may_extend[i]:
+        _extend(i, lanes, trucks, walls, heads, holders, asks, out)
+    last = k_high(trucks.path_start_m[i], trucks.path_count[i], trucks.end_k[i], out.real[END_M, i])
+    for k in range(trucks.rear_k[i], last + 1):
+        out.real[FRICTION, i] = min(out.real[FRICTION, i], asks.lane_friction[trucks.path_lane[i, k]])
+
+
+@kernel
+def extend_ends(
+    count: int, lanes: LaneColumns, trucks: TruckColumns, walls: Walls, heads: Heads, holders: Holders, asks: Asks, out: Answers
+) -> None:
+    """
+    Find how far each truck's end may move on.
+
+    count           rows in use
+    heads, holders  written, and left as they are after the extensions
+    out             written; an end never lies behind the one held. A row that may not extend keeps its end and its limit's cause
+    """
+    order_rears(count, lanes, trucks, walls, heads)
+    hold_zones(count, lanes, trucks, walls, holders)
+    for at in range(len(asks.first)):
+        _turn(asks.first[at], lanes, trucks, walls, heads, holders, asks, out)
+    for i in range(count):
+        if not asks.waits[i]:
+            _turn(i, lanes, trucks, walls, heads, holders, asks, out)

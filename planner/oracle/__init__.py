@@ -1,0 +1,7 @@
+"""Slow plain twins of every kernel, and the safety judge. Shares nothing with what it checks but the tables."""
+
+from __future__ import annotations
+
+from planner.oracle.judge import Judge, Objection
+
+__all__ = ["Judge", "Objection"]

@@ -1,0 +1,152 @@
+"""
+The safety judge: plain code that shares nothing with the kernels and looks at every decision before it leaves.
+
+It checks exclusivity on the columns as they would be afterwards: the ground of two trucks, from confirmed rear to the furthest
+end held, never shares a metre of lane, and a zone never has two holders that exclude each other. Each tick it looks at the
+rows the decision touches; ground elsewhere only shrinks, so by induction the rest stays sound. Once a second it sweeps
+everything and believes nothing it remembered.
+
+A row counts as touched when its end moved on, it was placed, or its path was replaced.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from planner.corridor import Corridor, ZoneKind
+from planner.tables import TruckTable
+
+TOUCHING_M: Final = 1e-6  # ground sharing less than this only touches
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objection:
+    """Two trucks would hold what only one may: metres of a lane, or a zone."""
+
+    place_id: str
+    holder: int  # truck row
+    claimant: int  # truck row
+    overlap_m: float  # on a lane; 0 for a zone
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    zone: int
+    lane: int
+    branch: int
+    from_m: float
+    to_m: float
+
+
+class Judge:
+    """Remembers, per lane, who may have ground there; the columns themselves are read anew each time."""
+
+    def __init__(self, corridor: Corridor) -> None:
+        row_of = {lane.lane_id: row for row, lane in enumerate(corridor.lanes)}
+        self._lane_ids = [lane.lane_id for lane in corridor.lanes]
+        self._length_m = [lane.length_m for lane in corridor.lanes]
+        self._zone_ids = [zone.zone_id for zone in corridor.zones]
+        self._exclusive = [zone.kind is ZoneKind.EXCLUSIVE for zone in corridor.zones]
+        self._parts_of_zone = [
+            [_Part(zone_row, row_of[part.stretch.lane_id], part.branch, part.stretch.start_m, part.stretch.end_m) for part in zone.parts]
+            for zone_row, zone in enumerate(corridor.zones)
+        ]
+        self._parts_of_lane: list[list[_Part]] = [[] for _ in corridor.lanes]
+        for parts in self._parts_of_zone:
+            for part in parts:
+                self._parts_of_lane[part.lane].append(part)
+        # Per lane: truck row -> path coordinate of the lane's chainage 0 on that truck's path. May name trucks long gone.
+        self._members: list[dict[int, float]] = [{} for _ in corridor.lanes]
+
+    def objections(self, trucks: TruckTable, touched: Iterable[int]) -> list[Objection]:
+        """What is wrong around the rows *touched*; empty when the decision may leave."""
+        rear_m, end_m = trucks.rear_m[: trucks.count].tolist(), trucks.end_m[: trucks.count].tolist()
+        grounds = [(row, self._enter(trucks, row, rear_m[row], end_m[row])) for row in touched]
+        found: list[Objection] = []
+        for row, ground in grounds:
+            for lane, base_m in ground:
+                low_m, high_m = rear_m[row] - base_m, end_m[row] - base_m
+                found += self._on_lane(row, lane, (low_m, high_m), rear_m, end_m)
+                for part in self._parts_of_lane[lane]:
+                    if low_m < part.to_m - TOUCHING_M and part.from_m < high_m - TOUCHING_M:
+                        found += self._in_zone(row, part, rear_m, end_m)
+        return found
+
+    def sweep(self, trucks: TruckTable) -> list[Objection]:
+        """What is wrong anywhere."""
+        n = trucks.count
+        for members in self._members:
+            members.clear()
+        rear_m, end_m = trucks.rear_m[:n], trucks.end_m[:n]
+        start_m, count = trucks.path_start_m[:n], trucks.path_count[:n]
+        low = np.minimum((start_m[:, 1:] <= rear_m[:, None]).sum(axis=1), count - 1)
+        high = np.minimum(np.maximum((start_m < end_m[:, None]).sum(axis=1) - 1, low), count - 1)
+        spans = np.where(count > 0, high - low + 1, 0)
+        row = np.repeat(np.arange(n), spans)
+        k = np.arange(len(row)) - np.repeat(np.cumsum(spans) - spans, spans) + np.repeat(low, spans)
+        lane, base_m = trucks.path_lane[row, k], start_m[row, k]
+        for at_lane, at_row, at_base_m in zip(lane.tolist(), row.tolist(), base_m.tolist(), strict=True):
+            self._members[at_lane][at_row] = at_base_m
+        low_m = np.maximum(rear_m[row] - base_m, 0.0)
+        high_m = np.minimum(end_m[row], start_m[row, k + 1]) - base_m
+        solid = high_m - low_m > TOUCHING_M
+        lane, row, low_m, high_m = lane[solid], row[solid], low_m[solid], high_m[solid]
+        by_place = np.lexsort((low_m, lane))
+        lane, row, low_m, high_m = lane[by_place], row[by_place], low_m[by_place], high_m[by_place]
+        # Sorted by their start, stretches that overlap at all overlap next to each other somewhere.
+        overlap_m = np.where(lane[1:] == lane[:-1], high_m[:-1] - low_m[1:], 0.0)
+        found = [
+            Objection(place_id=self._lane_ids[lane[at]], holder=int(row[at]), claimant=int(row[at + 1]), overlap_m=float(overlap_m[at]))
+            for at in np.flatnonzero(overlap_m > TOUCHING_M)
+        ]
+        return [*found, *self._zones_shared(rear_m.tolist(), end_m.tolist())]
+
+    def _enter(self, trucks: TruckTable, row: int, rear_m: float, end_m: float) -> list[tuple[int, float]]:
+        """Note the lanes under the ground of *row*: (lane, coordinate of its chainage 0)."""
+        count = int(trucks.path_count[row])
+        if count == 0:
+            return []
+        start_m: list[float] = trucks.path_start_m[row, :count].tolist()
+        first = max(bisect_right(start_m, rear_m) - 1, 0)
+        last = max(bisect_left(start_m, end_m) - 1, first)
+        ground = list(zip(trucks.path_lane[row, first : last + 1].tolist(), start_m[first : last + 1], strict=True))
+        for lane, base_m in ground:
+            self._members[lane][row] = base_m
+        return ground
+
+    def _on_lane(self, row: int, lane: int, ground_m: tuple[float, float], rear_m: list[float], end_m: list[float]) -> Iterable[Objection]:
+        low_m, high_m = ground_m
+        for other, base_m in self._members[lane].items():
+            if other == row:
+                continue
+            # Clipped to the lane: beyond its ends the same numbers mean different road on different paths.
+            overlap_m = min(high_m, end_m[other] - base_m, self._length_m[lane]) - max(low_m, rear_m[other] - base_m, 0.0)
+            if overlap_m > TOUCHING_M:
+                yield Objection(place_id=self._lane_ids[lane], holder=other, claimant=row, overlap_m=overlap_m)
+
+    def _in_zone(self, row: int, mine: _Part, rear_m: list[float], end_m: list[float]) -> Iterable[Objection]:
+        for part in self._parts_of_zone[mine.zone]:
+            if part.branch == mine.branch and not self._exclusive[mine.zone]:
+                continue
+            for other in self._inside(part, rear_m, end_m):
+                if other != row:
+                    yield Objection(place_id=self._zone_ids[mine.zone], holder=other, claimant=row, overlap_m=0.0)
+
+    def _inside(self, part: _Part, rear_m: list[float], end_m: list[float]) -> Iterable[int]:
+        """Rows with ground in *part*."""
+        for row, base_m in self._members[part.lane].items():
+            if rear_m[row] - base_m < part.to_m - TOUCHING_M and part.from_m < end_m[row] - base_m - TOUCHING_M:
+                yield row
+
+    def _zones_shared(self, rear_m: list[float], end_m: list[float]) -> Iterable[Objection]:
+        for zone, parts in enumerate(self._parts_of_zone):
+            inside = [(row, part.branch) for part in parts if self._members[part.lane] for row in self._inside(part, rear_m, end_m)]
+            for at, (row, branch) in enumerate(inside):
+                for other, other_branch in inside[:at]:
+                    if other != row and (self._exclusive[zone] or other_branch != branch):
+                        yield Objection(place_id=self._zone_ids[zone], holder=other, claimant=row, overlap_m=0.0)

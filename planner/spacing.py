@@ -1,0 +1,100 @@
+"""
+How far each truck may move: the ends of authority of one tick.
+
+Absolute-braking spacing: the truck ahead counts as a wall at its confirmed rear. What the numbers mean and why no two trucks
+can come to wait for each other is said in `planner.kernels.spacing` and `planner.zones`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from planner.authority import Cause
+from planner.kernels.ground import Walls
+from planner.kernels.spacing import CAUSE, CLAIMING, END_M, FRICTION, GAP_M, LEADER_ROW, REF, Answers, Asks, extend_ends
+from planner.limits import EXTEND_MIN_FOLLOWING_M, EXTEND_MIN_M, SAME_PLACE_M
+from planner.tables import BoolArray, FloatArray, IndexArray, LaneTable, LongArray, TruckTable, require_column
+from planner.zones import ZoneStates, empty_heads, empty_holders, first_claims, no_walls
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendRequest:
+    """What spacing is asked; n trucks, m lanes."""
+
+    may_extend: BoolArray  # (n,) live, fresh and not held
+    limit_m: FloatArray  # (n,) path coordinate no end may pass: goal, stop line, closure; +inf for none
+    limit_cause: IndexArray  # (n,) `Cause` of the limit, and of a row that may not extend
+    limit_ref: IndexArray  # (n,) what the limit refers to
+    claim_since: LongArray  # (n,) tick at which the truck was first held before a zone; 0 for none
+    friction_lane: FloatArray  # (m,)
+    walls: Walls = field(default_factory=no_walls)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extension:
+    """How far each truck's end may be; (n,) each."""
+
+    end_m: FloatArray  # never behind the end held
+    cause: IndexArray  # `Cause` of the end being where it is
+    ref: IndexArray  # truck row for LEADER, zone row for ZONE, else the limit's reference; -1 for none
+    gap_m: FloatArray  # nose to the ground ahead on the path, +inf when none is near
+    leader: IndexArray  # whose ground that is, -1 for none
+    friction: FloatArray  # lowest from the rear to the end, the truck's own included
+    claiming: IndexArray  # 1 for a truck held before a zone it needs: feed `planner.zones.claims_after`
+    zones: ZoneStates
+
+
+def extend(lanes: LaneTable, trucks: TruckTable, request: ExtendRequest) -> Extension:
+    """
+    Find how far each truck's end of authority may move on. Nothing is written to *trucks*.
+
+    Raises:
+        TableFault: a column of the request does not fit the tables.
+    """
+    n = trucks.count
+    require_column("may_extend", request.may_extend, (n,), np.bool_)
+    require_column("limit_m", request.limit_m, (n,), np.float64)
+    require_column("limit_cause", request.limit_cause, (n,), np.int32)
+    require_column("limit_ref", request.limit_ref, (n,), np.int32)
+    require_column("claim_since", request.claim_since, (n,), np.int64)
+    require_column("friction_lane", request.friction_lane, (lanes.count,), np.float64)
+    real = np.empty((3, n), np.float64)
+    whole = np.empty((4, n), np.int32)
+    holders = empty_holders(lanes)
+    asks = Asks(
+        may_extend=request.may_extend,
+        limit_m=request.limit_m,
+        limit_cause=request.limit_cause,
+        limit_ref=request.limit_ref,
+        first=first_claims(request.claim_since),
+        waits=request.claim_since > 0,
+        lane_friction=request.friction_lane,
+    )
+    heads = empty_heads(lanes, trucks)
+    extend_ends(n, lanes.columns, trucks.columns, request.walls, heads, holders, asks, Answers(real=real, whole=whole))
+    return Extension(
+        end_m=real[END_M],
+        cause=whole[CAUSE],
+        ref=whole[REF],
+        gap_m=real[GAP_M],
+        leader=whole[LEADER_ROW],
+        friction=real[FRICTION],
+        claiming=whole[CLAIMING],
+        zones=ZoneStates(row=holders.row, branch=holders.branch),
+    )
+
+
+def worth_granting(trucks: TruckTable, request: ExtendRequest, extension: Extension) -> BoolArray:
+    """
+    Which extensions are worth a message, (n,).
+
+    In free flow a truck holds seconds more than it needs and can wait for several metres; behind a leader each metre is
+    capacity; and an end that reaches what holds it is always said.
+    """
+    gain_m = extension.end_m - trucks.end_m[: trucks.count]
+    least_m = np.where(extension.cause == Cause.HORIZON, EXTEND_MIN_M, EXTEND_MIN_FOLLOWING_M)
+    reached = (extension.end_m >= request.limit_m - SAME_PLACE_M) | (extension.cause == Cause.ZONE)
+    worth: BoolArray = (gain_m >= least_m) | (reached & (gain_m > SAME_PLACE_M))
+    return worth

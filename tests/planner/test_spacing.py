@@ -1,0 +1,261 @@
+"""Spacing: the compiled kernel against its twin, and the facts it must hold to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from planner.authority import Cause
+from planner.limits import NO_STOP_BEFORE_M, STANDING_MARGIN_M
+from planner.oracle.spacing import MANY, NOBODY, SlowSpacing, slow_extend_ends
+from planner.spacing import ExtendRequest, Extension, extend, worth_granting
+from planner.tables import LaneTable, TableFault, TruckTable
+from planner.zones import claims_after, walls_of
+
+SEEDS = range(150)
+
+
+def free_request(lanes: LaneTable, trucks: TruckTable, **changes: Any) -> ExtendRequest:
+    """Everybody may move as far as the road goes."""
+    n = trucks.count
+    columns: dict[str, Any] = {
+        "may_extend": np.ones(n, np.bool_),
+        "limit_m": np.full(n, np.inf),
+        "limit_cause": np.full(n, Cause.GOAL, np.int32),
+        "limit_ref": np.full(n, -1, np.int32),
+        "claim_since": np.zeros(n, np.int64),
+        "friction_lane": np.full(lanes.count, 0.7),
+    }
+    return ExtendRequest(**(columns | changes))
+
+
+def drawn_request(
+    rng: np.random.Generator, lanes: LaneTable, trucks: TruckTable
+) -> tuple[ExtendRequest, list[tuple[int, float, float, int]]]:
+    """Limits, claims, slippery lanes and walls at random."""
+    n = trucks.count
+    walls = []
+    for _ in range(int(rng.integers(0, 3))):
+        at = int(rng.integers(0, lanes.count))
+        low = float(rng.uniform(0, 0.9)) * float(lanes.length_m[at])
+        walls.append((at, low, low + float(rng.uniform(1, 30)), int(rng.integers(-1, n))))
+    limit = np.where(rng.random(n) < 0.3, trucks.end_m[:n] + rng.uniform(-5, 120, n), np.inf)
+    request = free_request(
+        lanes,
+        trucks,
+        may_extend=rng.random(n) < 0.9,
+        limit_m=limit,
+        claim_since=np.where(rng.random(n) < 0.3, rng.integers(1, 50, n), 0),
+        friction_lane=rng.uniform(0.2, 0.7, lanes.count),
+        walls=walls_of(lanes, walls),
+    )
+    return request, walls
+
+
+def twin_of(lanes: LaneTable, trucks: TruckTable, request: ExtendRequest, walls: list[tuple[int, float, float, int]]) -> SlowSpacing:
+    """The same question to the slow twin."""
+    limits = zip(request.limit_m.tolist(), request.limit_cause.tolist(), request.limit_ref.tolist(), strict=True)
+    return SlowSpacing(
+        lanes=lanes, trucks=trucks, walls=walls, may_extend=request.may_extend.tolist(), limits=list(limits),
+        claim_since=request.claim_since.tolist(), friction_lane=request.friction_lane.tolist(),
+    )  # fmt: skip
+
+
+def take(trucks: TruckTable, extension: Extension) -> None:
+    """Grant everything."""
+    trucks.end_m[: trucks.count] = extension.end_m
+    trucks.sent_m[: trucks.count] = extension.end_m
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_kernel_and_its_twin_agree_to_the_last_bit(seed: int, scenes: Callable[[int], Any]) -> None:
+    """The compiled walk is believed because a slow one from scratch says the same."""
+    scene = scenes(seed)
+    request, walls = drawn_request(np.random.default_rng(seed + 10_000), scene.lanes, scene.trucks)
+
+    for _ in range(3):
+        got = extend(scene.lanes, scene.trucks, request)
+        twin = twin_of(scene.lanes, scene.trucks, request, walls)
+        turns = slow_extend_ends(twin)
+
+        assert got.end_m.tolist() == [turn.end_m for turn in turns]
+        assert got.cause.tolist() == [turn.cause for turn in turns]
+        assert got.ref.tolist() == [turn.ref for turn in turns]
+        assert got.gap_m.tolist() == [turn.gap_m for turn in turns]
+        assert got.leader.tolist() == [turn.leader for turn in turns]
+        assert got.friction.tolist() == [turn.friction for turn in turns]
+        assert got.claiming.tolist() == [int(turn.claiming) for turn in turns]
+        assert got.zones.row.tolist() == [zone.row for zone in twin.zones]
+        assert got.zones.branch.tolist() == [zone.branch for zone in twin.zones]
+        take(scene.trucks, got)
+        advance(np.random.default_rng(seed), scene.trucks)
+
+
+def advance(rng: np.random.Generator, trucks: TruckTable) -> None:
+    """Trucks use some of what they hold."""
+    n = trucks.count
+    used = rng.random(n) * np.maximum(0.0, trucks.end_m[:n] - 2.0 - trucks.nose_m[:n])
+    trucks.nose_m[:n] += used
+    trucks.rear_m[:n] += used
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_extensions_never_share_ground(seed: int, scenes: Callable[[int], Any], draw: Any) -> None:
+    """The promise itself: no two trucks may sweep the same metre of lane or zone."""
+    scene = scenes(seed)
+    rng = np.random.default_rng(seed)
+
+    for _ in range(5):
+        take(scene.trucks, extend(scene.lanes, scene.trucks, free_request(scene.lanes, scene.trucks)))
+
+        assert draw.overlaps(scene.corridor, scene.trucks) == []
+        advance(rng, scene.trucks)
+
+
+def resting_faults(lanes: LaneTable, trucks: TruckTable, before_m: np.ndarray) -> list[str]:
+    """Ends that moved and now lie where no truck may rest, looking along each path from its start."""
+    faults = []
+    for row in range(trucks.count):
+        end = float(trucks.end_m[row])
+        if end == before_m[row]:
+            continue
+        for k, at in enumerate(trucks.path(row)):
+            base = float(trucks.path_start_m[row, k])
+            for stop in range(int(lanes.stop_start[at]), int(lanes.stop_start[at + 1])):
+                low = base + float(lanes.stop_from_m[stop])
+                high = base + float(lanes.stop_to_m[stop]) + float(trucks.beyond_m[row])
+                reached = high > float(trucks.rear_m[row])
+                if reached and low - NO_STOP_BEFORE_M + 1e-9 < end < high:
+                    faults.append(f"truck {row} at {end} in [{low}, {high})")
+    return faults
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_end_moves_into_a_no_stop_stretch(seed: int, scenes: Callable[[int], Any]) -> None:
+    """A truck left alone by a dead server must not come to rest in a crossing."""
+    scene = scenes(seed)
+    rng = np.random.default_rng(seed)
+
+    for _ in range(5):
+        request, _ = drawn_request(rng, scene.lanes, scene.trucks)
+        before = scene.trucks.end_m[: scene.trucks.count].copy()
+        take(scene.trucks, extend(scene.lanes, scene.trucks, request))
+
+        assert resting_faults(scene.lanes, scene.trucks, before) == []
+        advance(rng, scene.trucks)
+
+
+def test_a_leader_is_a_wall_at_its_confirmed_rear(draw: Any) -> None:
+    """Brick-wall spacing: the follower's end stops a margin short of the rear, and says whose it is."""
+    scene = draw.scene_of(draw.corridor([draw.lane("a", ("p", "q"), 500.0)]))
+    scene.place([0], 100.0, 150.0)
+    follower = scene.place([0], 40.0, 70.0)
+
+    got = extend(scene.lanes, scene.trucks, free_request(scene.lanes, scene.trucks))
+
+    assert got.end_m[follower] == 100.0 - STANDING_MARGIN_M
+    assert got.cause[follower] == Cause.LEADER
+    assert got.ref[follower] == 0
+
+
+def merge(draw: Any) -> Any:
+    """Two lanes into one, long enough to wait and to leave."""
+    lanes = [draw.lane("a", ("p", "m"), 200.0), draw.lane("b", ("q", "m"), 200.0), draw.lane("c", ("m", "z"), 4000.0)]
+    return draw.scene_of(draw.corridor(lanes, [draw.zone("merge", [(0, "a", 190.0, 200.0), (1, "b", 190.0, 200.0)])]))
+
+
+def test_a_zone_goes_to_one_branch_and_frees_behind_the_rear(draw: Any) -> None:
+    """A merge passes one truck, the other waits before it, until a confirmed rear has left."""
+    scene = merge(draw)
+    first, second = scene.place([0, 2], 160.0, 185.0), scene.place([1, 2], 160.0, 185.0)
+
+    take(scene.trucks, extend(scene.lanes, scene.trucks, free_request(scene.lanes, scene.trucks)))
+    waiting = extend(scene.lanes, scene.trucks, free_request(scene.lanes, scene.trucks))
+    scene.trucks.rear_m[first], scene.trucks.nose_m[first] = 300.0, 320.0
+    scene.trucks.end_m[first] = 400.0
+    freed = extend(scene.lanes, scene.trucks, free_request(scene.lanes, scene.trucks))
+
+    assert scene.trucks.end_m[first] > 200.0
+    assert waiting.end_m[second] == 190.0 - NO_STOP_BEFORE_M
+    assert waiting.zones.row.tolist() == [first]
+    assert freed.end_m[second] > 200.0
+    assert freed.zones.row.tolist() == [second]
+
+
+def test_a_stream_on_one_branch_does_not_starve_the_other(draw: Any) -> None:
+    """Claims are served by age: low rows that keep coming must not pass a truck that waits."""
+    scene = merge(draw)
+    stream = [scene.place([0, 2], 150.0 - 30.0 * k, 172.0 - 30.0 * k) for k in range(5)]
+    waiter = scene.place([1, 2], 150.0, 172.0)
+    ages = np.zeros(scene.trucks.count, np.int64)
+    passed: list[int] = []
+
+    for tick in range(1, 1500):
+        request = free_request(scene.lanes, scene.trucks, claim_since=ages)
+        got = extend(scene.lanes, scene.trucks, request)
+        ages = claims_after(ages, got.claiming, tick)
+        take(scene.trucks, got)
+        ahead = np.maximum(0.0, scene.trucks.end_m[: scene.trucks.count] - 2.5 - scene.trucks.nose_m[: scene.trucks.count])
+        scene.trucks.nose_m[: scene.trucks.count] += np.minimum(ahead, 0.7)
+        scene.trucks.rear_m[: scene.trucks.count] += np.minimum(ahead, 0.7)
+        passed += [row for row in [*stream, waiter] if row not in passed and scene.trucks.rear_m[row] > 200.0]
+
+    assert waiter in passed[:2]
+    assert set(passed) == {*stream, waiter}
+
+
+def test_an_exclusive_zone_has_one_holder(draw: Any) -> None:
+    """Even on one lane, one behind the other."""
+    scene = draw.scene_of(
+        draw.corridor([draw.lane("a", ("p", "q"), 600.0)], [draw.zone("narrow", [(0, "a", 200.0, 300.0)], exclusive=True)])
+    )
+    leader, follower = scene.place([0], 280.0, 320.0), scene.place([0], 170.0, 195.0)
+
+    got = extend(scene.lanes, scene.trucks, free_request(scene.lanes, scene.trucks))
+
+    assert got.end_m[follower] == 200.0 - NO_STOP_BEFORE_M
+    assert got.zones.row.tolist() == [leader]
+
+
+def test_a_wall_closes_lane_and_zones(draw: Any) -> None:
+    """Road that may hold a doubted truck is nobody's to enter, nor is a zone it touches."""
+    scene = merge(draw)
+    truck = scene.place([0, 2], 100.0, 130.0)
+
+    on_lane = extend(
+        scene.lanes, scene.trucks, free_request(scene.lanes, scene.trucks, walls=walls_of(scene.lanes, [(0, 150.0, 160.0, -1)]))
+    )
+    in_zone = extend(
+        scene.lanes, scene.trucks, free_request(scene.lanes, scene.trucks, walls=walls_of(scene.lanes, [(1, 195.0, 199.0, -1)]))
+    )
+
+    assert on_lane.end_m[truck] == 150.0 - STANDING_MARGIN_M
+    assert in_zone.end_m[truck] <= 190.0 - NO_STOP_BEFORE_M
+    assert in_zone.zones.row.tolist() == [MANY]
+
+
+def test_small_gains_wait_in_free_flow_but_not_behind_a_leader(draw: Any) -> None:
+    """Messages cost; behind a leader so does every metre."""
+    scene = draw.scene_of(draw.corridor([draw.lane("a", ("p", "q"), 5000.0)]))
+    free, leader, follower = scene.place([0], 3000.0, 3020.0), scene.place([0], 100.0, 150.0), scene.place([0], 40.0, 97.5)
+    request = free_request(scene.lanes, scene.trucks, may_extend=np.array([True, False, True]))
+    reach = float(extend(scene.lanes, scene.trucks, request).end_m[free])
+    scene.trucks.end_m[free] = scene.trucks.sent_m[free] = reach - 3.0
+
+    got = extend(scene.lanes, scene.trucks, request)
+
+    assert worth_granting(scene.trucks, request, got).tolist() == [False, False, True]
+    assert got.leader[follower] == leader
+    assert got.leader[free] == NOBODY
+
+
+def test_a_column_that_does_not_fit_is_refused(draw: Any) -> None:
+    """Kernels trust their input; this is where trust is earned."""
+    scene = merge(draw)
+    scene.place([0, 2], 100.0, 130.0)
+
+    with pytest.raises(TableFault, match="limit_m"):
+        extend(scene.lanes, scene.trucks, free_request(scene.lanes, scene.trucks, limit_m=np.array([np.nan])))
