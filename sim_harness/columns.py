@@ -9,166 +9,31 @@ Positions the trucks believe are sensed: an offset at each magnetic nail and odo
 from __future__ import annotations
 
 import math
-from typing import Final, NamedTuple
+from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-
-from fleet.onboard import ladder, supervisor
-from fleet.onboard.ladder import contact_rung, heartbeat_counts
-from fleet.onboard.supervisor import Build, Held, Memory, Road, Sensed, first_under, supervise
-from planner._jit import adopt, kernel
-from sim_harness.clock import Streams
+from fleet.onboard import ladder, senses, supervisor
+from fleet.onboard.ladder import contact_rung, heartbeat_counts, may_accept
+from fleet.onboard.permission import SAME_END_M
+from fleet.onboard.senses import BRAKE_FAILED, STUCK_MAX_S, Brakes, Senses, sense, watch_brakes
+from fleet.onboard.supervisor import HOLD, SERVICE_STOP, Build, Held, Memory, Road, Sensed, earliest_end_m, first_under, supervise
+from fleet.onboard.truck import GOAL_PASSED_M, GOAL_TOLERANCE_M, SETTLE_SLACK_S
+from planner._jit import adopt, kernel, piece
+from planner.limits import SPEED_STANDING_MPS
 from sim_harness.dynamics import Demand, Motion
-from sim_harness.observation import FlagArray, FloatArray, IndexArray, Roster, SmallArray
+from sim_harness.observation import FlagArray, FloatArray, IndexArray
+from sim_harness.onboard_state import BOUND_BASE_M, FIXES, Authorities, Belief, Fitted, Onboard, StampArray
+from sim_harness.paths import Paths
 
-StampArray = npt.NDArray[np.int64]
-
-for _source in (*supervisor.COMPILABLE, *ladder.COMPILABLE):
+for _source in (*supervisor.COMPILABLE, *ladder.COMPILABLE, *senses.COMPILABLE):
     adopt(_source)
 
-SEGMENTS_MAX: Final = 512
 NAIL_M: Final = 10.0
 NAIL_SIGMA_M: Final = 0.05
 DRIFT: Final = 0.01
-BOUND_BASE_M: Final = 0.4
-FIXES: Final = 4096
-SERVICE_STOP: Final = supervisor.SERVICE_STOP
-
-
-class Fitted(NamedTuple):
-    """What is built into the trucks, columns (n,); the pull is by load."""
-
-    length_m: FloatArray
-    speed_max_mps: FloatArray
-    pull_laden_mps2: FloatArray
-    pull_empty_mps2: FloatArray
-    brake_service_mps2: FloatArray
-    brake_guaranteed_mps2: FloatArray
-    brake_dead_s: FloatArray
-    brake_build_up_s: FloatArray
-    traction_cutoff_s: FloatArray
-    roll_back_m: FloatArray
-    jerk_mps3: FloatArray
-
-
-class Belief(NamedTuple):
-    """
-    What the trucks believe of themselves, (n,).
-
-    nose_m on the path coordinate, bound_m its guaranteed error. fix_m: true place of the last nail read; offset_m and drift:
-    the error drawn there. draws (n, FIXES): standard normal numbers, each truck's own stream; drawn (n,): how many are used.
-    """
-
-    nose_m: FloatArray
-    bound_m: FloatArray
-    friction: FloatArray
-    brake_health: FloatArray
-    sound: FlagArray
-    laden: FlagArray
-    fix_m: FloatArray
-    offset_m: FloatArray
-    drift: FloatArray
-    draws: FloatArray
-    drawn: IndexArray
-
-
-class Onboard(NamedTuple):
-    """
-    The state of the onboard computers, (n,).
-
-    mode … turn_m: `supervisor.Memory`. end_m … clearing_mps: `supervisor.Held`. stop_reaction: the hardest stop in force.
-    waiting: a new authority is needed before the truck may go on. agreed_epoch, seen_*: terms. last_tick, asked_ns,
-    proof_ns: contact; echo: the server's challenge to carry back. ease_s … emergency_s: rungs. lost: contact is lost until a
-    new hello. seg_* (n * SEGMENTS_MAX,): the roads; first, last (n,): rows of each truck's segments, first holds the tail.
-    """
-
-    mode: SmallArray
-    demand_mps2: FloatArray
-    halt_m: FloatArray
-    clearing: FlagArray
-    turn_m: FloatArray
-    end_m: FloatArray
-    held_friction: FloatArray
-    advised_mps: FloatArray
-    clearing_mps: FloatArray
-    stop_reaction: SmallArray
-    waiting: FlagArray
-    agreed_epoch: StampArray
-    seen_epoch: StampArray
-    seen_sequence: StampArray
-    route_sequence: StampArray
-    last_tick: StampArray
-    asked_ns: StampArray
-    proof_ns: StampArray
-    echo: StampArray
-    ease_s: FloatArray
-    stop_s: FloatArray
-    emergency_s: FloatArray
-    lost: FlagArray
-    seg_end_m: FloatArray
-    seg_speed_mps: FloatArray
-    seg_grade: FloatArray
-    seg_no_stop: FlagArray
-    first: IndexArray
-    last: IndexArray
-
-
-def fitted(roster: Roster) -> Fitted:
-    """What the roster's types declare."""
-    names = {"pull_laden_mps2": "acceleration_laden_mps2", "pull_empty_mps2": "acceleration_empty_mps2"}
-    return Fitted(*(roster.column(names.get(name, name)) for name in Fitted._fields))
-
-
-def belief(streams: Streams, truck_ids: tuple[str, ...], nose_m: FloatArray) -> Belief:
-    """Trucks that have just read a nail at *nose_m* (n,)."""
-    count = len(truck_ids)
-    draws = np.stack([streams.stream(truck_id, "nails").standard_normal(FIXES) for truck_id in truck_ids])
-    return Belief(
-        nose_m=nose_m.copy(),
-        bound_m=np.full(count, BOUND_BASE_M),
-        friction=np.zeros(count),
-        brake_health=np.ones(count),
-        sound=np.ones(count, dtype=np.bool_),
-        laden=np.zeros(count, dtype=np.bool_),
-        fix_m=nose_m.copy(),
-        offset_m=np.zeros(count),
-        drift=np.zeros(count),
-        draws=draws,
-        drawn=np.zeros(count, dtype=np.int32),
-    )
-
-
-def onboard(count: int, nose_m: FloatArray) -> Onboard:
-    """*count* computers just switched on, believing their noses at *nose_m* (n,)."""
-    small = {"mode": supervisor.HOLD, "stop_reaction": 0}
-    flags = {"clearing", "waiting", "lost"}
-    stamps = {"agreed_epoch", "seen_epoch", "seen_sequence", "route_sequence", "last_tick", "asked_ns", "proof_ns", "echo"}
-    columns: dict[str, npt.NDArray[np.generic]] = {}
-    for name in Onboard._fields:
-        if name.startswith("seg_"):
-            columns[name] = np.zeros(count * SEGMENTS_MAX, dtype=np.bool_ if name == "seg_no_stop" else np.float64)
-        elif name in small:
-            columns[name] = np.full(count, small[name], dtype=np.int8)
-        elif name in flags:
-            columns[name] = np.zeros(count, dtype=np.bool_)
-        elif name in stamps:
-            columns[name] = np.zeros(count, dtype=np.int64)
-        elif name in {"first", "last"}:
-            columns[name] = np.arange(count, dtype=np.int32) * np.int32(SEGMENTS_MAX)
-        else:
-            columns[name] = np.zeros(count, dtype=np.float64)
-    state = Onboard(**columns)  # type: ignore[arg-type]
-    state.end_m[:] = -math.inf
-    state.halt_m[:] = math.inf
-    state.turn_m[:] = nose_m
-    state.ease_s[:], state.stop_s[:], state.emergency_s[:] = math.inf, math.inf, math.inf
-    state.last_tick[:] = -1
-    return state
 
 
 @kernel
-def sense(motion: Motion, belief: Belief) -> None:
+def read_nails(motion: Motion, belief: Belief) -> None:
     """
     Let every truck read its nails and odometer.
 
@@ -189,61 +54,125 @@ def sense(motion: Motion, belief: Belief) -> None:
 
 
 @kernel
+def take_reading(motion: Motion, fitted: Fitted, belief: Belief, state: Onboard, step_s: float) -> None:
+    """
+    Let every supervisor look at its sensors: do they agree with each other, and do the brakes do what they were asked.
+
+    motion, fitted, belief   (n,)
+    state    senses and brakes are written, where there is a road to be on
+    """
+    for i in range(motion.nose_m.shape[0]):
+        if state.last[i] <= state.first[i]:
+            continue
+        speed_mps = motion.speed_mps[i]
+        reading = Senses(state.read_nose_m[i], state.read_speed_mps[i], state.stuck_s[i], state.doubt_m[i])
+        reading = sense(reading, belief.nose_m[i], speed_mps, belief.bound_m[i], step_s)
+        state.read_nose_m[i] = reading.nose_m
+        state.read_speed_mps[i] = reading.speed_mps
+        state.stuck_s[i] = reading.stuck_s
+        state.doubt_m[i] = reading.doubt_m
+        asked_mps2 = -state.demand_mps2[i] if state.mode[i] != HOLD and speed_mps > SPEED_STANDING_MPS else 0.0
+        settle_s = fitted.brake_dead_s[i] + fitted.brake_build_up_s[i] + SETTLE_SLACK_S
+        brakes = Brakes(
+            state.asked_mps2[i], state.least_mps2[i], state.pressed_s[i], state.ratio[i], int(state.weak_count[i]), state.health[i]
+        )
+        brakes = watch_brakes(brakes, asked_mps2, -motion.acceleration_mps2[i], settle_s, step_s)
+        state.asked_mps2[i] = brakes.asked_mps2
+        state.least_mps2[i] = brakes.least_mps2
+        state.pressed_s[i] = brakes.held_s
+        state.ratio[i] = brakes.ratio
+        state.weak_count[i] = brakes.weak_count
+        state.health[i] = brakes.health
+
+
+@piece
+def _build(fitted: Fitted, i: int, laden: bool, step_s: float) -> Build:
+    """Truck *i* as its supervisor knows it."""
+    return Build(
+        fitted.length_m[i],
+        fitted.speed_max_mps[i],
+        fitted.pull_laden_mps2[i] if laden else fitted.pull_empty_mps2[i],
+        fitted.brake_service_mps2[i],
+        fitted.brake_guaranteed_mps2[i],
+        fitted.brake_dead_s[i],
+        fitted.brake_build_up_s[i],
+        fitted.traction_cutoff_s[i],
+        fitted.roll_back_m[i],
+        fitted.jerk_mps3[i],
+        step_s,
+    )
+
+
+@piece
+def _sensed(motion: Motion, belief: Belief, state: Onboard, i: int) -> Sensed:
+    """What truck *i* believes of itself."""
+    return Sensed(
+        belief.nose_m[i],
+        motion.speed_mps[i],
+        motion.acceleration_mps2[i],
+        belief.bound_m[i] + state.doubt_m[i],
+        belief.friction[i],
+        state.health[i],
+        belief.intact[i] and state.stuck_s[i] < STUCK_MAX_S,
+    )
+
+
+@piece
+def _road(fitted: Fitted, belief: Belief, state: Onboard, i: int) -> Road:
+    """Truck *i*'s road from the segment under its tail on; the cursor is moved."""
+    # The supervisor asks for sequences it can index; arrays are that, whatever their type says.
+    road = Road(state.seg_end_m, state.seg_speed_mps, state.seg_grade, state.seg_no_stop, int(state.first[i]), int(state.last[i]))
+    tail_m = belief.nose_m[i] - fitted.length_m[i] - belief.bound_m[i] - state.doubt_m[i]
+    cursor = first_under(road, tail_m - fitted.roll_back_m[i])
+    state.first[i] = cursor
+    return Road(state.seg_end_m, state.seg_speed_mps, state.seg_grade, state.seg_no_stop, cursor, int(state.last[i]))
+
+
+@piece
+def _reaction(state: Onboard, i: int, now_ns: int) -> int:
+    """The hardest reaction anybody demands of truck *i*; a rung that stops it makes contact lapse."""
+    rung = contact_rung((now_ns - state.proof_ns[i]) / 1e9, state.ease_s[i], state.stop_s[i], state.emergency_s[i])
+    if rung >= SERVICE_STOP and not state.lost[i]:
+        state.lost[i] = True
+        state.hello_ns[i] = 0
+    reaction = max(rung, int(state.stop_reaction[i]))
+    if state.lost[i] or state.waiting[i] or state.parked[i] or state.health[i] < BRAKE_FAILED:
+        reaction = max(reaction, SERVICE_STOP)
+    return reaction
+
+
+@piece
+def _park(motion: Motion, belief: Belief, state: Onboard, i: int) -> None:
+    """Set the parking brake at the goal of a mission that asks for it, until the truck is free to leave."""
+    goal_m = state.goal_m[i]
+    standing = state.mode[i] == HOLD and abs(motion.speed_mps[i]) <= SPEED_STANDING_MPS
+    at_goal = state.immobilise[i] and abs(belief.nose_m[i] - goal_m) <= GOAL_TOLERANCE_M
+    free = state.end_m[i] > goal_m + GOAL_PASSED_M
+    state.parked[i] = at_goal and not free and (standing or state.parked[i])
+
+
+@kernel
 def step(motion: Motion, fitted: Fitted, belief: Belief, state: Onboard, demand: Demand, now_ns: int, step_s: float) -> None:
     """
     Let every onboard computer take one step of its supervisor.
 
     motion   speeds and accelerations (n,) are sensed as they are
     fitted, belief   columns (n,)
-    state    memory, road cursor and loss of contact are written
+    state    memory, road cursor, parking brake and loss of contact are written
     demand   (n,) written: what the actuators are to do until the next step
 
     A truck without a road yet is held.
     """
     for i in range(motion.nose_m.shape[0]):
+        reaction = _reaction(state, i, now_ns)
         if state.last[i] <= state.first[i]:
-            demand.mode[i] = 0
+            demand.mode[i] = HOLD
             demand.acceleration_mps2[i] = 0.0
             continue
-        rung = contact_rung((now_ns - state.proof_ns[i]) * 1e-9, state.ease_s[i], state.stop_s[i], state.emergency_s[i])
-        if rung >= SERVICE_STOP:
-            state.lost[i] = True
-            state.waiting[i] = True
-        reaction = max(rung, state.stop_reaction[i])
-        if state.waiting[i]:
-            reaction = max(reaction, SERVICE_STOP)
-        pull_mps2 = fitted.pull_laden_mps2[i] if belief.laden[i] else fitted.pull_empty_mps2[i]
-        build = Build(
-            fitted.length_m[i],
-            fitted.speed_max_mps[i],
-            pull_mps2,
-            fitted.brake_service_mps2[i],
-            fitted.brake_guaranteed_mps2[i],
-            fitted.brake_dead_s[i],
-            fitted.brake_build_up_s[i],
-            fitted.traction_cutoff_s[i],
-            fitted.roll_back_m[i],
-            fitted.jerk_mps3[i],
-            step_s,
-        )
-        sensed = Sensed(
-            belief.nose_m[i],
-            motion.speed_mps[i],
-            motion.acceleration_mps2[i],
-            belief.bound_m[i],
-            belief.friction[i],
-            belief.brake_health[i],
-            belief.sound[i],
-        )
         held = Held(state.end_m[i], state.held_friction[i], state.advised_mps[i], state.clearing_mps[i], reaction)
-        memory = Memory(int(state.mode[i]), state.demand_mps2[i], state.halt_m[i], state.clearing[i], state.turn_m[i])
-        road = Road(
-            state.seg_end_m, state.seg_speed_mps, state.seg_grade, state.seg_no_stop, int(state.first[i]), int(state.last[i])
-        )
-        cursor = first_under(road, belief.nose_m[i] - fitted.length_m[i] - belief.bound_m[i])
-        state.first[i] = cursor
-        road = Road(state.seg_end_m, state.seg_speed_mps, state.seg_grade, state.seg_no_stop, cursor, int(state.last[i]))
-        wish, memory = supervise(build, sensed, held, memory, road)
+        memory = Memory(int(state.mode[i]), state.demand_mps2[i], state.halt_m[i], bool(state.clearing[i]), state.turn_m[i])
+        build = _build(fitted, i, belief.laden[i], step_s)
+        wish, memory = supervise(build, _sensed(motion, belief, state, i), held, memory, _road(fitted, belief, state, i))
         state.mode[i] = memory.mode
         state.demand_mps2[i] = memory.demand_mps2
         state.halt_m[i] = memory.halt_m
@@ -251,6 +180,21 @@ def step(motion: Motion, fitted: Fitted, belief: Belief, state: Onboard, demand:
         state.turn_m[i] = memory.turn_m
         demand.mode[i] = wish.mode
         demand.acceleration_mps2[i] = wish.acceleration_mps2
+        _park(motion, belief, state, i)
+
+
+@kernel
+def earliest_m(motion: Motion, fitted: Fitted, belief: Belief, state: Onboard, i: int, step_s: float) -> float:
+    """
+    Nearest end of authority that truck *i* could still honour.
+
+    motion, fitted, belief, state   columns (n,); without a road, its nose
+    """
+    if state.last[i] <= state.first[i]:
+        return belief.nose_m[i]  # type: ignore[no-any-return]
+    held = Held(state.end_m[i], state.held_friction[i], state.advised_mps[i], state.clearing_mps[i], 0)
+    build = _build(fitted, i, belief.laden[i], step_s)
+    return earliest_end_m(build, _sensed(motion, belief, state, i), held, _road(fitted, belief, state, i))
 
 
 @kernel
@@ -270,3 +214,59 @@ def hear_heartbeats(state: Onboard, rows: IndexArray, echo: StampArray, challeng
         if tick > state.last_tick[i]:
             state.last_tick[i] = tick
             state.echo[i] = challenge[j]
+
+
+@kernel
+def take_authorities(state: Onboard, paths: Paths, rows: IndexArray, given: Authorities, epoch: int, odd: FlagArray) -> None:
+    """
+    Let the trucks take authorities that move their ends on.
+
+    rows, given  (k,)
+    state        end, term, friction and advice are written
+    odd          (k,) written: not an extension along the route held; nothing was changed and the truck's own code must judge
+    """
+    for j in range(rows.shape[0]):
+        i = rows[j]
+        odd[j] = True
+        sequence = given.sequence[j]
+        if not may_accept(epoch, sequence, state.agreed_epoch[i], state.seen_epoch[i], state.seen_sequence[i]):
+            continue
+        if given.route_sequence[j] != state.route_sequence[i] or epoch != state.route_epoch[i]:
+            continue
+        end_m = -math.inf
+        for k in range(paths.held[i]):
+            if paths.lane[i, k] == given.end_lane_ix[j]:
+                end_m = paths.start_m[i, k] + given.end_chainage_m[j]
+                if end_m > paths.start_m[i, k + 1] + SAME_END_M:
+                    end_m = -math.inf
+        if end_m < state.end_m[i] - SAME_END_M or end_m == -math.inf:
+            continue
+        state.seen_epoch[i] = epoch
+        state.seen_sequence[i] = sequence
+        state.end_m[i] = end_m
+        state.held_friction[i] = given.friction[j]
+        state.advised_mps[i] = given.advised_mps[j]
+        state.waiting[i] = False
+        odd[j] = False
+
+
+@kernel
+def end_places(state: Onboard, paths: Paths, out_lane_ix: IndexArray, out_chainage_m: FloatArray) -> None:
+    """
+    Say each end of authority held as a place.
+
+    state, paths     columns (n,)
+    out_lane_ix      (n,) written where an end is held
+    out_chainage_m   (n,) written where an end is held; a boundary belongs to the lane that begins there, the path's end to its last
+    """
+    for i in range(out_lane_ix.shape[0]):
+        end_m = state.end_m[i]
+        if end_m == -math.inf or paths.held[i] == 0:
+            continue
+        k = paths.nose_k[i]
+        while k + 1 < paths.held[i] and end_m >= paths.start_m[i, k + 1]:
+            k += 1
+        while k > 0 and end_m < paths.start_m[i, k]:
+            k -= 1
+        out_lane_ix[i] = paths.lane[i, k]
+        out_chainage_m[i] = end_m - paths.start_m[i, k]

@@ -31,11 +31,11 @@ class Grades(NamedTuple):
 
 
 class Paths(NamedTuple):
-    """lane (n, PATH_MAX), start_m (n, PATH_MAX + 1), count (n,), nose_k (n,) position of the nose's lane in the path."""
+    """lane (n, PATH_MAX), start_m (n, PATH_MAX + 1), held (n,) lanes in the path, nose_k (n,) position of the nose's lane in the path."""
 
     lane: IndexArray
     start_m: FloatArray
-    count: IndexArray
+    held: IndexArray
     nose_k: IndexArray
 
 
@@ -66,7 +66,7 @@ def empty_paths(count: int) -> Paths:
     return Paths(
         lane=np.full((count, PATH_MAX), -1, dtype=np.int32),
         start_m=np.zeros((count, PATH_MAX + 1), dtype=np.float64),
-        count=np.zeros(count, dtype=np.int32),
+        held=np.zeros(count, dtype=np.int32),
         nose_k=np.zeros(count, dtype=np.int32),
     )
 
@@ -90,13 +90,13 @@ def set_path(paths: Paths, row: int, lanes: list[int], length_m: FloatArray, sta
     paths.lane[row, count:] = -1
     paths.start_m[row, 0] = start_m
     paths.start_m[row, 1 : count + 1] = start_m + np.cumsum(length_m[lanes])
-    paths.count[row] = count
+    paths.held[row] = count
     paths.nose_k[row] = 0
 
 
 def path_coordinate(paths: Paths, row: int, lane_ix: int, chainage_m: float) -> float:
     """Coordinate of a place on *row*'s path; nan when the path does not hold the lane."""
-    for k in range(int(paths.count[row])):
+    for k in range(int(paths.held[row])):
         if paths.lane[row, k] == lane_ix:
             return float(paths.start_m[row, k]) + chainage_m
     return math.nan
@@ -108,7 +108,7 @@ def place_of(paths: Paths, row: int, path_m: float) -> tuple[int, float]:
 
     A boundary belongs to the lane that begins there; the path's own end to its last lane.
     """
-    count = int(paths.count[row])
+    count = int(paths.held[row])
     k = int(np.searchsorted(paths.start_m[row, :count], path_m + TOUCH_M * 1e-3, side="right")) - 1
     k = max(k, 0)
     return int(paths.lane[row, k]), path_m - float(paths.start_m[row, k])
@@ -119,13 +119,13 @@ def locate(paths: Paths, grades: Grades, nose_m: FloatArray, length_m: FloatArra
     """
     Find lane, chainage, lanes under the body and grades for every nose.
 
-    paths     lane (n, PATH_MAX), start_m (n, PATH_MAX + 1), count (n,); nose_k (n,) is updated
+    paths     lane (n, PATH_MAX), start_m (n, PATH_MAX + 1), held (n,); nose_k (n,) is updated
     nose_m    (n,) path coordinate; before the path's start and beyond its end the first and last lane are extended
     length_m  (n,) bodies
     out       written; grade_mean is taken at nose, middle and tail, grade_least from the tail to LOOK_AHEAD_M beyond the nose
     """
     for i in range(nose_m.shape[0]):
-        count = paths.count[i]
+        count = paths.held[i]
         if count == 0:
             continue
         k = paths.nose_k[i]
@@ -160,10 +160,10 @@ def _grade_at(paths: Paths, grades: Grades, i: int, k: int, at_m: float) -> floa
         k -= 1
     lane = paths.lane[i, k]
     chainage_m = at_m - paths.start_m[i, k]
-    piece = grades.start[lane]
-    while piece + 1 < grades.start[lane + 1] and grades.from_m[piece + 1] <= chainage_m:
-        piece += 1
-    return grades.grade[piece]  # type: ignore[no-any-return]
+    j = grades.start[lane]
+    while j + 1 < grades.start[lane + 1] and grades.from_m[j + 1] <= chainage_m:
+        j += 1
+    return grades.grade[j]  # type: ignore[no-any-return]
 
 
 @piece
@@ -173,14 +173,14 @@ def _grade_least(paths: Paths, grades: Grades, i: int, from_m: float, to_m: floa
     k = paths.nose_k[i]
     while k > 0 and from_m < paths.start_m[i, k]:
         k -= 1
-    while k < paths.count[i] and paths.start_m[i, k] <= to_m:
+    while k < paths.held[i] and paths.start_m[i, k] <= to_m:
         lane = paths.lane[i, k]
-        for piece in range(grades.start[lane], grades.start[lane + 1]):
-            begin_m = paths.start_m[i, k] + grades.from_m[piece]
+        for j in range(grades.start[lane], grades.start[lane + 1]):
+            begin_m = paths.start_m[i, k] + grades.from_m[j]
             final_m = paths.start_m[i, k + 1]
-            if piece + 1 < grades.start[lane + 1]:
-                final_m = paths.start_m[i, k] + grades.from_m[piece + 1]
+            if j + 1 < grades.start[lane + 1]:
+                final_m = paths.start_m[i, k] + grades.from_m[j + 1]
             if begin_m <= to_m and final_m >= from_m:
-                least = min(least, grades.grade[piece])
+                least = min(least, grades.grade[j])
         k += 1
     return least if math.isfinite(least) else 0.0

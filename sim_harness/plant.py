@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -35,7 +35,7 @@ class PlantRules:
     """
     What the plant does beyond the site's own processes; shares are probabilities a trip.
 
-    *loader_mtbf_h* 0: loaders never break. *plug_w*: power of a plug; *swap_s*: exchange of a battery.
+    *loader_mtbf_h* 0: loaders never break.
     """
 
     inspect_share: float = 0.05
@@ -43,11 +43,8 @@ class PlantRules:
     portal_alarm_share: float = 0.002
     manual_share: float = 0.003
     manual_mean_s: float = 2700.0
-    changeover_s: float = 20.0
     loader_mtbf_h: float = 40.0
     loader_mttr_min: float = 45.0
-    plug_w: float = 200_000.0
-    swap_s: float = 360.0
 
 
 def draw_s(process: Process, rng: np.random.Generator) -> float:
@@ -92,13 +89,38 @@ class Loader:
         return float(self._rng.exponential(self._rules.loader_mttr_min * 60.0))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where a plant stands, its ways, and its chances."""
+
+    corridor: Corridor
+    rules: PlantRules
+    streams: Streams
+
+
+class Handled(Protocol):
+    """The trucks, as loaders and chargers handle them."""
+
+    def load(self, truck_id: str, mass_kg: float) -> None:
+        """Put *mass_kg* aboard; 0 takes it off."""
+
+    def battery_lack(self, truck_id: str) -> float:
+        """Share of the battery that is missing."""
+        ...
+
+    def recharge(self, truck_id: str) -> float:
+        """Fill the battery; return the watt-hours it took."""
+        ...
+
+
 class Plant:
     """Everything at the roadside that answers the server."""
 
-    def __init__(self, corridor: Corridor, rules: PlantRules, streams: Streams, call: Call, notice: Notice) -> None:
-        self._corridor = corridor
-        self._rules = rules
-        self._streams = streams
+    def __init__(self, site: Site, trucks: Handled, call: Call, notice: Notice) -> None:
+        self._corridor = site.corridor
+        self._rules = site.rules
+        self._streams = site.streams
+        self._trucks = trucks
         self._call = call
         self._notice = notice
         self._agenda: list[tuple[int, int, Callable[[], None]]] = []
@@ -110,10 +132,7 @@ class Plant:
         self._last_work_ns: dict[str, int] = {}
         self._called_ns: dict[tuple[str, str], int] = {}
         self._containers = 0
-        # Work under way: a truck's load as it will be, for whoever weighs it.
-        self.load_kg: dict[str, float] = {}
-        self.recharged: list[tuple[str, float]] = []
-        self.battery_lack_wh: Callable[[str], float] = lambda _: 0.0
+        self._load_kg: dict[str, float] = {}
 
     # -- chance and time -----------------------------------------------------------------------------------------------
 
@@ -154,8 +173,7 @@ class Plant:
             case link.BayCalled():
                 self._bay(heard)
             case link.BayLeft():
-                changeover_s = self._rules.changeover_s if self._is_loader(heard.bay_id) else 0.0
-                self._after(changeover_s, lambda: self._say_bay(heard.bay_id, BayState.READY, ""))
+                self._after(self._changeover_s(heard.bay_id), lambda: self._say_bay(heard.bay_id, BayState.READY, ""))
 
     # -- customs -------------------------------------------------------------------------------------------------------
 
@@ -208,8 +226,14 @@ class Plant:
 
     # -- bays and chargers ---------------------------------------------------------------------------------------------
 
-    def _is_loader(self, stand_id: str) -> bool:
-        return self._corridor.stands[self._corridor.stand_ix[stand_id]].kind is StandKind.BAY
+    def _kind(self, stand_id: str) -> StandKind:
+        return self._corridor.stands[self._corridor.stand_ix[stand_id]].kind
+
+    def _draw_s(self, process_id: str, entity: str) -> float:
+        return draw_s(self._corridor.processes[process_id], self._rng(entity, process_id))
+
+    def _changeover_s(self, bay_id: str) -> float:
+        return self._draw_s("bay_changeover", bay_id) if self._kind(bay_id) is StandKind.BAY else 0.0
 
     def _say_bay(self, bay_id: str, state: BayState, truck_id: str, cargo: tuple[Cargo, ...] = ()) -> None:
         self._call(*link.bay(self._request_id(), bay_id, state, truck_id, cargo))
@@ -224,14 +248,10 @@ class Plant:
             self._after(self._charge_s(called), lambda: self._charged(called))
             return
         self._notice(f"{called.work.name.lower()}ing_started", truck_id=called.truck_id, bay_id=called.bay_id)
-        seconds = draw_s(self._bay_process(called.bay_id), self._rng(called.bay_id, "service"))
+        seconds = self._draw_s("bay", called.bay_id)
         seconds += self._loader(called.bay_id).elapse(seconds + self._idle_s(called.bay_id))
         self._last_work_ns[called.bay_id] = self._now_ns + round(seconds * 1e9)
         self._after(seconds, lambda: self._done(called))
-
-    def _bay_process(self, bay_id: str) -> Process:
-        processes: Mapping[str, Process] = self._corridor.processes
-        return processes.get(f"{bay_id}_service", processes["bay_service"])
 
     def _loader(self, bay_id: str) -> Loader:
         if bay_id not in self._loaders:
@@ -248,10 +268,12 @@ class Plant:
                 Cargo(container_id=item.container_id, mass_kg=item.mass_kg or COAL_PER_CONTAINER_KG) for item in called.cargo
             ) or tuple(self._new_container() for _ in range(CONTAINERS_A_TRIP))
             mass_kg = sum(item.mass_kg for item in cargo)
-            self.load_kg[called.truck_id] = mass_kg
+            self._load_kg[called.truck_id] = mass_kg
+            self._trucks.load(called.truck_id, mass_kg)
             self._notice("loaded", truck_id=called.truck_id, bay_id=called.bay_id, mass_kg=mass_kg)
         else:
-            mass_kg = self.load_kg.pop(called.truck_id, 0.0)
+            mass_kg = self._load_kg.pop(called.truck_id, 0.0)
+            self._trucks.load(called.truck_id, 0.0)
             self._notice("unloaded", truck_id=called.truck_id, bay_id=called.bay_id, mass_kg=mass_kg)
         self._say_bay(called.bay_id, BayState.CLEAR, called.truck_id, cargo)
 
@@ -260,13 +282,11 @@ class Plant:
         return Cargo(container_id=f"KHLU{self._containers:07d}", mass_kg=COAL_PER_CONTAINER_KG)
 
     def _charge_s(self, called: link.BayCalled) -> float:
-        stand = self._corridor.stands[self._corridor.stand_ix[called.bay_id]]
-        if stand.kind is StandKind.SWAP:
-            return self._rules.swap_s
-        return max(60.0, self.battery_lack_wh(called.truck_id) / self._rules.plug_w * 3600.0)
+        if self._kind(called.bay_id) is StandKind.SWAP:
+            return self._draw_s("swap", called.bay_id)
+        return self._draw_s("plug", called.bay_id) * self._trucks.battery_lack(called.truck_id)
 
     def _charged(self, called: link.BayCalled) -> None:
-        energy_wh = self.battery_lack_wh(called.truck_id)
-        self.recharged.append((called.truck_id, energy_wh))
+        energy_wh = self._trucks.recharge(called.truck_id)
         self._notice("charged", truck_id=called.truck_id, bay_id=called.bay_id, energy_wh=energy_wh)
         self._say_bay(called.bay_id, BayState.CLEAR, called.truck_id)

@@ -1,0 +1,258 @@
+"""
+What a run is about: a site, its trucks, a day, orders, and how plant and links behave.
+
+Scenarios are YAML, checked by the same reader as site files, so that an error names its line and the word that was meant.
+Values of the command line (`--set plant.inspect_share=0.1`) are laid over the file before it is checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fleet.site import SiteError, load_site
+from fleet.site.format import ProcessSpec
+from fleet.site.source import Source, did_you_mean, parse, read_text
+from planner.corridor import Corridor, Process, Stand, StandKind, YardRole
+from sim_harness.observation import Roster
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Seconds = Annotated[float, Field(gt=0.0, le=1e6)]
+STAND_ORDER: Final = (StandKind.PARKING, StandKind.PLUG, StandKind.SWAP, StandKind.BAY)
+CONTAINERS_MAX: Final = 10_000
+
+
+class ScenarioError(SiteError):
+    """A scenario cannot be used."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, populate_by_name=True)
+
+
+class OrderPart(_Part):
+    """A transport order that an operator puts in at time 0."""
+
+    from_: str = Field(alias="from", description="yard where the containers are loaded")
+    to: str = Field(description="yard where they are unloaded")
+    containers: int = Field(ge=1, le=CONTAINERS_MAX)
+    priority: int = Field(default=0, ge=-100, le=100)
+
+
+class PlantPart(_Part):
+    """Customs, loaders and what else the roadside does; shares are probabilities a trip."""
+
+    inspect_share: Share = 0.05
+    refuse_share: Share = 0.003
+    portal_alarm_share: Share = 0.002
+    manual_share: Share = 0.003
+    manual_mean_s: Seconds = 2700.0
+    loader_mtbf_h: float = Field(default=40.0, ge=0.0, le=1e6, description="0: loaders never break")
+    loader_mttr_min: Annotated[float, Field(gt=0.0, le=1e5)] = 45.0
+
+
+class LinkPart(_Part):
+    """The radio between trucks and server, in ticks of 0.1 s."""
+
+    delay_ticks: int = Field(default=1, ge=1, le=50)
+    jitter_ticks: int = Field(default=0, ge=0, le=50)
+    loss: Share = 0.0
+
+
+class TruckPart(_Part):
+    """What the trucks bring along; charges are shares of a full battery, drawn evenly."""
+
+    charge_least: Share = 1.0
+    charge_most: Share = 1.0
+
+
+class ScenarioSpec(_Part):
+    """One scenario file."""
+
+    scenario: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")
+    title: str = Field(default="", max_length=200)
+    site: str = Field(description="a site that comes with the package, or a YAML file beside this one")
+    trucks: int = Field(ge=1, le=2000)
+    truck_type: str = "coal_truck_70t"
+    hours: float = Field(gt=0.0, le=24.0 * 31)
+    seed: int = Field(default=1, ge=0)
+    orders: tuple[OrderPart, ...] = Field(default=(), strict=False)
+    plant: PlantPart = PlantPart()
+    processes: dict[str, ProcessSpec] = Field(default_factory=dict)
+    link: LinkPart = LinkPart()
+    truck: TruckPart = TruckPart()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """A scenario with its site loaded and its trucks placed; *stands* (n,) is where each begins."""
+
+    spec: ScenarioSpec
+    corridor: Corridor
+    roster: Roster
+    stands: tuple[Stand, ...]
+    seed: int
+    hours: float
+
+
+def scenario_schema() -> dict[str, Any]:
+    """The published JSON Schema of scenario files."""
+    schema = ScenarioSpec.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "https://khulan.dev/scenario.schema.json", **schema}
+
+
+def scenario_names() -> list[str]:
+    """The scenarios that come with the package."""
+    entries = resources.files("sim_harness.scenarios").iterdir()
+    return sorted(entry.name.removesuffix(".yaml") for entry in entries if entry.name.endswith(".yaml"))
+
+
+def _locate(name_or_path: str) -> Path:
+    asked = Path(name_or_path)
+    if asked.suffix in {".yaml", ".yml"} or asked.is_file():
+        return asked
+    if name_or_path not in scenario_names():
+        advice = f"{did_you_mean(name_or_path, scenario_names())} or give a .yaml file"
+        raise ScenarioError(name_or_path, 1, f"there is no scenario {name_or_path!r}", advice)
+    return Path(str(resources.files("sim_harness.scenarios").joinpath(f"{name_or_path}.yaml")))
+
+
+def _keys_at(path: Sequence[str | int]) -> list[str]:
+    """Keys that may stand in the mapping at *path*."""
+    model: Any = ScenarioSpec
+    for part in path:
+        if isinstance(part, int):
+            continue
+        parts: Mapping[str, Any] = {
+            "plant": PlantPart,
+            "link": LinkPart,
+            "truck": TruckPart,
+            "orders": OrderPart,
+            "processes": ProcessSpec,
+        }
+        model = parts.get(part, model)
+    return [entry.alias or name for name, entry in model.model_fields.items()]
+
+
+def _lay_over(source: Source, setting: str) -> None:
+    """
+    Lay one KEY=VALUE over the values of a file.
+
+    Raises:
+        ScenarioError: there is no such key, or it is not of the form KEY=VALUE.
+    """
+    key, equals, text = setting.partition("=")
+    if not equals or not key:
+        raise ScenarioError("--set", 1, f"{setting!r} is not KEY=VALUE", "for example --set plant.inspect_share=0.1")
+    path = key.split(".")
+    tree: dict[str, Any] = source.tree
+    for part in path[:-1]:
+        below = tree.setdefault(part, {})
+        if not isinstance(below, dict):
+            raise ScenarioError("--set", 1, f"{part!r} of {key!r} holds no keys", did_you_mean(part, _keys_at(())))
+        tree = below
+    known = _keys_at(path[:-1])
+    if path[0] not in _keys_at(()) or (len(path) > 1 and path[0] != "processes" and path[-1] not in known):
+        raise ScenarioError("--set", 1, f"unknown key {key!r}", did_you_mean(path[-1], known))
+    tree[path[-1]] = parse(f"value: {text}", "--set").tree["value"]
+
+
+def read_spec(name_or_path: str, settings: Sequence[str] = ()) -> ScenarioSpec:
+    """
+    The values of a scenario file, with *settings* (KEY=VALUE) laid over them.
+
+    Raises:
+        ScenarioError: a value cannot be; the message names file, line and what was probably meant.
+    """
+    path = _locate(name_or_path)
+    try:
+        source = parse(read_text(path), str(path))
+        for setting in settings:
+            _lay_over(source, setting)
+        return ScenarioSpec.model_validate(source.tree)
+    except ValidationError as error:
+        detail = error.errors(include_url=False)[0]
+        where = tuple(part for part in detail["loc"] if part != "[key]")
+        file, line = source.place(where)
+        name = ".".join(str(part) for part in where) or "the scenario"
+        if detail["type"] == "extra_forbidden":
+            raise ScenarioError(file, line, f"unknown key {where[-1]!r}", did_you_mean(str(where[-1]), _keys_at(where[:-1]))) from error
+        raise ScenarioError(file, line, f"{name}: {detail['msg']}", f"is {detail['input']!r}"[:80]) from error
+
+
+def _process(name: str, part: ProcessSpec) -> Process:
+    figures = {
+        "triangular": (part.least_s, part.mode_s, part.most_s),
+        "lognormal": (part.mean_s, part.cv, part.least_s),
+        "fixed": (part.fixed_s, 0.0, 0.0),
+    }[part.shape]
+    a, b, c = (float(value or 0.0) for value in figures)
+    return Process(process_id=name, shape=part.shape, a=a, b=b, c=c)
+
+
+def starting_stands(corridor: Corridor, count: int) -> tuple[Stand, ...]:
+    """
+    Where *count* trucks begin: the loading yard's stands first, bays after the others, then the other yard's.
+
+    Raises:
+        ValueError: there are fewer stands than trucks.
+    """
+    chosen: list[Stand] = []
+    for role in (YardRole.LOADING, YardRole.UNLOADING):
+        yard = corridor.yard_by_role[role]
+        for kind in STAND_ORDER:
+            chosen += [stand for stand in corridor.stands if stand.yard_id == yard.yard_id and stand.kind is kind]
+    if len(chosen) < count:
+        raise ValueError(f"{count} trucks on {len(chosen)} stands")
+    return tuple(chosen[:count])
+
+
+def load_scenario(
+    name_or_path: str,
+    settings: Sequence[str] = (),
+    *,
+    seed: int | None = None,
+    hours: float | None = None,
+    trucks: int | None = None,
+) -> Scenario:
+    """
+    A scenario ready to run.
+
+    Raises:
+        ScenarioError: the file, a setting or the number of trucks cannot be.
+        SiteError: its site cannot be used.
+    """
+    over = [f"{key}={value}" for key, value in (("seed", seed), ("hours", hours), ("trucks", trucks)) if value is not None]
+    spec = read_spec(name_or_path, [*settings, *over])
+    path = _locate(name_or_path)
+    site = spec.site if not spec.site.endswith((".yaml", ".yml")) else str(path.parent / spec.site)
+    corridor = load_site(site)
+    unknown = sorted(set(spec.processes) - set(corridor.processes))
+    if unknown:
+        raise ScenarioError(str(path), 1, f"site {spec.site} has no process {unknown[0]!r}", did_you_mean(unknown[0], corridor.processes))
+    if spec.truck_type not in corridor.type_ix:
+        raise ScenarioError(
+            str(path), 1, f"site {spec.site} admits no {spec.truck_type!r}", did_you_mean(spec.truck_type, corridor.type_ix)
+        )
+    for order in spec.orders:
+        known = [yard.yard_id for yard in corridor.yards]
+        for yard_id in (order.from_, order.to):
+            if yard_id not in known:
+                raise ScenarioError(str(path), 1, f"site {spec.site} has no yard {yard_id!r}", did_you_mean(yard_id, known))
+    corridor = replace(corridor, processes={**corridor.processes, **{name: _process(name, part) for name, part in spec.processes.items()}})
+    try:
+        stands = starting_stands(corridor, spec.trucks)
+    except ValueError as error:
+        raise ScenarioError(str(path), 1, f"trucks: {error}", "each truck begins on a stand") from error
+    kind = corridor.truck_types[corridor.type_ix[spec.truck_type]]
+    roster = Roster(
+        corridor=corridor,
+        truck_ids=tuple(f"t{number:03d}" for number in range(1, spec.trucks + 1)),
+        truck_types=(kind,) * spec.trucks,
+    )
+    return Scenario(spec=spec, corridor=corridor, roster=roster, stands=stands, seed=spec.seed, hours=float(spec.hours))
