@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -76,9 +76,15 @@ def _digest(site: str, origin: tuple[float, float], parts: Sequence[Sequence[obj
     Windows, processes and standings are not in it: opening times may change without a map change.
     """
     names = ("nodes", "lanes", "zones", "no_stops", "gates", "stands", "yards", "truck_types")
-    body: dict[str, object] = {"site": site, "origin": origin}
-    body |= {name: [asdict(entry) for entry in part] for name, part in zip(names, parts, strict=True)}  # type: ignore[call-overload]
-    return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()).hexdigest()
+    body: dict[str, object] = {"site": site, "origin": origin, **dict(zip(names, parts, strict=True))}
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_fields)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _fields(value: object) -> dict[str, object]:
+    """A dataclass as a mapping, one level deep: the encoder asks again for what is inside."""
+    assert is_dataclass(value)
+    return {entry.name: getattr(value, entry.name) for entry in fields(value)}
 
 
 def _standing(text: str) -> str:

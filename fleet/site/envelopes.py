@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 from scipy import ndimage
 from shapely import STRtree
@@ -121,16 +122,14 @@ class Conflict:
 
 def conflicts(lanes: Sequence[Lane], swept: Mapping[str, Envelope]) -> Iterator[tuple[Lane, Lane, Conflict]]:
     """Every connected patch of ground that two lanes share, in the order of *lanes*."""
-    lines = [LineString(lane.points) for lane in lanes]
-    reach = [float(swept[lane.lane_id].half_width_m.max()) + MARGIN_M for lane in lanes]
-    tree = STRtree(lines)
-    for a_ix, lane_a in enumerate(lanes):
-        near = tree.query(lines[a_ix].envelope.buffer(reach[a_ix] + max(reach)))
-        for b_ix in sorted(int(ix) for ix in near if ix > a_ix):
-            lane_b = lanes[b_ix]
-            a, b = swept[lane_a.lane_id], swept[lane_b.lane_id]
-            for conflict in _pair_conflicts(lane_a, lane_b, a, b):
-                yield lane_a, lane_b, conflict
+    lines = np.array([LineString(lane.points) for lane in lanes])
+    reach = np.array([float(swept[lane.lane_id].half_width_m.max()) + MARGIN_M for lane in lanes])
+    first, second = STRtree(lines).query(lines, predicate="dwithin", distance=reach + reach.max())
+    near = (first < second) & (shapely.distance(lines[first], lines[second]) < reach[first] + reach[second])
+    for a_ix, b_ix in sorted(zip(first[near].tolist(), second[near].tolist(), strict=True)):
+        lane_a, lane_b = lanes[a_ix], lanes[b_ix]
+        for conflict in _pair_conflicts(lane_a, lane_b, swept[lane_a.lane_id], swept[lane_b.lane_id]):
+            yield lane_a, lane_b, conflict
 
 
 def _pair_conflicts(lane_a: Lane, lane_b: Lane, a: Envelope, b: Envelope) -> Iterator[Conflict]:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from fleet.site.build import corridor_of
+from fleet.site.check import findings
 from fleet.site.expand import draft_of
 from fleet.site.format import SiteSpec
 from fleet.site.schema import keys_at
@@ -60,19 +61,6 @@ def read_source(name_or_path: str, *, beside: Path | None = None, depth: int = 0
     return extend(base, source)
 
 
-def spec_of(source: Source) -> SiteSpec:
-    """
-    The file's values, checked one by one.
-
-    Raises:
-        SiteError: the first value that cannot be.
-    """
-    problems = spec_problems(source)
-    if problems:
-        raise problems[0]
-    return SiteSpec.model_validate(source.tree)
-
-
 def spec_problems(source: Source) -> list[SiteError]:
     """Everything wrong with the values taken one by one, in the order of the file."""
     try:
@@ -109,11 +97,27 @@ def _shown(value: object) -> str:
 
 def load_site(name_or_path: str | Path) -> Corridor:
     """
-    The corridor of a site that comes with the package, or of a YAML file.
+    The corridor of a site that comes with the package, or of a YAML file; proven sound.
 
     Raises:
         SiteError: the first thing wrong with it, in one line.
     """
-    source = read_source(str(name_or_path))
-    draft = draft_of(spec_of(source), source)
-    return corridor_of(draft)
+    corridor, found = examine(name_or_path)
+    if found:
+        raise found[0]
+    assert corridor is not None
+    return corridor
+
+
+def examine(name_or_path: str | Path) -> tuple[Corridor | None, list[SiteError]]:
+    """The corridor, where the file gets that far, and everything wrong with it."""
+    try:
+        source = read_source(str(name_or_path))
+        problems = spec_problems(source)
+        if problems:
+            return None, problems
+        draft = draft_of(SiteSpec.model_validate(source.tree), source)
+        corridor = corridor_of(draft)
+    except SiteError as error:
+        return None, [error]
+    return corridor, findings(draft, corridor)

@@ -39,16 +39,20 @@ class Piece:
     curvature: float
     start: Pose
 
+    def base(self, along_m: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """East, north and heading at each of *along_m*, (n,)."""
+        start = self.start
+        heading = start.heading_rad + self.curvature * along_m
+        if self.curvature == 0.0:
+            return start.x_m + along_m * math.cos(start.heading_rad), start.y_m + along_m * math.sin(start.heading_rad), heading
+        east = start.x_m + (np.sin(heading) - math.sin(start.heading_rad)) / self.curvature
+        north = start.y_m + (math.cos(start.heading_rad) - np.cos(heading)) / self.curvature
+        return east, north, heading
+
     def at(self, along_m: float) -> Pose:
         """The pose *along_m* into the piece; beyond its ends it goes on as it is."""
-        turn = self.curvature * along_m
-        heading = self.start.heading_rad
-        if abs(self.curvature) < 1e-12:
-            east, north = along_m * math.cos(heading), along_m * math.sin(heading)
-        else:
-            east = (math.sin(heading + turn) - math.sin(heading)) / self.curvature
-            north = (math.cos(heading) - math.cos(heading + turn)) / self.curvature
-        return Pose(x_m=self.start.x_m + east, y_m=self.start.y_m + north, heading_rad=heading + turn)
+        east, north, heading = self.base(np.array([along_m]))
+        return Pose(x_m=float(east[0]), y_m=float(north[0]), heading_rad=float(heading[0]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,21 +68,25 @@ class Alignment:
 
     def pose(self, station_m: float, offset_m: float) -> Pose:
         """Place and heading at *station_m*, *offset_m* to the left; straight on beyond the ends."""
-        piece = next((piece for piece in reversed(self.pieces) if piece.from_m <= station_m), self.pieces[0])
-        base = piece.at(min(station_m, self.length_m) - piece.from_m) if station_m >= 0.0 else self.pieces[0].start
-        over_m = max(0.0, station_m - self.length_m) + min(0.0, station_m)
-        base = Pose(
-            x_m=base.x_m + over_m * math.cos(base.heading_rad),
-            y_m=base.y_m + over_m * math.sin(base.heading_rad),
-            heading_rad=base.heading_rad,
-        )
-        sine, cosine = math.sin(base.heading_rad), math.cos(base.heading_rad)
-        return Pose(x_m=base.x_m - offset_m * sine, y_m=base.y_m + offset_m * cosine, heading_rad=base.heading_rad)
+        point = self.points(np.array([station_m]), np.array([offset_m]))[0]
+        along_m = min(max(station_m, 0.0), self.length_m)
+        piece = next((piece for piece in reversed(self.pieces) if piece.from_m <= along_m), self.pieces[0])
+        heading = piece.start.heading_rad + piece.curvature * (along_m - piece.from_m)
+        return Pose(x_m=float(point[0]), y_m=float(point[1]), heading_rad=heading)
 
     def points(self, stations_m: FloatArray, offsets_m: FloatArray) -> FloatArray:
         """Points at each station and offset, (n, 2)."""
-        poses = [self.pose(float(station), float(offset)) for station, offset in zip(stations_m, offsets_m, strict=True)]
-        return np.array([[pose.x_m, pose.y_m] for pose in poses])
+        starts = np.array([piece.from_m for piece in self.pieces])
+        rows = np.clip(np.searchsorted(starts, stations_m + 1e-9, side="right") - 1, 0, len(starts) - 1)
+        made = np.zeros((len(stations_m), 2))
+        for row in np.unique(rows):
+            piece, mine = self.pieces[row], rows == row
+            along = np.clip(stations_m[mine] - piece.from_m, 0.0, piece.length_m)
+            over = stations_m[mine] - piece.from_m - along
+            east, north, heading = piece.base(along)
+            made[mine, 0] = east + over * np.cos(heading) - offsets_m[mine] * np.sin(heading)
+            made[mine, 1] = north + over * np.sin(heading) + offsets_m[mine] * np.cos(heading)
+        return made
 
     def breaks_m(self, low_m: float, high_m: float) -> list[float]:
         """Stations strictly between where a sampled line needs a point: piece ends, and steps along arcs."""

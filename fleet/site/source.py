@@ -148,7 +148,7 @@ def parse(text: str, file: str) -> Source:
     if len(text) > BYTES_MAX:
         raise SiteError(file, 1, f"larger than {BYTES_MAX} bytes", "a site file is a few hundred lines; is this the right file?")
     try:
-        root = YAML(pure=True).compose(StringIO(text))
+        root = YAML(typ="safe", pure=True).compose(StringIO(text))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark is not None else 1
