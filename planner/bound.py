@@ -48,6 +48,19 @@ SECONDS_PER_HOUR: Final = 3600.0
 FLEET: Final = "fleet"
 
 
+def mean_s(process: Process) -> float:
+    """Expected seconds of a process; of a cut lognormal the uncut mean, which is less."""
+    return (process.a + process.b + process.c) / 3.0 if process.shape == "triangular" else process.a
+
+
+def variance_s2(process: Process) -> float:
+    """Variance of a process, seconds squared."""
+    if process.shape == "triangular":
+        a, b, c = process.a, process.b, process.c
+        return (a * a + b * b + c * c - a * b - a * c - b * c) / 18.0
+    return (process.a * process.b) ** 2 if process.shape == "lognormal" else 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoundQuestion:
     """The day to bound; seconds."""
@@ -61,6 +74,28 @@ class BoundQuestion:
     bay_availability: float = 1.0
     inspection_share: float = 0.0
 
+    @classmethod
+    def of(
+        cls, corridor: Corridor, *, truck_count: int, open_s: float, availability: float = 1.0, inspection_share: float = 0.0
+    ) -> BoundQuestion:
+        """
+        The question for a corridor whose processes `bay` and, if it takes any time, `bay_changeover` say how bays work.
+
+        The first truck type stands for all.
+        """
+        bay = corridor.processes["bay"]
+        changeover = corridor.processes.get("bay_changeover")
+        return cls(
+            truck_type=corridor.truck_types[0],
+            truck_count=truck_count,
+            open_s=open_s,
+            bay_service_s=mean_s(bay),
+            bay_service_cv=math.sqrt(variance_s2(bay)) / mean_s(bay),
+            bay_changeover_s=0.0 if changeover is None else mean_s(changeover),
+            bay_availability=availability,
+            inspection_share=inspection_share,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
@@ -70,19 +105,6 @@ class Bound:
     capacity_per_h: float
     round_trips: float
     cycle_s: float
-
-
-def mean_s(process: Process) -> float:
-    """Expected seconds of a process; of a cut lognormal the uncut mean, which is less."""
-    return (process.a + process.b + process.c) / 3.0 if process.shape == "triangular" else process.a
-
-
-def variance_s2(process: Process) -> float:
-    """Variance of a process, seconds squared."""
-    if process.shape == "triangular":
-        a, b, c = process.a, process.b, process.c
-        return (a * a + b * b + c * c - a * b - a * c - b * c) / 18.0
-    return (process.a * process.b) ** 2 if process.shape == "lognormal" else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

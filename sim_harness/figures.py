@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os.path import commonprefix
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,11 +18,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MultipleLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MultipleLocator, NullLocator
 
-from planner.corridor import Corridor, GateRole, StandKind
+from planner.corridor import Corridor, StandKind
 from sim_harness.geometry import LaneLines
-from sim_harness.stringline import STANDING_MPS, AxisTable, Motion, String, strings
+from sim_harness.observation import FloatArray
+from sim_harness.stringline import STANDING_MPS, AxisTable, Motion, String, Unrolled, strings
 
 INK: Final = "#1d2430"
 FAINT: Final = "#8a93a3"
@@ -52,6 +54,11 @@ STYLE: Final[Any] = {
     "ytick.labelcolor": INK,
 }
 SECONDS_PER_DAY: Final = 86_400
+# Lanes are cut so for the corridor's picture, and drawn with so many points a piece.
+PIECE_M: Final = 20.0
+PIECE_POINTS: Final = 3
+# Offsets from the axis up to this are drawn to scale, larger ones logarithmically: lanes are 4 m apart, yards 300 m wide.
+STRETCH_M: Final = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +126,7 @@ def _bands(axes: Axes, scene: Scene, *, laden: bool) -> None:
             labels.setdefault(round(at / 40.0), []).append(gate.gate_id)
             axes.axhline(at, color=GATE, linewidth=0.8, alpha=0.8)
     for key, names in labels.items():
-        text = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}"
-        axes.annotate(text, (1.005, key * 40.0), xycoords=("axes fraction", "data"), color=GATE, fontsize=7.5, va="center")
+        axes.annotate(shared_name(names), (1.005, key * 40.0), xycoords=("axes fraction", "data"), color=GATE, fontsize=7.5, va="center")
 
 
 def _draw_strings(axes: Axes, lines: Sequence[String], *, color: str, width: float) -> None:
@@ -152,8 +158,8 @@ def stringline(scene: Scene) -> Figure:
     return figure
 
 
-def _standing_per_piece(scene: Scene, piece_m: float) -> tuple[list[Any], list[float]]:
-    """Lane pieces as point pairs, and truck-seconds stood with the nose on each."""
+def _standing_per_piece(scene: Scene, unrolled: Unrolled) -> tuple[list[Any], list[float]]:
+    """Lane pieces as unrolled points, and truck-seconds stood with the nose on each."""
     corridor, motion = scene.corridor, scene.motion
     lines = LaneLines.of(corridor)
     still = motion.speed_mps < STANDING_MPS
@@ -162,46 +168,68 @@ def _standing_per_piece(scene: Scene, piece_m: float) -> tuple[list[Any], list[f
     segments: list[Any] = []
     seconds: list[float] = []
     for ix, lane in enumerate(corridor.lanes):
-        count = max(1, round(lane.length_m / piece_m))
-        edges = np.linspace(0.0, lane.length_m, count + 1)
-        stood, _ = np.histogram(motion.chainage_m[still & (motion.lane_ix == ix)], bins=edges)
-        for low, high, much in zip(edges[:-1], edges[1:], stood, strict=True):
-            cuts = np.linspace(low, high, 4)
-            x_m, y_m = lines.places(np.full(4, ix, dtype=np.int32), cuts)
-            segments.append(np.column_stack([x_m, y_m]))
-            seconds.append(float(much) * step_s)
+        count = max(1, round(lane.length_m / PIECE_M))
+        cuts = np.linspace(0.0, lane.length_m, count * PIECE_POINTS + 1)
+        places = np.column_stack(unrolled.place(*lines.places(np.full(len(cuts), ix, dtype=np.int32), cuts)))
+        stood, _ = np.histogram(motion.chainage_m[still & (motion.lane_ix == ix)], bins=cuts[::PIECE_POINTS])
+        segments += [places[k * PIECE_POINTS : (k + 1) * PIECE_POINTS + 1] for k in range(count)]
+        seconds += (stood * step_s).tolist()
     return segments, seconds
 
 
+def _marks(scene: Scene, unrolled: Unrolled, spots: Sequence[tuple[str, float]]) -> tuple[FloatArray, FloatArray]:
+    """Unrolled places of (lane, chainage)."""
+    rows = np.array([scene.corridor.lane_ix[lane_id] for lane_id, _ in spots], dtype=np.int32)
+    return unrolled.place(*LaneLines.of(scene.corridor).places(rows, np.array([chainage_m for _, chainage_m in spots])))
+
+
+def shared_name(names: Sequence[str]) -> str:
+    """What gates side by side are called together: the beginning they share, or all their names."""
+    shared = commonprefix(list(names)).rstrip("_-. ")
+    return shared or ", ".join(names)
+
+
+def _name_gates(axes: Axes, scene: Scene, places: tuple[FloatArray, FloatArray]) -> None:
+    """One name beside each gate, or beside the outermost of gates that stand abreast."""
+    abreast: dict[tuple[int, bool], tuple[float, float, list[str]]] = {}
+    for gate, along_m, left_m in zip(scene.corridor.gates, *places, strict=True):
+        key = (round(along_m / 60.0), left_m > STRETCH_M)
+        far_m, _, names = abreast.get(key, (left_m, along_m, []))
+        abreast[key] = (max(far_m, left_m), along_m, [*names, gate.gate_id])
+    for far_m, along_m, names in abreast.values():
+        axes.annotate(
+            shared_name(names), (along_m, far_m), xytext=(0, 7), textcoords="offset points", color=GATE, fontsize=7.0, ha="center"
+        )
+
+
 def corridor_picture(scene: Scene) -> Figure:
-    """The lanes from above, stretched across; red where trucks stood, the more the wider."""
+    """The lanes laid straight and stretched across; red where trucks stood, the longer the wider."""
     corridor = scene.corridor
+    unrolled = Unrolled.of(corridor)
+    gates = [(gate.lane_id, gate.barrier_m) for gate in corridor.gates]
+    bays = [(stand.lane_id, stand.stop_m) for stand in corridor.stands if stand.kind is StandKind.BAY]
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(11.0, 3.2))
+        figure = Figure(figsize=(11.0, 3.6))
         axes = figure.subplots()
-        segments, seconds = _standing_per_piece(scene, 20.0)
-        axes.add_collection(LineCollection(segments, colors=ROAD, linewidths=1.0, capstyle="round"))
-        most = max(seconds, default=0.0)
-        if most > 0.0:
-            widths = [1.0 + 6.0 * (much / most) ** 0.5 for much in seconds]
-            hot = [(line, width) for line, width, much in zip(segments, widths, seconds, strict=True) if much > 0.0]
-            axes.add_collection(LineCollection([line for line, _ in hot], colors=STAND, linewidths=[width for _, width in hot], alpha=0.55))
-        lines = LaneLines.of(corridor)
-
-        def at(lane_id: str, chainage_m: float) -> tuple[float, float]:
-            x_m, y_m = lines.places(np.array([corridor.lane_ix[lane_id]], dtype=np.int32), np.array([chainage_m]))
-            return float(x_m[0]), float(y_m[0])
-
-        gates = [at(gate.lane_id, gate.barrier_m) for gate in corridor.gates if gate.role is not GateRole.PORTAL]
-        bays = [at(stand.lane_id, stand.stop_m) for stand in corridor.stands if stand.kind is StandKind.BAY]
-        axes.scatter([x for x, _ in gates], [y for _, y in gates], s=16, marker="D", color=GATE, zorder=3, label="gate", linewidths=0)
-        axes.scatter([x for x, _ in bays], [y for _, y in bays], s=12, marker="s", color=LADEN, zorder=3, label="bay", linewidths=0)
+        segments, seconds = _standing_per_piece(scene, unrolled)
+        axes.add_collection(LineCollection(segments, colors=ROAD, linewidths=1.3, capstyle="round"))
+        most = max(seconds)
+        hot = [(line, 1.0 + 6.0 * (much / most) ** 0.5) for line, much in zip(segments, seconds, strict=True) if much > 0.0]
+        axes.add_collection(LineCollection([line for line, _ in hot], colors=STAND, linewidths=[width for _, width in hot], alpha=0.55))
+        axes.scatter(*_marks(scene, unrolled, gates), s=18, marker="D", color=GATE, zorder=3, label="gate", linewidths=0)
+        axes.scatter(*_marks(scene, unrolled, bays), s=12, marker="s", color=LADEN, zorder=3, label="bay", linewidths=0)
+        _name_gates(axes, scene, _marks(scene, unrolled, gates))
+        axes.plot([], [], color=STAND, linewidth=4, alpha=0.55, label="trucks stood here")
+        axes.set_yscale("symlog", linthresh=STRETCH_M)
         axes.autoscale_view()
         axes.margins(0.02, 0.12)
-        axes.set_xlabel("metres east")
-        axes.set_ylabel("metres north")
-        axes.plot([], [], color=STAND, linewidth=4, alpha=0.55, label="trucks stood here")
-        axes.legend(loc="upper center", ncols=3, frameon=False, bbox_to_anchor=(0.5, 1.14))
+        axes.yaxis.set_major_locator(FixedLocator([-300.0, -100.0, -30.0, -10.0, 0.0, 10.0, 30.0, 100.0, 300.0]))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1000.0:g}"))
+        axes.set_xlabel("km from the loading yard")
+        axes.set_ylabel("m left of the axis")
+        axes.legend(loc="upper center", ncols=3, frameon=False, bbox_to_anchor=(0.5, 1.13))
     return figure
 
 

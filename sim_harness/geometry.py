@@ -61,10 +61,11 @@ class LaneLines:
         """East and north (k,) of the places *chainage_m* on *lane_ix*."""
         x_m = np.empty(len(lane_ix))
         y_m = np.empty(len(lane_ix))
-        for row, (lane, chainage) in enumerate(zip(lane_ix, chainage_m, strict=True)):
+        for lane in np.unique(lane_ix).tolist():
+            rows = lane_ix == lane
             span = slice(self.first[lane], self.first[lane + 1])
-            x_m[row] = np.interp(chainage, self.chain_m[span], self.x_m[span])
-            y_m[row] = np.interp(chainage, self.chain_m[span], self.y_m[span])
+            x_m[rows] = np.interp(chainage_m[rows], self.chain_m[span], self.x_m[span])
+            y_m[rows] = np.interp(chainage_m[rows], self.chain_m[span], self.y_m[span])
         return x_m, y_m
 
 

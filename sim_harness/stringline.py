@@ -74,6 +74,35 @@ def road_axis(corridor: Corridor) -> shapely.LineString:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unrolled:
+    """The corridor laid straight: places as metres along the axis and to the left of it; the axis goes straight on at both ends."""
+
+    line: shapely.LineString
+    before_m: float
+
+    @classmethod
+    def of(cls, corridor: Corridor, beyond_m: float = 2000.0) -> Unrolled:
+        """Lays *corridor* straight."""
+        points = shapely.get_coordinates(road_axis(corridor))
+        first = (points[0] - points[1]) / np.hypot(*(points[0] - points[1]))
+        last = (points[-1] - points[-2]) / np.hypot(*(points[-1] - points[-2]))
+        whole = np.vstack([points[0] + beyond_m * first, points, points[-1] + beyond_m * last])
+        return cls(line=shapely.LineString(whole), before_m=beyond_m)
+
+    def place(self, x_m: FloatArray, y_m: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Metres along and to the left (k,) of places (k,)."""
+        places = shapely.points(x_m, y_m)
+        along_m = shapely.line_locate_point(self.line, places)
+        here = shapely.get_coordinates(shapely.line_interpolate_point(self.line, along_m))
+        ahead = shapely.get_coordinates(shapely.line_interpolate_point(self.line, np.minimum(along_m + 1.0, self.line.length)))
+        back = shapely.get_coordinates(shapely.line_interpolate_point(self.line, np.maximum(along_m - 1.0, 0.0)))
+        tangent = ahead - back
+        offset = np.column_stack([x_m, y_m]) - here
+        side = np.sign(tangent[:, 0] * offset[:, 1] - tangent[:, 1] * offset[:, 0])
+        return along_m - self.before_m, side * np.hypot(offset[:, 0], offset[:, 1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AxisTable:
     """Axis metres of places: per lane, samples at even chainages."""
 
