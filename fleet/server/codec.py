@@ -262,18 +262,14 @@ class Codec:
 
     def _place(self, name: str, point: common_pb2.LanePoint) -> LanePlace:
         low, high = RANGES["chainage_m"]
-        return LanePlace(
-            lane_ix=self._lane_ix.get(point.lane_id, -1), chainage_m=finite(f"{name}.chainage_m", point.chainage_m, low, high)
-        )
+        return LanePlace(lane_ix=self._lane_ix.get(point.lane_id, -1), chainage_m=finite(f"{name}.chainage_m", point.chainage_m, low, high))
 
 
 def columns_of(reports: Sequence[tuple[int, ReportRow]]) -> ReportsHeard:
     """Single reports, each with its truck's row, as columns; at least one."""
     count = len(reports)
     rows = np.fromiter((row for row, _ in reports), np.int32, count)
-    columns = {
-        name: np.fromiter((getattr(report, name) for _, report in reports), dtype, count) for name, dtype in COLUMN_DTYPES.items()
-    }
+    columns = {name: np.fromiter((getattr(report, name) for _, report in reports), dtype, count) for name, dtype in COLUMN_DTYPES.items()}
     return ReportsHeard(rows=rows, **columns)
 
 

@@ -119,9 +119,7 @@ class AnswerWriter:
         return message
 
     def _control(self, value: c.ControlAnswer) -> d.ControlLease:
-        return d.ControlLease(
-            holder=value.holder, epoch=value.epoch, sequence=value.sequence, expire_time=self.stamp(value.expires_ns)
-        )
+        return d.ControlLease(holder=value.holder, epoch=value.epoch, sequence=value.sequence, expire_time=self.stamp(value.expires_ns))
 
 
 def lane(value: c.LaneAnswer) -> d.Lane:

@@ -121,9 +121,7 @@ class Speech:
         return truck_pb2.MovementAuthority(
             term=common_pb2.Term(epoch=grants.epoch, sequence=int(grants.sequence[at])),
             route_sequence=int(grants.route_sequence[at]),
-            end=common_pb2.LanePoint(
-                lane_id=self._lane_ids[int(grants.end_lane_ix[at])], chainage_m=float(grants.end_chainage_m[at])
-            ),
+            end=common_pb2.LanePoint(lane_id=self._lane_ids[int(grants.end_lane_ix[at])], chainage_m=float(grants.end_chainage_m[at])),
             advised_speed_mps=float(grants.advised_speed_mps[at]),
             friction=float(grants.friction[at]),
         )

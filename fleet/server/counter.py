@@ -25,6 +25,7 @@ from fleet.server.outgoing import Reply
 ANSWER_WITHIN_S: Final = 30.0
 
 _T = TypeVar("_T")
+MessageT = TypeVar("MessageT", bound=Message)
 
 
 @dataclass(eq=False)
@@ -57,9 +58,9 @@ class Counter:
         self._open: dict[int, asyncio.Future[object]] = {}
         self.commands_heard = 0
 
-    async def ask(self, request: Message, actor: str) -> Message:
+    async def ask(self, request: Message, actor: str, form: type[MessageT]) -> MessageT:
         """
-        The answer to *request*, which asks for a change, from *actor*.
+        The answer to *request*, which asks for a change, from *actor*, as a message of *form*.
 
         Raises:
             FleetError: it cannot be read, was refused, or found no room; nothing changed.
@@ -70,7 +71,9 @@ class Counter:
         answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         self._open[ticket] = answer
         try:
-            self._inbox.put(f"{type(command).__name__}/{request}", CommandGiven(ticket=ticket, command=command, actor=actor))
+            self._inbox.put(
+                f"{type(command).__name__}/{getattr(command, 'request_id', '')}", CommandGiven(ticket=ticket, command=command, actor=actor)
+            )
             self.commands_heard += 1
             async with asyncio.timeout(self._within_s):
                 value = await answer
@@ -80,7 +83,9 @@ class Counter:
             del self._open[ticket]
         if isinstance(value, FleetError):
             raise value
-        return self._writer.message(value)
+        message = self._writer.message(value)
+        assert isinstance(message, form), f"{type(command).__name__} was answered with {type(message).__name__}"
+        return message
 
     def answered(self, reply: Reply) -> None:
         """The loop's answer; whoever asked may be gone."""

@@ -71,7 +71,9 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None or not handler_call_details.method.startswith("/fleet."):
             return handler
-        parse = _total(handler.request_deserializer, GATEWAY_BYTES_MAX if handler_call_details.method == RELAY_METHOD else REQUEST_BYTES_MAX)
+        parse = _total(
+            handler.request_deserializer, GATEWAY_BYTES_MAX if handler_call_details.method == RELAY_METHOD else REQUEST_BYTES_MAX
+        )
         write = handler.response_serializer
         if handler.unary_unary is not None:
             return grpc.unary_unary_rpc_method_handler(_answering(handler.unary_unary), parse, write)

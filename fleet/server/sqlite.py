@@ -147,7 +147,9 @@ class SqliteJournal:
         if recovery.head.sequence and noted is None:
             raise JournalCorrupt(place=HEAD_FILE, problem="missing or unreadable")
         if noted is not None and noted.sequence > recovery.head.sequence:
-            raise JournalCorrupt(place=HEAD_FILE, problem=f"record {noted.sequence} was written, the journal ends at {recovery.head.sequence}")
+            raise JournalCorrupt(
+                place=HEAD_FILE, problem=f"record {noted.sequence} was written, the journal ends at {recovery.head.sequence}"
+            )
         self._head = recovery.head
         return recovery
 
@@ -225,9 +227,7 @@ class SqliteJournal:
         found = self._connection.execute(f"select {COLUMNS} from record where sequence >= ? order by sequence", (first,))  # noqa: S608 - our own column list
         while rows := found.fetchmany(READ_ROWS):
             for sequence, epoch, kind, key, body, previous, digest in rows:
-                yield Sealed(
-                    sequence=sequence, epoch=epoch, record=Record(kind=kind, key=key, body=body), previous=previous, digest=digest
-                )
+                yield Sealed(sequence=sequence, epoch=epoch, record=Record(kind=kind, key=key, body=body), previous=previous, digest=digest)
 
     def _one(self, query: str) -> int | None:
         found = self._connection.execute(query).fetchone()[0]
