@@ -1,0 +1,186 @@
+"""`fleet truck`: see the trucks, ask why one stands, and hold, resume or take one out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from fleet.cli.terminal import (
+    SERVER_USUAL,
+    JsonOption,
+    ServerOption,
+    TlsOption,
+    clock_time,
+    commands,
+    fail,
+    operator_of,
+    place,
+    print_json,
+    print_table,
+)
+
+if TYPE_CHECKING:
+    from fleet.client import Ask
+    from fleet.client.values import Truck
+
+KMH_PER_MPS: Final = 3.6
+COLUMNS: Final = ("truck", "session", "mission", "load", "place", "km/h", "authority to", "bound for", "trips", "battery kWh", "heard", "")
+LANGUAGES: Final = ("en", "zh", "mn")
+
+app = commands("Trucks. Example: fleet truck why T007")
+
+
+def _row(truck: Truck) -> tuple[Any, ...]:
+    marks = [name for name, is_so in (("held", truck.held), ("decommissioned", truck.decommissioned)) if is_so]
+    return (
+        truck.truck_id,
+        truck.session,
+        truck.mission if truck.mission_id else "-",
+        "laden" if truck.laden else "empty",
+        place(truck.nose),
+        f"{truck.speed_mps * KMH_PER_MPS:.0f}",
+        place(truck.end),
+        truck.goal_id or "-",
+        truck.round_trips,
+        f"{truck.battery_wh / 1000:.0f}",
+        "-" if truck.report_age is None else f"{truck.report_age:.1f} s",
+        ", ".join(marks),
+    )
+
+
+def _ask(ask: Ask[Truck], server: str, tls: Any, *, as_json: bool) -> None:
+    with operator_of(server, tls) as operator:
+        truck = operator.ask(ask)
+    if as_json:
+        print_json(truck)
+    else:
+        print_table(COLUMNS, [_row(truck)], "")
+
+
+@app.command(name="list")
+def list_trucks(server: ServerOption = SERVER_USUAL, tls: TlsOption = None, as_json: JsonOption = False) -> None:
+    """
+    Lists all trucks.
+
+    Example: fleet truck list --json
+    """
+    from fleet.client import asks  # noqa: PLC0415 - gRPC is loaded only when there is something to ask
+
+    with operator_of(server, tls) as operator:
+        trucks = list(operator.pages(asks.trucks))
+    if as_json:
+        print_json(trucks)
+    else:
+        print_table(COLUMNS, map(_row, trucks), "No trucks.")
+
+
+@app.command()
+def show(truck_id: str, server: ServerOption = SERVER_USUAL, tls: TlsOption = None, as_json: JsonOption = False) -> None:
+    """
+    Shows one truck.
+
+    Example: fleet truck show T007
+    """
+    from fleet.client import asks  # noqa: PLC0415 - as above
+
+    _ask(asks.truck(truck_id), server, tls, as_json=as_json)
+
+
+@app.command()
+def why(
+    truck_id: str,
+    language: Annotated[str, typer.Option("--lang", help="en, zh or mn.")] = "en",
+    server: ServerOption = SERVER_USUAL,
+    tls: TlsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """
+    Says why a truck stands: the chain of causes to its root.
+
+    Example: fleet truck why T007 --lang zh
+    """
+    if language not in LANGUAGES:
+        fail(f"--lang is one of {', '.join(LANGUAGES)}.", 2)
+    from fleet.client import asks  # noqa: PLC0415 - as above
+
+    with operator_of(server, tls) as operator:
+        explanation = operator.ask(asks.explain(truck_id, language))
+    if as_json:
+        print_json(explanation)
+        return
+    typer.echo(explanation.sentence)
+    for depth, cause in enumerate(explanation.causes):
+        since = f" since {clock_time(cause.since)}" if cause.since is not None else ""
+        typer.echo(f"{'  ' * (depth + 1)}{cause.kind} {cause.subject_id}{since}".rstrip())
+
+
+@app.command()
+def hold(
+    truck_id: str,
+    reason: Annotated[str, typer.Option(help="Why; the audit trail keeps it.")],
+    server: ServerOption = SERVER_USUAL,
+    tls: TlsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """
+    Stops a truck inside its authority and keeps it there.
+
+    Example: fleet truck hold T007 --reason "loose tarpaulin"
+    """
+    from fleet.client import asks  # noqa: PLC0415 - as above
+
+    _ask(asks.hold_truck(truck_id, reason), server, tls, as_json=as_json)
+
+
+@app.command()
+def resume(truck_id: str, server: ServerOption = SERVER_USUAL, tls: TlsOption = None, as_json: JsonOption = False) -> None:
+    """
+    Lifts a hold.
+
+    Example: fleet truck resume T007
+    """
+    from fleet.client import asks  # noqa: PLC0415 - as above
+
+    _ask(asks.resume_truck(truck_id), server, tls, as_json=as_json)
+
+
+@app.command()
+def decommission(
+    truck_id: str,
+    reason: Annotated[str, typer.Option(help="Why; the audit trail keeps it.")],
+    server: ServerOption = SERVER_USUAL,
+    tls: TlsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """
+    Takes a truck out of service: it finishes nothing new, parks, and frees no road.
+
+    Example: fleet truck decommission T007 --reason service
+    """
+    from fleet.client import asks  # noqa: PLC0415 - as above
+
+    _ask(asks.decommission_truck(truck_id, reason), server, tls, as_json=as_json)
+
+
+@app.command()
+def remove(
+    truck_id: str,
+    taken_to: Annotated[str, typer.Option(help="Where the truck was taken.")],
+    second_person: Annotated[str, typer.Option(help="Who else saw it gone.")],
+    powered_off: Annotated[bool, typer.Option("--powered-off", help="Its power is off; required.")] = False,
+    server: ServerOption = SERVER_USUAL,
+    tls: TlsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """
+    Declares a truck gone from the corridor, so that its road may open. A wrong answer opens occupied road.
+
+    Example: fleet truck remove T007 --taken-to workshop --second-person B.Bat --powered-off
+    """
+    if not powered_off:
+        fail("remove needs --powered-off: a truck with power may move again.", 2)
+    from fleet.client import asks  # noqa: PLC0415 - as above
+
+    ask = asks.remove_truck(truck_id, taken_to=taken_to, second_person=second_person, powered_off=powered_off)
+    _ask(ask, server, tls, as_json=as_json)

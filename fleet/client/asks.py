@@ -1,0 +1,316 @@
+"""
+Everything an operator, customs or a yard may ask of the server, each as one value.
+
+An ask that changes something carries its own request id from the moment it is made: asking it twice, or retrying it through a
+broken line, takes effect once and gets the first answer again.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final, Generic, TypeVar
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from fleet.client.values import (
+    AllStop,
+    Bay,
+    BorderCall,
+    Container,
+    ControlLease,
+    Crossing,
+    Explanation,
+    FleetUpdate,
+    Gate,
+    Lane,
+    TransportOrder,
+    Truck,
+    value_of,
+)
+from fleet.v1 import border_pb2, common_pb2, dispatch_pb2
+
+_V = TypeVar("_V")
+
+DISPATCH: Final = "DispatchService"
+BORDER: Final = "BorderService"
+PAGE_SIZE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Ask(Generic[_V]):
+    """One request to one method; *read* turns the answer (or each answer of a stream) into a value."""
+
+    service: str
+    method: str
+    request: Message
+    read: Callable[[Any], _V]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[_V]):
+    """One page of a list; an empty *next_page_token* ends it."""
+
+    rows: tuple[_V, ...]
+    next_page_token: str
+
+
+class CrossingDecision(StrEnum):
+    """What customs may answer."""
+
+    CLEAR = "clear"
+    INSPECT = "inspect"
+    REFUSE = "refuse"
+    HOLD = "hold"
+
+
+_DECISIONS: Final = {
+    CrossingDecision.CLEAR: border_pb2.CROSSING_DECISION_CLEAR,
+    CrossingDecision.INSPECT: border_pb2.CROSSING_DECISION_INSPECT,
+    CrossingDecision.REFUSE: border_pb2.CROSSING_DECISION_REFUSE,
+    CrossingDecision.HOLD: border_pb2.CROSSING_DECISION_HOLD,
+}
+
+
+class BayReport(StrEnum):
+    """What a loader may prove of its bay."""
+
+    READY = "ready"
+    BLOCKED = "blocked"
+    WORKING = "working"
+    CLEAR = "clear"
+
+
+_BAY_STATES: Final = {
+    BayReport.READY: border_pb2.BAY_STATE_READY,
+    BayReport.BLOCKED: border_pb2.BAY_STATE_BLOCKED,
+    BayReport.WORKING: border_pb2.BAY_STATE_WORKING,
+    BayReport.CLEAR: border_pb2.BAY_STATE_CLEAR,
+}
+
+
+def _fresh() -> str:
+    return str(uuid.uuid4())
+
+
+def _to(kind: type[_V]) -> Callable[[Any], _V]:
+    return lambda message: value_of(kind, message)
+
+
+def _page(kind: type[_V], rows: str) -> Callable[[Any], Page[_V]]:
+    def read(message: Any) -> Page[_V]:
+        found = tuple(value_of(kind, row) for row in getattr(message, rows))
+        return Page(rows=found, next_page_token=getattr(message, "next_page_token", ""))
+
+    return read
+
+
+def _time(when: datetime | None) -> Timestamp | None:
+    if when is None:
+        return None
+    stamp = Timestamp()
+    stamp.FromDatetime(when.astimezone(UTC))
+    return stamp
+
+
+# Transport orders.
+
+
+def create_order(
+    *,
+    from_yard_id: str,
+    to_yard_id: str,
+    container_count: int,
+    due_time: datetime | None = None,
+    priority: int = 0,
+    request_id: str = "",
+) -> Ask[TransportOrder]:
+    """Asks for containers to be moved."""
+    request = dispatch_pb2.CreateTransportOrderRequest(
+        request_id=request_id or _fresh(),
+        from_yard_id=from_yard_id,
+        to_yard_id=to_yard_id,
+        container_count=container_count,
+        due_time=_time(due_time),
+        priority=priority,
+    )
+    return Ask(DISPATCH, "CreateTransportOrder", request, _to(TransportOrder))
+
+
+def order(order_id: str) -> Ask[TransportOrder]:
+    """Asks where an order stands."""
+    return Ask(DISPATCH, "GetTransportOrder", dispatch_pb2.GetTransportOrderRequest(order_id=order_id), _to(TransportOrder))
+
+
+def orders(page_token: str = "", page_size: int = PAGE_SIZE) -> Ask[Page[TransportOrder]]:
+    """Asks for a page of orders, oldest first."""
+    request = dispatch_pb2.ListTransportOrdersRequest(page_size=page_size, page_token=page_token)
+    return Ask(DISPATCH, "ListTransportOrders", request, _page(TransportOrder, "orders"))
+
+
+def cancel_order(order_id: str) -> Ask[TransportOrder]:
+    """Cancels an order; what is aboard is still delivered."""
+    request = dispatch_pb2.CancelTransportOrderRequest(request_id=_fresh(), order_id=order_id)
+    return Ask(DISPATCH, "CancelTransportOrder", request, _to(TransportOrder))
+
+
+# Trucks.
+
+
+def trucks(page_token: str = "", page_size: int = PAGE_SIZE) -> Ask[Page[Truck]]:
+    """Asks for a page of trucks, by id."""
+    request = dispatch_pb2.ListTrucksRequest(page_size=page_size, page_token=page_token)
+    return Ask(DISPATCH, "ListTrucks", request, _page(Truck, "trucks"))
+
+
+def truck(truck_id: str) -> Ask[Truck]:
+    """Asks how one truck is."""
+    return Ask(DISPATCH, "GetTruck", dispatch_pb2.GetTruckRequest(truck_id=truck_id), _to(Truck))
+
+
+def hold_truck(truck_id: str, reason: str) -> Ask[Truck]:
+    """Stops one truck inside its authority and keeps it there."""
+    request = dispatch_pb2.HoldTruckRequest(request_id=_fresh(), truck_id=truck_id, reason=reason)
+    return Ask(DISPATCH, "HoldTruck", request, _to(Truck))
+
+
+def resume_truck(truck_id: str) -> Ask[Truck]:
+    """Lifts an operator's hold."""
+    request = dispatch_pb2.ResumeTruckRequest(request_id=_fresh(), truck_id=truck_id)
+    return Ask(DISPATCH, "ResumeTruck", request, _to(Truck))
+
+
+def decommission_truck(truck_id: str, reason: str) -> Ask[Truck]:
+    """Takes a truck out of service; it parks and frees no road."""
+    request = dispatch_pb2.DecommissionTruckRequest(request_id=_fresh(), truck_id=truck_id, reason=reason)
+    return Ask(DISPATCH, "DecommissionTruck", request, _to(Truck))
+
+
+def remove_truck(truck_id: str, *, taken_to: str, second_person: str, powered_off: bool) -> Ask[Truck]:
+    """Declares a truck gone from the corridor."""
+    request = dispatch_pb2.RemoveTruckRequest(
+        request_id=_fresh(), truck_id=truck_id, taken_to=taken_to, second_person=second_person, powered_off=powered_off
+    )
+    return Ask(DISPATCH, "RemoveTruck", request, _to(Truck))
+
+
+def explain(truck_id: str, language_code: str = "") -> Ask[Explanation]:
+    """Asks why a truck stands."""
+    request = dispatch_pb2.ExplainHoldRequest(truck_id=truck_id, language_code=language_code)
+    return Ask(DISPATCH, "ExplainHold", request, _to(Explanation))
+
+
+# Lanes.
+
+
+def lanes() -> Ask[Page[Lane]]:
+    """Asks for every lane of the site."""
+    return Ask(DISPATCH, "ListLanes", dispatch_pb2.ListLanesRequest(), _page(Lane, "lanes"))
+
+
+def close_lane(lane_id: str, reason: str) -> Ask[Lane]:
+    """Lets no new authority into a lane."""
+    request = dispatch_pb2.CloseLaneRequest(request_id=_fresh(), lane_id=lane_id, reason=reason)
+    return Ask(DISPATCH, "CloseLane", request, _to(Lane))
+
+
+def open_lane(lane_id: str) -> Ask[Lane]:
+    """Ends a closure."""
+    return Ask(DISPATCH, "OpenLane", dispatch_pb2.OpenLaneRequest(request_id=_fresh(), lane_id=lane_id), _to(Lane))
+
+
+def limit_lane(lane_id: str, speed_limit_mps: float, reason: str) -> Ask[Lane]:
+    """Sets a temporary limit; 0 lifts it."""
+    request = dispatch_pb2.LimitLaneRequest(request_id=_fresh(), lane_id=lane_id, speed_limit_mps=speed_limit_mps, reason=reason)
+    return Ask(DISPATCH, "LimitLane", request, _to(Lane))
+
+
+# Everything at once.
+
+
+def stop_all(stop_id: str, reason: str) -> Ask[AllStop]:
+    """Stops every truck; the same id lifts it."""
+    return Ask(DISPATCH, "StopAll", dispatch_pb2.StopAllRequest(stop_id=stop_id, reason=reason), _to(AllStop))
+
+
+def lift_stop(stop_id: str) -> Ask[AllStop]:
+    """Lifts the all-stop of this id, or records that one person wants to."""
+    return Ask(DISPATCH, "LiftStop", dispatch_pb2.LiftStopRequest(request_id=_fresh(), stop_id=stop_id), _to(AllStop))
+
+
+def watch_fleet(period_s: float = 0.0) -> Ask[FleetUpdate]:
+    """A stream: a snapshot, then what changes; 0: as often as the server likes."""
+    period = Duration(seconds=int(period_s), nanos=int(period_s % 1 * 1e9)) if period_s > 0.0 else None
+    return Ask(DISPATCH, "WatchFleet", dispatch_pb2.WatchFleetRequest(period=period), _to(FleetUpdate))
+
+
+# The control lease.
+
+
+def acquire_control(holder: str) -> Ask[ControlLease]:
+    """Takes control when nobody has it."""
+    request = dispatch_pb2.AcquireControlRequest(request_id=_fresh(), holder=holder)
+    return Ask(DISPATCH, "AcquireControl", request, _to(ControlLease))
+
+
+def renew_control(holder: str) -> Ask[ControlLease]:
+    """Keeps control."""
+    return Ask(DISPATCH, "RenewControl", dispatch_pb2.RenewControlRequest(request_id=_fresh(), holder=holder), _to(ControlLease))
+
+
+def take_over_control(holder: str, reason: str) -> Ask[ControlLease]:
+    """Takes control from its holder."""
+    request = dispatch_pb2.TakeOverControlRequest(request_id=_fresh(), holder=holder, reason=reason)
+    return Ask(DISPATCH, "TakeOverControl", request, _to(ControlLease))
+
+
+# The border.
+
+
+def crossings(page_token: str = "", page_size: int = PAGE_SIZE) -> Ask[Page[Crossing]]:
+    """Asks for a page of crossings, oldest first."""
+    request = border_pb2.ListCrossingsRequest(page_size=page_size, page_token=page_token)
+    return Ask(BORDER, "ListCrossings", request, _page(Crossing, "crossings"))
+
+
+def decide_crossing(crossing_id: str, decision: CrossingDecision, officer: str) -> Ask[Crossing]:
+    """Gives customs' answer to a crossing."""
+    request = border_pb2.DecideCrossingRequest(request_id=_fresh(), crossing_id=crossing_id, decision=_DECISIONS[decision], officer=officer)
+    return Ask(BORDER, "DecideCrossing", request, _to(Crossing))
+
+
+def gates() -> Ask[Page[Gate]]:
+    """Asks for every gate of the site."""
+    return Ask(BORDER, "ListGates", border_pb2.ListGatesRequest(), _page(Gate, "gates"))
+
+
+def report_barrier(gate_id: str, *, open_for: str = "") -> Ask[Gate]:
+    """Proves a barrier open for one truck, or shut when *open_for* is empty."""
+    state = border_pb2.BARRIER_STATE_OPEN if open_for else border_pb2.BARRIER_STATE_SHUT
+    request = border_pb2.ReportBarrierRequest(request_id=_fresh(), gate_id=gate_id, state=state, truck_id=open_for)
+    return Ask(BORDER, "ReportBarrier", request, _to(Gate))
+
+
+def report_bay(bay_id: str, state: BayReport, truck_id: str = "", containers: Sequence[Container] = ()) -> Ask[Bay]:
+    """Proves the state of a bay; with CLEAR, *containers* are now aboard."""
+    aboard = [common_pb2.Container(container_id=each.container_id, mass_kg=each.mass_kg) for each in containers]
+    request = border_pb2.ReportBayRequest(
+        request_id=_fresh(), bay_id=bay_id, state=_BAY_STATES[state], truck_id=truck_id, containers=aboard
+    )
+    return Ask(BORDER, "ReportBay", request, _to(Bay))
+
+
+def set_opening(*, is_open: bool, gate_id: str = "", until: datetime | None = None) -> Ask[None]:
+    """Opens or closes a gate, or the whole border when *gate_id* is empty."""
+    request = border_pb2.SetOpeningRequest(request_id=_fresh(), gate_id=gate_id, open=is_open, until=_time(until))
+    return Ask(BORDER, "SetOpening", request, lambda _: None)
+
+
+def watch_border(gate_ids: Sequence[str] = ()) -> Ask[BorderCall]:
+    """A stream: every call still open, then each new one."""
+    return Ask(BORDER, "WatchBorder", border_pb2.WatchBorderRequest(gate_ids=gate_ids), _to(BorderCall))

@@ -1,0 +1,286 @@
+"""
+What the server answers, as frozen values.
+
+Field names are the wire's. A state is its lower-case name without the prefix (`live`, `to_load`), an absent time is None, a
+duration is seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any, Final, TypeAlias, TypeVar, cast
+
+from google.protobuf.message import Message
+
+_V = TypeVar("_V")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanePoint:
+    """A place on a lane."""
+
+    lane_id: str
+    chainage_m: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """One container."""
+
+    container_id: str
+    mass_kg: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransportOrder:
+    """What the operator wants moved, and how much of it has been."""
+
+    order_id: str
+    from_yard_id: str
+    to_yard_id: str
+    container_count: int
+    waiting_count: int
+    aboard_count: int
+    delivered_count: int
+    returned_count: int
+    due_time: datetime | None
+    priority: int
+    state: str
+    create_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truck:
+    """A truck as operators see it; *nose* and *end* are None where there is none, heading counter-clockwise from east."""
+
+    truck_id: str
+    truck_type_id: str
+    session: str
+    mission_id: str
+    mission: str
+    nose: LanePoint | None
+    east_m: float
+    north_m: float
+    heading_rad: float
+    speed_mps: float
+    laden: bool
+    end: LanePoint | None
+    battery_wh: float
+    report_age: float | None
+    goal_id: str
+    containers: tuple[Container, ...]
+    round_trips: int
+    held: bool
+    decommissioned: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """One link of the chain that explains why a truck stands."""
+
+    kind: str
+    subject_id: str
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why a truck stands: from the truck itself to the root, and as a sentence."""
+
+    truck_id: str
+    standing: bool
+    causes: tuple[Cause, ...]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """A lane as operators may change it; *speed_limit_mps* 0: no temporary limit."""
+
+    lane_id: str
+    closed: bool
+    speed_max_mps: float
+    speed_limit_mps: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllStop:
+    """A stop of the whole fleet."""
+
+    stop_id: str
+    active: bool
+    reason: str
+    since: datetime | None
+    needs_second_person: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlLease:
+    """The right to command, held by one operator at a time."""
+
+    holder: str
+    epoch: int
+    sequence: int
+    expire_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetTotals:
+    """The day so far."""
+
+    round_trips: int
+    containers_delivered: int
+    tonnes: float
+    trucks_live: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetUpdate:
+    """The fleet at one tick; *trucks* is everything in a snapshot, else only what changed."""
+
+    tick: int
+    time: datetime | None
+    snapshot: bool
+    trucks: tuple[Truck, ...]
+    stops: tuple[AllStop, ...]
+    totals: FleetTotals | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossing:
+    """One truck's passage of the border."""
+
+    crossing_id: str
+    truck_id: str
+    state: str
+    containers: tuple[Container, ...]
+    homeward: bool
+    declare_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """A barrier lane at the checkpoint."""
+
+    gate_id: str
+    state: str
+    truck_id: str
+    queue_count: int
+    open_for_traffic: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bay:
+    """A stand where trucks are loaded, unloaded or charged."""
+
+    bay_id: str
+    state: str
+    truck_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestDeclared:
+    """A crossing is declared: customs may look at it."""
+
+    crossing: Crossing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateCall:
+    """A truck asks a gate to process it."""
+
+    gate_id: str
+    truck_id: str
+    crossing_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatePassed:
+    """A truck's tail has cleared a gate."""
+
+    gate_id: str
+    truck_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BayCall:
+    """A truck stands immobilised in a bay: the loader may work."""
+
+    bay_id: str
+    truck_id: str
+    work: str
+    containers: tuple[Container, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BayLeft:
+    """A truck's tail has cleared a bay."""
+
+    bay_id: str
+    truck_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BorderCall:
+    """The server asks somebody to do something; exactly one of the calls is there."""
+
+    call_id: int
+    manifest_declared: ManifestDeclared | None
+    gate_call: GateCall | None
+    gate_passed: GatePassed | None
+    bay_call: BayCall | None
+    bay_left: BayLeft | None
+
+
+Value: TypeAlias = TransportOrder | Truck | Explanation | Lane | AllStop | ControlLease | FleetUpdate | Crossing | Gate | Bay | BorderCall
+
+_CLASSES: Final[Mapping[str, type[Any]]] = {
+    f"fleet.v1.{kind.__name__}": kind
+    for kind in (
+        LanePoint, Container, TransportOrder, Truck, Cause, Explanation, Lane, AllStop, ControlLease, FleetTotals, FleetUpdate,
+        Crossing, Gate, Bay, ManifestDeclared, GateCall, GatePassed, BayCall, BayLeft, BorderCall,
+    )
+}  # fmt: skip
+
+
+def value_of(kind: type[_V], message: Message) -> _V:
+    """The value that *message*, which must be of the message type named like *kind*, stands for."""
+    descriptors = message.DESCRIPTOR.fields_by_name
+    build = cast("Any", kind)
+    return cast("_V", build(**{entry.name: _read(message, descriptors[entry.name]) for entry in fields(build)}))
+
+
+def _read(message: Message, field: Any) -> Any:
+    raw = getattr(message, field.name)
+    if field.is_repeated:
+        return tuple(_one(field, item) for item in raw)
+    if field.message_type is not None and not message.HasField(field.name):
+        return None
+    return _one(field, raw)
+
+
+def _one(field: Any, raw: Any) -> Any:
+    if field.enum_type is not None:
+        return _state(field, raw)
+    if field.message_type is None:
+        return raw
+    match field.message_type.full_name:
+        case "google.protobuf.Timestamp":
+            return datetime.fromtimestamp(raw.seconds + raw.nanos / 1e9, UTC)
+        case "google.protobuf.Duration":
+            return raw.seconds + raw.nanos / 1e9
+        case name:
+            return value_of(_CLASSES[name], raw)
+
+
+def _state(field: Any, number: int) -> str:
+    """Lower-case name of a state without the prefix that all values of its kind share; the number of a later version's."""
+    kind = field.enum_type
+    value = kind.values_by_number.get(number)
+    if value is None:
+        return str(number)
+    prefix = kind.values_by_number[0].name.removesuffix("UNSPECIFIED")
+    return str(value.name).removeprefix(prefix).lower()
