@@ -46,6 +46,32 @@ class Cause(IntEnum):
     SLOT = 22  # waits for its turn at a bay or gate
 
 
+class Verdict(IntEnum):
+    """
+    What became of a report.
+
+    Up to LANE_UNKNOWN, and FROZEN, only the report is refused: the next one says the same better. The rest contradict what was
+    believed: then the truck's place itself is in doubt.
+    """
+
+    ACCEPTED = 0
+    STAMP_NOT_RISING = 1
+    NOT_FINITE = 2
+    LANE_UNKNOWN = 3  # no such lane, or no such metre on it
+    OFF_PATH = 4
+    JUMPED_AHEAD = 5
+    JUMPED_BACK = 6
+    OUTSIDE_BOUND = 7  # even with its bound the truck would stand behind its confirmed rear
+    BEYOND_AUTHORITY = 8
+    ODOMETRY_DISAGREES = 9  # the step is not what the speeds say
+    FROZEN = 10  # moving, and yet in the very same place
+
+    @property
+    def doubts(self) -> bool:
+        """Whether the truck itself is in doubt, not just this report."""
+        return Verdict.OFF_PATH <= self <= Verdict.ODOMETRY_DISAGREES
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantColumns:
     """The grants of one tick, one element a grant; (k,) each."""

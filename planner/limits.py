@@ -42,13 +42,19 @@ REACTION_S: Final = 1.0  # T_p of normal driving: time a truck may use before it
 ROLL_BACK_M: Final = 1.0  # the most a forward-moving truck's rear comes back
 SPEED_MAX_MPS: Final = 25.0
 SPEED_STANDING_MPS: Final = 0.05  # below this a truck stands
+ACCELERATION_MAX_MPS2: Final = 8.0  # no truck of ours speeds up or brakes harder
+FROZEN_SPEED_MPS: Final = 0.5  # this fast and in the very same place again is a stuck sensor, not a slow wheel
+OVERSPEED: Final = 1.1  # share of a type's top speed that a step may show before it cannot be true
 GRADE_MAX: Final = 0.15
 CRAWL_MPS: Final = 1.5  # advice never asks for less: slower than this is stop-and-go by another name
+ADVICE_S: Final = 4.0  # time over which advice lets a gap close
+CLEARING_GUESS_S: Final = 1.0  # added to when a zone's holder should be out
 
 # Position and margins.
 BOUND_USUAL_M: Final = 0.5
 BOUND_PLANNED_M: Final = 0.75  # refuges beyond no-stop stretches are sized for bounds up to this
 BOUND_STOP_M: Final = 5.0  # a truck this unsure of its place stops
+OVERRUN_M: Final = 1.0  # a truck this far past where it could still stop inside its authority, by our own sums, is stopped
 STEP_MARGIN_M: Final = 0.5  # a report may be this far beyond physics before it is disbelieved
 STOP_MARK_M: Final = 2.0  # a truck comes to rest this far, plus its bound, before its end
 STANDING_MARGIN_M: Final = 1.0  # kept between an end of authority and the confirmed rear ahead
@@ -65,7 +71,6 @@ EXTEND_MIN_M: Final = 5.0  # a smaller gain is not worth a message while nothing
 EXTEND_MIN_FOLLOWING_M: Final = 1.0  # behind a leader each metre is capacity: 5 m would cost 4 to 8 % of it
 HORIZON_HOLD_S: Final = 3.0  # driven through lost grants before a truck must brake
 HORIZON_EXTRA_M: Final = 10.0
-LOOK_AHEAD_M: Final = 300.0  # as far as the avoidance loop looks for leaders and zones
 
 # Sizes.
 TRUCKS_MAX: Final = 2000
@@ -86,6 +91,7 @@ WATCHERS_MAX: Final = 100
 OUTBOX_CONTROL_MAX: Final = 64  # messages to one truck that must not replace each other
 JOURNAL_BACKLOG_TICKS_MAX: Final = 50  # ticks not yet durable before the loop grants nothing new
 
+assert SPEED_STANDING_MPS < FROZEN_SPEED_MPS < CRAWL_MPS
 assert FRICTION_MIN < FRICTION_DRY <= FRICTION_MAX
 # A truck must not ease because of jitter: it misses at least four heartbeats first.
 assert CONTACT_EASE_MS >= 5 * HEARTBEAT_PERIOD_MS

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from planner.authority import Cause
-from planner.kernels.ground import Walls
+from planner.kernels.ground import Holders, Walls
 from planner.kernels.spacing import CAUSE, CLAIMING, END_M, FRICTION, GAP_M, LEADER_ROW, REF, Answers, Asks, extend_ends
 from planner.limits import EXTEND_MIN_FOLLOWING_M, EXTEND_MIN_M, SAME_PLACE_M
 from planner.tables import BoolArray, FloatArray, IndexArray, LaneTable, LongArray, TruckTable, require_column
@@ -44,6 +44,8 @@ class Extension:
     friction: FloatArray  # lowest from the rear to the end, the truck's own included
     claiming: IndexArray  # 1 for a truck held before a zone it needs: feed `planner.zones.claims_after`
     zones: ZoneStates
+    answers: Answers  # the same columns as the kernels wrote them, for kernels that come after
+    holders: Holders
 
 
 def extend(lanes: LaneTable, trucks: TruckTable, request: ExtendRequest) -> Extension:
@@ -73,7 +75,8 @@ def extend(lanes: LaneTable, trucks: TruckTable, request: ExtendRequest) -> Exte
         lane_friction=request.friction_lane,
     )
     heads = empty_heads(lanes, trucks)
-    extend_ends(n, lanes.columns, trucks.columns, request.walls, heads, holders, asks, Answers(real=real, whole=whole))
+    answers = Answers(real=real, whole=whole)
+    extend_ends(n, lanes.columns, trucks.columns, request.walls, heads, holders, asks, answers)
     return Extension(
         end_m=real[END_M],
         cause=whole[CAUSE],
@@ -83,6 +86,8 @@ def extend(lanes: LaneTable, trucks: TruckTable, request: ExtendRequest) -> Exte
         friction=real[FRICTION],
         claiming=whole[CLAIMING],
         zones=ZoneStates(row=holders.row, branch=holders.branch),
+        answers=answers,
+        holders=holders,
     )
 
 

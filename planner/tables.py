@@ -56,6 +56,7 @@ class LaneColumns(NamedTuple):
 
     length_m: FloatArray
     speed_max_mps: FloatArray
+    grade_min: FloatArray
     stop_start: IndexArray
     stop_from_m: FloatArray
     stop_to_m: FloatArray
@@ -93,6 +94,7 @@ class LaneTable:
 
     length_m: FloatArray  # (m,)
     speed_max_mps: FloatArray  # (m,)
+    grade_min: FloatArray  # (m,) steepest downhill of each lane, 0 when it only climbs
     succ_start: IndexArray  # (m + 1,)
     succ_lane: IndexArray
     grade_start: IndexArray  # (m + 1,)
@@ -137,6 +139,7 @@ class LaneTable:
         shared = LaneColumns(
             length_m=np.array([lane.length_m for lane in lanes], np.float64),
             speed_max_mps=np.array([lane.speed_max_mps for lane in lanes], np.float64),
+            grade_min=np.array([min(0.0, *(piece.grade for piece in lane.grades)) for lane in lanes], np.float64),
             stop_start=stop_start,
             stop_from_m=stop_columns[0],
             stop_to_m=stop_columns[1],

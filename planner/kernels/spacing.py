@@ -96,9 +96,7 @@ def _refused(zone: int, branch: int, i: int, lanes: LaneColumns, holders: Holder
     if row != NOBODY and (exclusive or holders.branch[zone] != branch):
         return True
     wanted = holders.wanted_row[zone]
-    if wanted == i or wanted == NOBODY:  # noqa: PLR1714 - numba has no `in` over a tuple of mixed widths
-        return False
-    return bool(exclusive or holders.wanted_branch[zone] != branch)
+    return bool(wanted != i and wanted != NOBODY and (exclusive or holders.wanted_branch[zone] != branch))  # noqa: PLR1714 - numba has no `in` for mixed widths
 
 
 @piece

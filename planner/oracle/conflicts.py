@@ -1,0 +1,102 @@
+"""Slow twin of the avoidance kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+
+from planner.authority import Cause
+from planner.braking import a_safe_mps2, pushed_speed_mps, service_distance_m, stopping_distance_m
+from planner.limits import (
+    A_SAFE_MIN_MPS2,
+    ADVICE_S,
+    CLEARING_GUESS_S,
+    CRAWL_MPS,
+    OVERRUN_M,
+    REACTION_S,
+    SPEED_STANDING_MPS,
+    STANDING_MARGIN_M,
+    STOP_MARK_M,
+)
+from planner.oracle.spacing import Holding, Turn, Wall, ground_of, legs_of
+from planner.tables import LaneTable, TruckTable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """What avoidance says of one truck."""
+
+    margin_m: float = inf
+    closing_s: float = inf
+    advice_mps: float = 0.0
+    overrun: bool = False
+    in_doubt: bool = False
+    unbraked: bool = False
+
+
+def _clear_in_s(lanes: LaneTable, trucks: TruckTable, zone: int, row: int) -> float:
+    speed = float(trucks.speed_mps[row])
+    if speed < SPEED_STANDING_MPS:
+        return inf
+    tail = ground_of(trucks, row)[0].k
+    ways = [
+        leg.base_m + float(lanes.part_to_m[p]) - float(trucks.rear_m[row])
+        for leg in legs_of(trucks, row)[tail:]
+        for p in range(int(lanes.part_start[leg.lane]), int(lanes.part_start[leg.lane + 1]))
+        if lanes.part_zone[p] == zone and leg.base_m < float(trucks.end_m[row])
+    ]
+    return max([0.0, *ways]) / speed
+
+
+def _wish_mps(lanes: LaneTable, trucks: TruckTable, zones: Sequence[Holding], row: int, turn: Turn) -> float:
+    bound = float(trucks.bound_m[row])
+    if turn.cause == Cause.LEADER and turn.ref >= 0:
+        then = max(0.0, float(trucks.speed_mps[turn.ref]))
+        wish_m = STANDING_MARGIN_M + STOP_MARK_M + bound + service_distance_m(then, REACTION_S, float(trucks.brake_service_mps2[row]))
+        return then + (turn.gap_m - wish_m) / ADVICE_S
+    if turn.cause == Cause.ZONE and turn.ref >= 0 and zones[turn.ref].row >= 0 and zones[turn.ref].row != row:
+        way_m = turn.end_m - STOP_MARK_M - bound - float(trucks.nose_m[row])
+        return way_m / (_clear_in_s(lanes, trucks, turn.ref, zones[turn.ref].row) + CLEARING_GUESS_S)
+    return inf
+
+
+def slow_assess_conflicts(
+    lanes: LaneTable, trucks: TruckTable, walls: Sequence[Wall], zones: Sequence[Holding], turns: Sequence[Turn]
+) -> list[Mark]:
+    """Margins, closing times, speeds to wish for and trucks to stop."""
+    marks = []
+    for row, turn in enumerate(turns):
+        if not trucks.path_count[row]:
+            marks.append(Mark())
+            continue
+        ground, speed = ground_of(trucks, row), float(trucks.speed_mps[row])
+        grade = min(0.0, *(float(lanes.grade_min[leg.lane]) for leg in ground))
+        a_safe = a_safe_mps2(float(trucks.brake_guaranteed_mps2[row]), float(trucks.brake_health[row]), turn.friction, grade)
+        dead_s, build_up_s = float(trucks.brake_dead_s[row]), float(trucks.brake_build_up_s[row])
+        traction = float((trucks.acceleration_laden_mps2 if trucks.laden[row] else trucks.acceleration_empty_mps2)[row])
+        pushed = pushed_speed_mps(speed, grade, dead_s + build_up_s, traction, float(trucks.traction_cutoff_s[row]))
+        pushed = pushed if speed >= SPEED_STANDING_MPS else 0.0
+        stop_m = stopping_distance_m(pushed, a_safe, dead_s, build_up_s)
+        margin_m = float(trucks.end_m[row]) - (float(trucks.nose_m[row]) + float(trucks.bound_m[row]) + stop_m)
+        closing = speed - (max(0.0, float(trucks.speed_mps[turn.leader])) if turn.leader >= 0 else 0.0)
+        wish = max(CRAWL_MPS, _wish_mps(lanes, trucks, zones, row, turn))
+        doubted = any(
+            leg.lane == lane
+            and owner != row
+            and leg.base_m + low < float(trucks.end_m[row])
+            and leg.base_m + high > float(trucks.rear_m[row])
+            for lane, low, high, owner in walls
+            for leg in ground
+        )
+        marks.append(
+            Mark(
+                margin_m=margin_m,
+                closing_s=max(0.0, turn.gap_m) / closing if closing > SPEED_STANDING_MPS else inf,
+                advice_mps=wish if wish < float(trucks.speed_max_mps[row]) else 0.0,
+                overrun=margin_m < -OVERRUN_M and pushed > 0.0,
+                in_doubt=doubted,
+                unbraked=a_safe <= A_SAFE_MIN_MPS2,
+            )
+        )
+    return marks
