@@ -185,7 +185,7 @@ def _marks(scene: Scene, unrolled: Unrolled, spots: Sequence[tuple[str, float]])
 
 def shared_name(names: Sequence[str]) -> str:
     """What gates side by side are called together: the beginning they share, or all their names."""
-    shared = commonprefix(list(names)).rstrip("_-. ")
+    shared = commonprefix(list(names)).rstrip("_-. ")  # noqa: RUF071 - characters are what is meant
     return shared or ", ".join(names)
 
 

@@ -6,7 +6,11 @@ For tests and benchmarks that need a road and no site file; scenarios use real s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
+
+import numpy as np
 
 from planner.corridor import (
     Corridor,
@@ -26,6 +30,7 @@ from planner.corridor import (
     ZoneKind,
     ZonePart,
 )
+from sim_harness.observation import BODY_LANES, Roster, TickView
 
 ROAD_M: Final = 1000.0
 YARD_M: Final = 200.0
@@ -138,4 +143,54 @@ def tiny_corridor() -> Corridor:
             "bay": Process(process_id="bay", shape="lognormal", a=390.0, b=0.3, c=180.0),
         },
         digest="tiny",
+    )
+
+
+def tiny_roster(count: int) -> Roster:
+    """*count* trucks `T0`, `T1`, … on the tiny corridor."""
+    return Roster(corridor=tiny_corridor(), truck_ids=tuple(f"T{row}" for row in range(count)), truck_types=(TRUCK,) * count)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One truck's nose; the end of authority is *ahead_m* from it, None: none is held."""
+
+    lane_id: str
+    chainage_m: float
+    speed_mps: float = 0.0
+    ahead_m: float | None = 50.0
+    laden: bool = False
+    mode: int = 0
+
+
+def tiny_view(roster: Roster, time_s: float, places: Sequence[Place]) -> TickView:
+    """The truth at *time_s*: one place a truck, the body on the nose's lane and those before it on the ring."""
+    corridor = roster.corridor
+    count = len(places)
+    body = np.full((count, BODY_LANES), -1, dtype=np.int32)
+    starts = np.concatenate([[0.0], np.cumsum([lane.length_m for lane in corridor.lanes])])
+    for row, place in enumerate(places):
+        lane_ix = corridor.lane_ix[place.lane_id]
+        left_m = roster.truck_types[row].length_m - place.chainage_m
+        body[row, 0] = lane_ix
+        k = 0
+        while left_m > 0.0:
+            k += 1
+            body[row, k] = (lane_ix - k) % len(corridor.lanes)
+            left_m -= corridor.lanes[body[row, k]].length_m
+    nose_path_m = np.array([starts[body[row, 0]] + place.chainage_m for row, place in enumerate(places)])
+    return TickView(
+        time_s=time_s,
+        lane_ix=body[:, 0].copy(),
+        chainage_m=np.array([place.chainage_m for place in places]),
+        body_lanes=body,
+        nose_path_m=nose_path_m,
+        end_path_m=nose_path_m + np.array([np.nan if place.ahead_m is None else place.ahead_m for place in places]),
+        speed_mps=np.array([place.speed_mps for place in places]),
+        acceleration_mps2=np.zeros(count),
+        laden=np.array([place.laden for place in places]),
+        mode=np.array([place.mode for place in places], dtype=np.int8),
+        grade_least=np.zeros(count),
+        friction=np.full(count, 0.7),
+        brake_health=np.ones(count),
     )

@@ -1,0 +1,225 @@
+"""The report is a contract: its fields, their types and their meaning."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+
+from planner.bound import Bound
+from planner.corridor import Window
+from sim_harness.checkers import Checkers, CheckFigures
+from sim_harness.observation import Roster, Sample, Totals
+from sim_harness.recording import Recorder
+from sim_harness.report import Report, build_report, open_seconds, opening_s, report_schema, write_report
+from sim_harness.report_html import save_stringline, window_of
+from sim_harness.tiny import Place, tiny_roster, tiny_view
+
+BOUND = Bound(name="loading bays", capacity_per_h=8.0, round_trips=1.9, cycle_s=1300.0)
+# The fields that others read, as they were promised.
+PROMISED = {
+    "scenario", "seed", "trace_hash", "sim_seconds", "wall_seconds", "trucks", "truck_km", "round_trips", "tonnes", "tonnes_per_day",
+    "round_trip_s", "gate_wait_s", "waiting_s_by_cause", "unexplained_wait_s", "overlaps", "overruns", "authority_margin_m_min",
+    "ttc_s_min", "headway_s_min", "emergency_brakes", "energy_kwh_per_tonne", "bottleneck", "bound_round_trips", "faults", "verdict",
+    "failures",
+}  # fmt: skip
+
+
+def _totals() -> Totals:
+    return Totals(
+        scenario="tiny",
+        seed=3,
+        trace_hash="5e",
+        sim_seconds=900.0,
+        wall_seconds=0.25,
+        truck_km=1.5,
+        round_trips=1,
+        round_trip_s=[800.0],
+        tonnes=65.0,
+        gate_wait_s=[10.0, 20.0, 30.0],
+        waiting_s_by_cause={"loading": 390.0, "gate": 60.0},
+        unexplained_wait_s=0.0,
+        emergency_brakes=0,
+        energy_wh=30_000.0,
+    )
+
+
+def _checks(roster: Roster, *places: Place) -> CheckFigures:
+    checkers = Checkers(roster)
+    checkers.tick(tiny_view(roster, 0.0, places))
+    return checkers.figures()
+
+
+def test_a_small_run_has_exactly_this_report() -> None:
+    """Compared whole: a field that changes by accident is a broken contract."""
+    roster = tiny_roster(2)
+    checks = _checks(
+        roster,
+        Place(lane_id="out", chainage_m=100.0, speed_mps=5.0, ahead_m=30.0, mode=1),
+        Place(lane_id="out", chainage_m=150.0, speed_mps=3.0, ahead_m=30.0, mode=1),
+    )
+
+    report = build_report(roster, _totals(), checks, BOUND)
+
+    assert json.loads(report.text()) == {
+        "scenario": "tiny",
+        "seed": 3,
+        "trace_hash": "5e",
+        "sim_seconds": 900.0,
+        "wall_seconds": 0.25,
+        "trucks": [
+            {"truck_id": "T0", "type": "coal_truck_70t", "length_m": 16.5, "width_m": 3.2},
+            {"truck_id": "T1", "type": "coal_truck_70t", "length_m": 16.5, "width_m": 3.2},
+        ],
+        "truck_km": 1.5,
+        "round_trips": 1,
+        "tonnes": 65.0,
+        "tonnes_per_day": 5200.0,
+        "round_trip_s": {"p50": 800.0, "p95": 800.0},
+        "gate_wait_s": {"p50": 20.0, "p95": 29.0},
+        "waiting_s_by_cause": {"gate": 60.0, "loading": 390.0},
+        "unexplained_wait_s": 0.0,
+        "overlaps": 0,
+        "overruns": 0,
+        "authority_margin_m_min": 20.5911,
+        "ttc_s_min": 16.75,
+        "headway_s_min": 10.0,
+        "drac_mps2_max": 0.0597,
+        "emergency_brakes": 0,
+        "emergency_brakes_per_1000_km": 0.0,
+        "energy_kwh_per_tonne": 0.4615,
+        "bottleneck": {"name": "loading bays", "capacity_per_h": 8.0, "utilisation": 0.5},
+        "bound_round_trips": 1.9,
+        "faults": [],
+        "verdict": "pass",
+        "failures": [],
+    }
+
+
+def test_promised_fields_are_all_there() -> None:
+    """Fields are added, never taken away."""
+    assert set(Report.model_fields) >= PROMISED
+
+
+def test_reports_satisfy_the_published_schema() -> None:
+    """Also the report of a run in which nothing happened: its unknowns are null."""
+    roster = tiny_roster(1)
+    idle = replace(_totals(), round_trips=0, round_trip_s=[], tonnes=0.0, gate_wait_s=[], truck_km=0.0, sim_seconds=0.0)
+    validator = Draft202012Validator(report_schema())
+
+    busy = build_report(roster, _totals(), _checks(roster, Place(lane_id="out", chainage_m=100.0)), BOUND)
+    empty = build_report(roster, idle, _checks(roster, Place(lane_id="out", chainage_m=100.0, ahead_m=None)), None)
+
+    for report in (busy, empty):
+        validator.validate(json.loads(report.text()))
+    assert (empty.authority_margin_m_min, empty.energy_kwh_per_tonne, empty.bottleneck) == (None, None, None)
+
+
+@pytest.mark.parametrize("wrong", ["overlap", "overrun", "unexplained", "scenario"])
+def test_each_wrong_fails_the_run_and_says_why(wrong: str) -> None:
+    """The verdict is what a build reads; the sentence is what a person reads."""
+    roster = tiny_roster(2)
+    apart = Place(lane_id="back", chainage_m=500.0)
+    places = {
+        "overlap": (Place(lane_id="out", chainage_m=100.0), Place(lane_id="out", chainage_m=110.0)),
+        "overrun": (Place(lane_id="out", chainage_m=100.0, ahead_m=-1.0), apart),
+    }
+    totals = {
+        "unexplained": replace(_totals(), unexplained_wait_s=3.0),
+        "scenario": replace(_totals(), failures=["fewer than 90 round trips"]),
+    }
+
+    report = build_report(
+        roster, totals.get(wrong, _totals()), _checks(roster, *places.get(wrong, (Place(lane_id="out", chainage_m=100.0), apart))), BOUND
+    )
+
+    words = {"overlap": "overlaps", "overrun": "overruns", "unexplained": "without a named cause", "scenario": "fewer than 90"}
+    assert report.verdict == "fail"
+    assert len(report.failures) == 1
+    assert words[wrong] in report.failures[0]
+
+
+def test_open_seconds_are_counted_past_midnight() -> None:
+    """06:00 to 02:00 is one opening, though it ends on the next day."""
+    roster = tiny_roster(1)
+
+    assert opening_s(roster) == 6 * 3600.0
+    assert open_seconds(roster, 6 * 3600.0, 24 * 3600.0) == 20 * 3600.0
+    assert open_seconds(roster, 0.0, 3 * 3600.0) == 2 * 3600.0
+
+
+def test_a_site_that_never_closes_begins_its_day_at_six() -> None:
+    """Time 0 of a 24-hour site is 06:00, so that runs of different sites compare."""
+    always = tiny_roster(1)
+    never_closed = replace(always, corridor=replace(always.corridor, windows=(Window(open_s=0, close_s=86_400),)))
+
+    assert opening_s(never_closed) == 6 * 3600.0
+    assert open_seconds(never_closed, opening_s(never_closed), 86_400.0) == 86_400.0
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> tuple[Path, Roster, Report]:
+    """A truck that goes out laden, another that comes home empty; the first stands at the gate for a while."""
+    roster = tiny_roster(2)
+    with Recorder(tmp_path, roster) as recorder:
+        for step in range(300):
+            at_m = min(6.0 * step, 298.0) if step < 120 else 298.0 + 4.0 * (step - 120)
+            moving = not 49 < step < 120
+            places = [
+                Place(lane_id="out", chainage_m=20.0 + min(at_m, 970.0), speed_mps=5.0 if moving else 0.0, laden=True),
+                Place(lane_id="back", chainage_m=20.0 + 4.0 * step, speed_mps=8.0),
+            ]
+            view = tiny_view(roster, 0.5 * step, places)
+            recorder.sample(
+                Sample(view=view, end_lane_ix=view.lane_ix, end_chainage_m=view.chainage_m, standing_cause=["" if moving else "gate", ""])
+            )
+        recorder.event(140.0, "round_trip_done", truck_id="T1", duration_s=140.0)
+    totals = replace(_totals(), sim_seconds=150.0, faults=[{"time_s": 5.0, "fault": "link_lost", "truck_id": "T<1>"}])
+    return tmp_path, roster, build_report(roster, totals, Checkers(roster).figures(), BOUND)
+
+
+def test_the_page_stands_alone_and_shows_every_picture(recorded: tuple[Path, Roster, Report]) -> None:
+    """The file is mailed around: nothing may be fetched, and text from the run must not become markup."""
+    out_dir, roster, report = recorded
+
+    write_report(out_dir, report, roster)
+
+    page = (out_dir / "report.html").read_text(encoding="utf-8")
+    fetched = re.findall(r"""(?:src|href)=["'](?!#)([^"']+)""", page)
+    assert fetched == []
+    assert page.count("<svg") == 3
+    assert "T&lt;1&gt;" in page
+    assert "$" not in re.sub(r"<svg.*?</svg>", "", page, flags=re.DOTALL)
+    assert Report.model_validate_json((out_dir / "report.json").read_text(encoding="utf-8")) == report
+
+
+def test_the_same_recording_gives_the_same_page(recorded: tuple[Path, Roster, Report]) -> None:
+    """Pages are compared: nothing in them may depend on when they were drawn."""
+    out_dir, roster, report = recorded
+
+    write_report(out_dir, report, roster)
+    first = (out_dir / "report.html").read_bytes()
+    write_report(out_dir, report, roster)
+
+    assert (out_dir / "report.html").read_bytes() == first
+
+
+@pytest.mark.parametrize("name", ["stringline.svg", "stringline.png"])
+def test_the_stringline_can_be_saved_by_itself(recorded: tuple[Path, Roster, Report], name: str) -> None:
+    """A README shows it."""
+    out_dir, roster, _ = recorded
+
+    save_stringline(out_dir, roster, (0.0, 150.0), out_dir / "docs" / name)
+
+    assert (out_dir / "docs" / name).stat().st_size > 5_000
+
+
+def test_a_long_run_draws_two_hours() -> None:
+    """A day of lines is a wall."""
+    assert window_of(3600.0) == (0.0, 3600.0)
+    assert np.diff(window_of(20 * 3600.0)) == 7200.0
