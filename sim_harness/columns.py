@@ -118,14 +118,19 @@ def _sensed(motion: Motion, belief: Belief, state: Onboard, i: int) -> Sensed:
 
 
 @piece
+def _segments(state: Onboard, first: int, last: int) -> Road:
+    """Segments [first, last) as the supervisor reads them: it asks for sequences it can index, and arrays are that."""
+    return Road(state.seg_end_m, state.seg_speed_mps, state.seg_grade, state.seg_no_stop, first, last)  # type: ignore[arg-type]
+
+
+@piece
 def _road(fitted: Fitted, belief: Belief, state: Onboard, i: int) -> Road:
     """Truck *i*'s road from the segment under its tail on; the cursor is moved."""
-    # The supervisor asks for sequences it can index; arrays are that, whatever their type says.
-    road = Road(state.seg_end_m, state.seg_speed_mps, state.seg_grade, state.seg_no_stop, int(state.first[i]), int(state.last[i]))
+    last = int(state.last[i])
     tail_m = belief.nose_m[i] - fitted.length_m[i] - belief.bound_m[i] - state.doubt_m[i]
-    cursor = first_under(road, tail_m - fitted.roll_back_m[i])
+    cursor = first_under(_segments(state, int(state.first[i]), last), tail_m - fitted.roll_back_m[i])
     state.first[i] = cursor
-    return Road(state.seg_end_m, state.seg_speed_mps, state.seg_grade, state.seg_no_stop, cursor, int(state.last[i]))
+    return _segments(state, cursor, last)
 
 
 @piece

@@ -15,8 +15,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from fleet.onboard import store, words
-from fleet.v1 import border_pb2, common_pb2, dispatch_pb2, truck_pb2
+from fleet.v1 import border_pb2, common_pb2, dispatch_pb2
 
 Request: TypeAlias = (
     dispatch_pb2.CreateTransportOrderRequest
@@ -184,56 +183,6 @@ def resume(request_id: str, truck_id: str) -> tuple[str, Request]:
 def term(epoch: int, sequence: int) -> common_pb2.Term:
     """A term on the wire."""
     return common_pb2.Term(epoch=epoch, sequence=sequence)
-
-
-def place_of(point: common_pb2.LanePoint) -> words.LanePoint:
-    """A place as the truck's own code knows it."""
-    return words.LanePoint(point.lane_id, point.chainage_m)
-
-
-def route_of(message: truck_pb2.Route) -> words.Route:
-    """A route as the truck's own code knows it."""
-    segments = tuple(
-        words.Segment(
-            lane_id=segment.stretch.lane_id,
-            start_m=segment.stretch.start_m,
-            end_m=segment.stretch.end_m,
-            speed_max_mps=segment.speed_max_mps,
-            grade=segment.grade,
-            no_stop=segment.no_stop,
-        )
-        for segment in message.segments
-    )
-    return words.Route(term=store.Term(message.term.epoch, message.term.sequence), segments=segments)
-
-
-def authority_of(message: truck_pb2.MovementAuthority) -> words.MovementAuthority:
-    """An authority as the truck's own code knows it."""
-    return words.MovementAuthority(
-        term=store.Term(message.term.epoch, message.term.sequence),
-        route_sequence=message.route_sequence,
-        end=place_of(message.end),
-        advised_speed_mps=message.advised_speed_mps,
-        friction=message.friction,
-    )
-
-
-def shortening_of(message: truck_pb2.Shortening) -> words.Shortening:
-    """A shortening as the truck's own code knows it."""
-    return words.Shortening(
-        term=store.Term(message.term.epoch, message.term.sequence),
-        route_sequence=message.route_sequence,
-        end=place_of(message.end),
-    )
-
-
-def acknowledgement_of(answer: words.Acknowledgement) -> truck_pb2.Acknowledgement:
-    """A truck's answer, on the wire."""
-    return truck_pb2.Acknowledgement(
-        term=term(answer.term.epoch, answer.term.sequence),
-        honoured=answer.honoured,
-        end=common_pb2.LanePoint(lane_id=answer.end.lane_id, chainage_m=answer.end.chainage_m),
-    )
 
 
 NEXT_TICK: Final = 1

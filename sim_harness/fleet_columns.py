@@ -1,0 +1,75 @@
+"""
+The columns of a simulated fleet: the truth, what each truck believes, and what its onboard computer holds.
+
+Row i everywhere is the roster's truck i. `truck_agent` moves the fleet and speaks for it, `truck_ears` hears for it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fleet.onboard import permission, store, words
+from planner.limits import CLEARING_SPEED_MPS
+from sim_harness import dynamics, onboard_state, paths
+from sim_harness.clock import Streams
+from sim_harness.observation import FloatArray, IndexArray, Roster
+
+
+class _RowStore:
+    """One truck's term memory, kept in the columns."""
+
+    def __init__(self, state: onboard_state.Onboard, row: int) -> None:
+        self._state = state
+        self._row = row
+
+    def highest(self) -> store.Term:
+        """The highest term remembered."""
+        return store.Term(int(self._state.seen_epoch[self._row]), int(self._state.seen_sequence[self._row]))
+
+    def remember(self, term: store.Term) -> None:
+        """Keeps *term* in the columns when it is higher."""
+        if term > self.highest():
+            self._state.seen_epoch[self._row], self._state.seen_sequence[self._row] = term
+
+
+class FleetColumns:
+    """Everything known of the trucks; *happened* collects (row, event, detail) until somebody takes it."""
+
+    def __init__(self, roster: Roster, streams: Streams, lane_ix: IndexArray, chainage_m: FloatArray) -> None:
+        count = len(roster.truck_ids)
+        corridor = roster.corridor
+        self.roster = roster
+        self.row = {truck_id: row for row, truck_id in enumerate(roster.truck_ids)}
+        self.lane_row = corridor.lane_ix
+        self.lane_length_m = np.array([lane.length_m for lane in corridor.lanes], dtype=np.float64)
+        self.length_m = roster.column("length_m")
+        self.grades = paths.grades_of(corridor)
+        self.paths = paths.empty_paths(count)
+        for row in range(count):
+            paths.set_path(self.paths, row, [int(lane_ix[row])], self.lane_length_m, 0.0)
+        self.places = paths.empty_places(count)
+        self.believed = paths.empty_places(count)
+        self.build = dynamics.build_of(roster)
+        self.fitted = onboard_state.fitted(roster)
+        self.around = dynamics.calm(count)
+        self.motion = dynamics.at_rest(chainage_m)
+        self.belief = onboard_state.belief(streams, roster.truck_ids, chainage_m)
+        self.onboard = onboard_state.onboard(count, chainage_m)
+        self.onboard.clearing_mps[:] = CLEARING_SPEED_MPS
+        self.demand = dynamics.no_demand(count)
+        self.permissions = [permission.Permission(_RowStore(self.onboard, row)) for row in range(count)]
+        self.shift_m = np.zeros(count, dtype=np.float64)
+        self.stops: list[dict[str, int]] = [{} for _ in range(count)]
+        self.goals: list[words.LanePoint | None] = [None] * count
+        self.handle = np.full(count, -1, dtype=np.int32)
+        self.row_of_handle = np.full(count, -1, dtype=np.int32)
+        self.answers: list[tuple[int, words.Acknowledgement]] = []
+        self.was_emergency = np.zeros(count, dtype=np.bool_)
+        self.battery_wh = roster.column("battery_wh")
+        self.drawn_wh = np.zeros(count, dtype=np.float64)
+        self.happened: list[tuple[int, str, str]] = []
+        paths.locate(self.paths, self.grades, self.motion.nose_m, self.length_m, self.places)
+
+    def lane_id(self, lane_ix: int) -> str:
+        """Name of a lane."""
+        return self.roster.corridor.lanes[lane_ix].lane_id

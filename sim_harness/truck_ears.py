@@ -1,0 +1,195 @@
+"""
+What the trucks do about the server's words: frames of columns at once, everything else truck by truck.
+
+What happens now and then (a welcome, a route, a shortening, a stop) is judged by `fleet.onboard`'s own code, on a view of
+the same columns.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from fleet.errors import FleetError
+from fleet.onboard import route, store, supervisor, words
+from fleet.onboard.contact import WELCOME_AGE_MAX_NS
+from fleet.onboard.ladder import Ladder
+from fleet.onboard.link import heard_of
+from fleet.v1 import gateway_pb2, truck_pb2
+from planner.limits import CLEARING_SPEED_MPS
+from sim_harness import columns, onboard_state, paths
+from sim_harness.fleet_columns import FleetColumns
+from sim_harness.observation import TICK_S, IndexArray
+
+
+class Ears:
+    """Hears for a fleet."""
+
+    def __init__(self, fleet: FleetColumns) -> None:
+        self._fleet = fleet
+
+    def hear(self, frame: bytes, now_ns: int) -> None:
+        """Take one frame of the server's."""
+        control = gateway_pb2.GatewayControl.FromString(frame)
+        for relayed in control.relayed:
+            row = self._fleet.row.get(relayed.truck_id)
+            if row is not None:
+                self._hear_one(row, relayed.message, now_ns)
+        if control.HasField("authorities"):
+            self._hear_authorities(control.authorities)
+        if control.HasField("heartbeats"):
+            self._hear_heartbeats(control.heartbeats, now_ns)
+
+    def _rows(self, handles: Sequence[int]) -> IndexArray:
+        rows: IndexArray = self._fleet.row_of_handle[np.fromiter(handles, dtype=np.int32, count=len(handles))]
+        return rows
+
+    def _hear_heartbeats(self, frame: gateway_pb2.HeartbeatFrame, now_ns: int) -> None:
+        count = len(frame.handle)
+        echo = np.fromiter(frame.challenge_echo, dtype=np.int64, count=count)
+        challenge = np.fromiter(frame.challenge, dtype=np.int64, count=count)
+        columns.hear_heartbeats(self._fleet.onboard, self._rows(frame.handle), echo, challenge, frame.tick, frame.epoch, now_ns)
+
+    def _hear_authorities(self, frame: gateway_pb2.AuthorityFrame) -> None:
+        count = len(frame.handle)
+        rows = self._rows(frame.handle)
+        given = onboard_state.Authorities(
+            sequence=np.fromiter(frame.sequence, dtype=np.int64, count=count),
+            route_sequence=np.fromiter(frame.route_sequence, dtype=np.int64, count=count),
+            end_lane_ix=np.fromiter(frame.end_lane_ix, dtype=np.int32, count=count),
+            end_chainage_m=np.fromiter(frame.end_chainage_m, dtype=np.float64, count=count),
+            advised_mps=np.fromiter(frame.advised_speed_mps, dtype=np.float64, count=count),
+            friction=np.fromiter(frame.friction, dtype=np.float64, count=count),
+        )
+        odd = np.zeros(count, dtype=np.bool_)
+        columns.take_authorities(self._fleet.onboard, self._fleet.paths, rows, given, frame.epoch, odd)
+        for j in np.flatnonzero(odd):
+            authority = words.MovementAuthority(
+                term=store.Term(frame.epoch, frame.sequence[j]),
+                route_sequence=frame.route_sequence[j],
+                end=words.LanePoint(self._fleet.lane_id(frame.end_lane_ix[j]), frame.end_chainage_m[j]),
+                advised_speed_mps=frame.advised_speed_mps[j],
+                friction=frame.friction[j],
+            )
+            self._take(int(rows[j]), authority)
+
+    def _hear_one(self, row: int, message: truck_pb2.ControlMessage, now_ns: int) -> None:
+        """One truck's own message, read by the truck's own code."""
+        stops = self._fleet.stops[row]
+        match heard_of(message):
+            case words.Welcome() as welcome:
+                self._welcomed(row, welcome, now_ns)
+            case words.Refusal(reason=reason):
+                self._fleet.happened.append((row, "truck_refused", reason))
+            case words.Route() | words.MovementAuthority() | words.Shortening() as heard:
+                self._take(row, heard)
+            case words.Stop(stop_id=stop_id, reaction=reaction):
+                stops[stop_id] = max(reaction or supervisor.SERVICE_STOP, stops.get(stop_id, 0))
+                self._apply_stops(row)
+            case words.Resume(stop_id=stop_id):
+                if stops.pop(stop_id, None) is not None:
+                    self._fleet.onboard.waiting[row] = True
+                self._apply_stops(row)
+            case words.Mission() as mission:
+                self._fleet.goals[row] = mission.goal if mission.immobilise else None
+                self._set_goal(row)
+            case words.ReportRefused(reason=reason):
+                self._fleet.happened.append((row, "report_refused", reason))
+            case words.Heartbeat():
+                pass  # a gateway brings heartbeats as frames
+
+    def _set_goal(self, row: int) -> None:
+        """Where on its path a truck is to set its parking brake, if anywhere."""
+        path, goal = self._fleet.permissions[row].path, self._fleet.goals[row]
+        goal_m = None if path is None or goal is None else path.locate(goal)
+        self._fleet.onboard.immobilise[row] = goal_m is not None
+        self._fleet.onboard.goal_m[row] = math.nan if goal_m is None else goal_m
+
+    def _apply_stops(self, row: int) -> None:
+        self._fleet.onboard.stop_reaction[row] = max(self._fleet.stops[row].values(), default=0)
+
+    def _welcomed(self, row: int, welcome: words.Welcome, now_ns: int) -> None:
+        state = self._fleet.onboard
+        if welcome.hello_stamp_ns != state.hello_ns[row] or now_ns - welcome.hello_stamp_ns > WELCOME_AGE_MAX_NS:
+            return
+        self._fleet.permissions[row].agree(welcome.epoch)
+        state.waiting[row] |= state.lost[row]
+        state.agreed_epoch[row] = welcome.epoch
+        ladder = Ladder.of_rungs(welcome.ladder)
+        state.ease_s[row], state.stop_s[row], state.emergency_s[row] = ladder.ease_s, ladder.stop_s, ladder.emergency_s
+        if 0.0 < welcome.clearing_speed_mps <= CLEARING_SPEED_MPS:
+            state.clearing_mps[row] = welcome.clearing_speed_mps
+        state.doubt_m[row] = 0.0
+        state.proof_ns[row] = now_ns
+        state.last_tick[row] = -1
+        state.echo[row] = 0
+        state.lost[row] = False
+        if welcome.handle >= self._fleet.row_of_handle.size:
+            grown = np.full(2 * welcome.handle + 1, -1, dtype=np.int32)
+            grown[: self._fleet.row_of_handle.size] = self._fleet.row_of_handle
+            self._fleet.row_of_handle = grown
+        self._fleet.handle[row] = welcome.handle
+        self._fleet.row_of_handle[welcome.handle] = row
+
+    def _take(self, row: int, message: words.Route | words.MovementAuthority | words.Shortening) -> None:
+        """Let one truck's own code judge a message, and keep what it decided in the columns."""
+        held = self._fleet.permissions[row]
+        state = self._fleet.onboard
+        held.end_m = float(state.end_m[row])
+        held.needs_grant = bool(state.waiting[row])
+        held.friction = float(state.held_friction[row])
+        held.advised_speed_mps = float(state.advised_mps[row])
+        earliest_m = columns.earliest_m(self._fleet.motion, self._fleet.fitted, self._fleet.belief, state, row, TICK_S)
+        try:
+            match message:
+                case words.Route():
+                    tail_m = float(self._fleet.belief.nose_m[row] - self._fleet.length_m[row])
+                    if held.take_route(message, lambda path: self._place_first(row, path), tail_m, float(self._fleet.belief.nose_m[row])):
+                        self._lay_out(row)
+                case words.MovementAuthority():
+                    held.take_authority(message, earliest_m)
+                case words.Shortening():
+                    answer = held.take_shortening(message, earliest_m)
+                    if answer is not None:
+                        self._fleet.answers.append((row, answer))
+        except FleetError as refused:
+            self._fleet.happened.append((row, "message_refused", str(refused)))
+        state.end_m[row] = held.end_m
+        state.waiting[row] = held.needs_grant
+        state.held_friction[row] = held.friction
+        state.advised_mps[row] = held.advised_speed_mps
+
+    def _place_first(self, row: int, path: route.Path) -> float | None:
+        """Put the true truck on the first route it ever gets; where that puts the believed nose."""
+        point = words.LanePoint(self._fleet.lane_id(int(self._fleet.places.lane_ix[row])), float(self._fleet.places.chainage_m[row]))
+        nose_m = path.locate(point)
+        if nose_m is not None:
+            shift_m = nose_m - float(self._fleet.motion.nose_m[row])
+            for column in (self._fleet.motion.nose_m, self._fleet.belief.nose_m, self._fleet.belief.fix_m):
+                column[row] += shift_m
+            self._fleet.shift_m[row] += shift_m
+            self._fleet.onboard.turn_m[row] = self._fleet.onboard.read_nose_m[row] = self._fleet.belief.nose_m[row]
+        return nose_m
+
+    def _lay_out(self, row: int) -> None:
+        """Copy the road of a new route into the columns."""
+        held = self._fleet.permissions[row]
+        path = held.path
+        assert path is not None
+        state = self._fleet.onboard
+        state.route_sequence[row] = held.route_sequence
+        state.route_epoch[row] = held.agreed_epoch
+        road = path.road
+        start = row * onboard_state.SEGMENTS_MAX
+        stop = start + len(road.end_m)
+        assert len(road.end_m) <= onboard_state.SEGMENTS_MAX
+        state.seg_end_m[start:stop] = road.end_m
+        state.seg_speed_mps[start:stop] = road.speed_max_mps
+        state.seg_grade[start:stop] = road.grade
+        state.seg_no_stop[start:stop] = road.no_stop
+        state.first[row], state.last[row] = start, stop
+        lanes = list(dict.fromkeys(self._fleet.lane_row[segment.lane_id] for segment in path.segments))
+        paths.set_path(self._fleet.paths, row, lanes, self._fleet.lane_length_m, path.start_m - path.segments[0].start_m)
+        self._set_goal(row)

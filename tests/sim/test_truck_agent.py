@@ -1,0 +1,225 @@
+"""The fleet in columns must do exactly what the onboard code does truck by truck, or the simulator judges something else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fleet.onboard import Identity, Interpreter, LanePoint, Sensors, Supervisor
+from fleet.onboard.supervisor import COMPILABLE
+from fleet.v1 import common_pb2, gateway_pb2, truck_pb2
+from sim_harness.clock import TICK_NS, Streams
+from sim_harness.observation import Roster
+from sim_harness.tiny import TRUCK, tiny_corridor
+from sim_harness.truck_agent import Trucks
+
+LANES = ("load", "out", "unload", "turn_east", "back")
+TRUCK_COUNT = 3
+
+
+class Office:
+    """Says the same to both: frames to the columns, one message at a time to the truck's own code."""
+
+    def __init__(self, seed: int) -> None:
+        self.corridor = tiny_corridor()
+        self.rng = np.random.default_rng(seed)
+        self.epoch = 1
+        self.sequence = 1
+        self.route_sequence = 0
+        self.challenge = 0
+        self.to_frame = gateway_pb2.GatewayControl()
+        self.to_one: list[truck_pb2.ControlMessage] = []
+
+    def term(self) -> common_pb2.Term:
+        """The next term."""
+        self.sequence += 1
+        return common_pb2.Term(epoch=self.epoch, sequence=self.sequence)
+
+    def say(self, message: truck_pb2.ControlMessage) -> None:
+        """Send one message to everybody."""
+        self.to_one.append(message)
+        for number in range(1, TRUCK_COUNT + 1):
+            self.to_frame.relayed.append(gateway_pb2.RelayedControlMessage(truck_id=f"t{number}", message=message))
+
+    def welcome(self, stamp_ns: int) -> None:
+        """Answer everybody's hello."""
+        ladder = [
+            truck_pb2.LadderRung(reaction=truck_pb2.REACTION_NO_ACCELERATION),
+            truck_pb2.LadderRung(reaction=truck_pb2.REACTION_SERVICE_STOP),
+        ]
+        ladder[0].silence.FromMilliseconds(1000)
+        ladder[1].silence.FromMilliseconds(2000)
+        for number in range(1, TRUCK_COUNT + 1):
+            message = truck_pb2.Welcome(
+                epoch=self.epoch,
+                handle=number,
+                hello_stamp_ns=stamp_ns,
+                map_digest=self.corridor.digest,
+                ladder=ladder,
+                clearing_speed_max_mps=2.5,
+            )
+            control = truck_pb2.ControlMessage(welcome=message)
+            if number == 1:
+                self.to_one.append(control)
+            self.to_frame.relayed.append(gateway_pb2.RelayedControlMessage(truck_id=f"t{number}", message=control))
+
+    def route(self) -> None:
+        """One route over all lanes, in halves."""
+        segments = []
+        for lane_id in LANES:
+            lane = self.corridor.lanes[self.corridor.lane_ix[lane_id]]
+            half_m = lane.length_m / 2
+            for start_m, end_m in ((0.0, half_m), (half_m, lane.length_m)):
+                segments.append(
+                    truck_pb2.Segment(
+                        stretch=common_pb2.Stretch(lane_id=lane_id, start_m=start_m, end_m=end_m),
+                        speed_max_mps=lane.speed_max_mps * (1.0 if start_m else 0.8),
+                        grade=-0.02 if lane_id == "out" and start_m else 0.01,
+                        no_stop=lane_id == "out" and start_m > 0.0,
+                    )
+                )
+        term = self.term()
+        self.route_sequence = term.sequence
+        self.say(truck_pb2.ControlMessage(route=truck_pb2.Route(term=term, segments=segments)))
+
+    def place(self, at_m: float) -> tuple[str, float]:
+        """Lane and chainage of a distance along the route."""
+        for lane_id in LANES:
+            length_m = self.corridor.lanes[self.corridor.lane_ix[lane_id]].length_m
+            if at_m <= length_m:
+                return lane_id, at_m
+            at_m -= length_m
+        return LANES[-1], self.corridor.lanes[self.corridor.lane_ix[LANES[-1]]].length_m
+
+    def authority(self, at_m: float) -> None:
+        """Grant everybody the same end."""
+        lane_id, chainage_m = self.place(at_m)
+        term = self.term()
+        frame = self.to_frame.authorities
+        frame.epoch = self.epoch
+        for handle in range(1, TRUCK_COUNT + 1):
+            frame.handle.append(handle)
+            frame.sequence.append(term.sequence)
+            frame.route_sequence.append(self.route_sequence)
+            frame.end_lane_ix.append(self.corridor.lane_ix[lane_id])
+            frame.end_chainage_m.append(chainage_m)
+            frame.advised_speed_mps.append(0.0)
+            frame.friction.append(0.6)
+        end = common_pb2.LanePoint(lane_id=lane_id, chainage_m=chainage_m)
+        message = truck_pb2.MovementAuthority(term=term, route_sequence=self.route_sequence, end=end, friction=0.6)
+        self.to_one.append(truck_pb2.ControlMessage(authority=message))
+
+    def shorten(self, at_m: float) -> None:
+        """Move everybody's end back."""
+        lane_id, chainage_m = self.place(at_m)
+        end = common_pb2.LanePoint(lane_id=lane_id, chainage_m=chainage_m)
+        message = truck_pb2.Shortening(term=self.term(), route_sequence=self.route_sequence, end=end)
+        self.say(truck_pb2.ControlMessage(shortening=message))
+
+    def heartbeat(self, tick: int, echo: int) -> None:
+        """Prove that the loop is alive."""
+        self.challenge += 1
+        frame = self.to_frame.heartbeats
+        frame.tick, frame.epoch = tick, self.epoch
+        for handle in range(1, TRUCK_COUNT + 1):
+            frame.handle.append(handle)
+            frame.challenge_echo.append(echo)
+            frame.challenge.append(self.challenge)
+        beat = truck_pb2.Heartbeat(tick=tick, epoch=self.epoch, challenge_echo=echo, challenge=self.challenge)
+        self.to_one.append(truck_pb2.ControlMessage(heartbeat=beat))
+
+    def take(self) -> tuple[bytes, list[truck_pb2.ControlMessage]]:
+        """What was said since last taken, in both forms."""
+        frame, one = self.to_frame.SerializeToString(), self.to_one
+        self.to_frame, self.to_one = gateway_pb2.GatewayControl(), []
+        return frame, one
+
+
+def sensors(trucks: Trucks, row: int, now_ns: int) -> Sensors:
+    """What truck *row* senses: the same belief that the columns work with."""
+    nose, bound_m = trucks.believed(row)
+    return Sensors(
+        stamp_ns=now_ns,
+        nose=LanePoint(*nose),
+        speed_mps=float(trucks.motion.speed_mps[row]),
+        acceleration_mps2=float(trucks.motion.acceleration_mps2[row]),
+        bound_m=bound_m,
+        laden=False,
+        immobilised=False,
+    )
+
+
+def drive(seed: int, ticks: int) -> tuple[list[tuple[int, float]], list[tuple[int, float]], float]:
+    """Modes and demands of truck 1 by the columns and by its own code, and how far it came."""
+    office = Office(seed)
+    corridor = office.corridor
+    roster = Roster(corridor=corridor, truck_ids=tuple(f"t{i}" for i in range(1, TRUCK_COUNT + 1)), truck_types=(TRUCK,) * TRUCK_COUNT)
+    stop_m = np.full(TRUCK_COUNT, 50.0)
+    trucks = Trucks(roster, Streams(seed), np.full(TRUCK_COUNT, corridor.lane_ix["load"], dtype=np.int32), stop_m)
+    own = Interpreter(
+        Supervisor(
+            Identity(truck_id="t1", instance_id="a", boot_id="1", truck_type_id=TRUCK.truck_type_id, map_digest=corridor.digest), TRUCK
+        )
+    )
+    silent_until = 0
+    echo = 0
+    end_m = 50.0
+    by_columns, by_own = [], []
+    for tick in range(1, ticks + 1):
+        now_ns = tick * TICK_NS
+        frame, one = office.take()
+        trucks.hear(frame, now_ns)
+        for message in one:
+            own.receive(message, now_ns)
+        trucks.step(now_ns)
+        command = own.supervisor.step(now_ns)
+        if tick > 2:
+            by_columns.append(trucks.demanded(0))
+            by_own.append((int(command.mode), command.acceleration_demand_mps2))
+        own.supervisor.sense(sensors(trucks, 0, now_ns))
+        said = trucks.say(tick, now_ns)
+        if own.supervisor.hello_due(now_ns):
+            own.hello(now_ns)
+            office.welcome(now_ns)
+            if office.route_sequence == 0:
+                office.route()
+            office.authority(end_m)
+        elif tick % 2 == 0:
+            assert said is not None
+            echo = own.report(now_ns).report.challenge
+        if tick > silent_until and tick % 2 == 1:
+            office.heartbeat(tick, echo)
+        drawn = office.rng.random()
+        if drawn < 0.3:
+            end_m = max(end_m, float(trucks.travelled_m()[0]) + float(office.rng.uniform(0.0, 90.0)))
+            office.authority(end_m)
+        elif drawn < 0.305:
+            end_m -= float(office.rng.uniform(0.0, 40.0))
+            office.shorten(max(end_m, 0.0))
+        elif drawn < 0.308:
+            stop = truck_pb2.Stop(stop_id="s", reaction=truck_pb2.Reaction.ValueType(int(office.rng.integers(1, 4))), cause="test")
+            office.say(truck_pb2.ControlMessage(stop=stop))
+        elif drawn < 0.33:
+            office.say(truck_pb2.ControlMessage(resume=truck_pb2.Resume(stop_id="s")))
+        elif drawn < 0.332:
+            silent_until = tick + 40
+    return by_columns, by_own, float(trucks.travelled_m()[0])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_columns_do_what_the_trucks_own_code_does(seed: int) -> None:
+    """Grants, shortenings, stops and silences at random: mode and demand must agree at every step."""
+    by_columns, by_own, travelled_m = drive(seed, 1200)
+
+    assert by_columns == by_own
+    assert travelled_m > 100.0
+
+
+def test_every_function_of_the_supervisor_is_compiled() -> None:
+    """A helper left out of the list would be a different truck in the simulator."""
+    import fleet.onboard.supervisor as module  # noqa: PLC0415 - looked at as a module
+
+    functions = {name for name, value in vars(module).items() if callable(value) and getattr(value, "__module__", "") == module.__name__}
+    compiled = {function.__name__ for function in COMPILABLE}
+
+    assert {name for name in functions if name.islower() or name.startswith("_")} <= compiled
