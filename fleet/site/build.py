@@ -1,6 +1,4 @@
-"""
-From the drawn site to the sound `Corridor`: zones are derived, units turned to SI, the digest taken.
-"""
+"""From the drawn site to the sound `Corridor`: zones are derived, units turned to SI, the digest taken."""
 
 from __future__ import annotations
 
@@ -47,7 +45,16 @@ def corridor_of(draft: Draft) -> Corridor:
     zones = (*_authored_zones(draft), *derive_zones(lanes, truck_types))
     no_stops = tuple(_stretch(draft, written, ("no_stops", name)) for name, written in spec.no_stops.items())
     yards = _yards(draft)
-    parts = (tuple(draft.nodes.values()), lanes, zones, no_stops, tuple(draft.gates.values()), tuple(draft.stands.values()), yards, truck_types)
+    parts = (
+        tuple(draft.nodes.values()),
+        lanes,
+        zones,
+        no_stops,
+        tuple(draft.gates.values()),
+        tuple(draft.stands.values()),
+        yards,
+        truck_types,
+    )
     origin = (spec.origin.latitude_deg, spec.origin.longitude_deg)
     return Corridor(
         site_id=spec.site,
@@ -106,7 +113,9 @@ def _stretch(draft: Draft, written: StretchSpec, path: YamlPath) -> Stretch:
     draft.require("lane", written.lane, draft.lanes, (*path, "lane"))
     length_m = _length_m(draft, written.lane)
     if written.end_m > length_m:
-        raise draft.error((*path, "end_m"), f"end_m {written.end_m:g} lies beyond lane {written.lane!r}", f"the lane is {length_m:.1f} m long")
+        raise draft.error(
+            (*path, "end_m"), f"end_m {written.end_m:g} lies beyond lane {written.lane!r}", f"the lane is {length_m:.1f} m long"
+        )
     try:
         return Stretch(lane_id=written.lane, start_m=written.start_m, end_m=written.end_m)
     except CorridorFault as fault:
@@ -141,7 +150,9 @@ def _yards(draft: Draft) -> tuple[Yard, ...]:
         try:
             ZoneInfo(written.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise draft.error((*path, "timezone"), f"there is no time zone {written.timezone!r}", "use a name like Asia/Shanghai") from error
+            raise draft.error(
+                (*path, "timezone"), f"there is no time zone {written.timezone!r}", "use a name like Asia/Shanghai"
+            ) from error
         made.append(Yard(yard_id=name, role=YardRole(written.role), timezone=written.timezone, entry_lane_ids=tuple(written.entry_lanes)))
     return tuple(made)
 

@@ -100,7 +100,7 @@ def _components(corridor: Corridor, without: frozenset[str] = frozenset()) -> np
         if corridor.lanes[after].lane_id not in without
     ]
     count = len(corridor.lanes)
-    rows, columns = (np.array(pairs).T if pairs else np.zeros((2, 0), dtype=int))
+    rows, columns = np.array(pairs).T if pairs else np.zeros((2, 0), dtype=int)
     graph = sparse.coo_matrix((np.ones(len(rows)), (rows, columns)), shape=(count, count))
     labels: np.ndarray[tuple[int], np.dtype[np.int_]] = csgraph.connected_components(graph, connection="strong")[1]
     return labels
@@ -112,7 +112,9 @@ def _ways_out(draft: Draft, corridor: Corridor) -> Iterator[SiteError]:
     loose = False
     for node in corridor.nodes:
         if node.node_id not in begins | ends:
-            yield draft.error(_path(draft, "node", node.node_id), f"no lane touches node {node.node_id!r}", "remove it, or lead a lane to it")
+            yield draft.error(
+                _path(draft, "node", node.node_id), f"no lane touches node {node.node_id!r}", "remove it, or lead a lane to it"
+            )
     for lane in corridor.lanes:
         if lane.to_node_id not in begins:
             loose = True
@@ -257,7 +259,9 @@ def _standings(draft: Draft, _corridor: Corridor) -> Iterator[SiteError]:
         for part in path_text.split("."):
             if not isinstance(here, dict) or part not in here:
                 options = here if isinstance(here, dict) else ()
-                yield draft.error(("standings", path_text), f"there is no figure {path_text!r}", did_you_mean(part, [str(key) for key in options]))
+                yield draft.error(
+                    ("standings", path_text), f"there is no figure {path_text!r}", did_you_mean(part, [str(key) for key in options])
+                )
                 break
             here = here[part]
     for section, value in tree.items():
@@ -266,7 +270,9 @@ def _standings(draft: Draft, _corridor: Corridor) -> Iterator[SiteError]:
         bare = _first_figure(value, (section,), known)
         if bare is not None:
             name = ".".join(str(part) for part in bare)
-            yield draft.error(bare, f"nothing says what {name} rests on", f'add standings: {{{section}: "A reason"}} (P published, D derived, A assumed)')
+            yield draft.error(
+                bare, f"nothing says what {name} rests on", f'add standings: {{{section}: "A reason"}} (P published, D derived, A assumed)'
+            )
 
 
 def _first_figure(value: object, path: YamlPath, known: dict[str, str]) -> YamlPath | None:

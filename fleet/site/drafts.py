@@ -1,6 +1,4 @@
-"""
-A site on its way from file to corridor: placed nodes, drawn lanes, and the path in the file each thing came from.
-"""
+"""A site on its way from file to corridor: placed nodes, drawn lanes, and the path in the file each thing came from."""
 
 from __future__ import annotations
 
@@ -108,7 +106,9 @@ def lane_grades(draft: Draft, road: str | None, points: FloatArray, stations_m: 
     ends = [*starts[1:], math.inf]
     values = [0.0, *(entry.grade for entry in profile)]
     pieces: list[GradePiece] = []
-    spans = [(max(a, low), min(b, high), grade) for a, b, grade in zip(starts, ends, values, strict=True) if min(b, high) > max(a, low) + 1e-9]
+    spans = [
+        (max(a, low), min(b, high), grade) for a, b, grade in zip(starts, ends, values, strict=True) if min(b, high) > max(a, low) + 1e-9
+    ]
     for first, last, grade in reversed(spans) if falling else spans:
         at = last if falling else first
         share = (at - stations_m[0]) / (stations_m[-1] - stations_m[0])

@@ -1,9 +1,8 @@
-"""
-From what is written in a site file to nodes, lanes, gates and stands: alignments are laid, lanes drawn along them.
-"""
+"""From what is written in a site file to nodes, lanes, gates and stands: alignments are laid, lanes drawn along them."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Final
 
@@ -130,7 +129,9 @@ def _shape(draft: Draft, lane: LaneSpec, path: YamlPath) -> tuple[FloatArray, Fl
     if lane.radius_m is not None:
         points = arc_straight_arc(start, end, lane.radius_m)
         if points is None:
-            raise draft.error((*path, "radius_m"), f"no curve of radius {lane.radius_m:g} m joins the two headings", "try a smaller radius_m")
+            raise draft.error(
+                (*path, "radius_m"), f"no curve of radius {lane.radius_m:g} m joins the two headings", "try a smaller radius_m"
+            )
         return points, None
     if place_a.on is None or place_a.on != place_b.on or place_a.station_m is None or place_b.station_m is None:
         return np.array([[start.x_m, start.y_m], [end.x_m, end.y_m]]), None
@@ -143,7 +144,9 @@ def _shape(draft: Draft, lane: LaneSpec, path: YamlPath) -> tuple[FloatArray, Fl
         )
     shift_m = place_b.offset_m - place_a.offset_m
     if abs(shift_m) > SHIFT_RATIO_MAX * abs(advance_m):
-        raise draft.error(path, f"shifts {abs(shift_m):g} m sideways within {abs(advance_m):g} m", "give it more metres of advance, or radius_m")
+        raise draft.error(
+            path, f"shifts {abs(shift_m):g} m sideways within {abs(advance_m):g} m", "give it more metres of advance, or radius_m"
+        )
     road = draft.roads[place_a.on]
     points = follow(road, (place_a.station_m, place_a.offset_m), (place_b.station_m, place_b.offset_m))
     stations = _stations_along(points, place_a.station_m, place_b.station_m)
@@ -153,14 +156,13 @@ def _shape(draft: Draft, lane: LaneSpec, path: YamlPath) -> tuple[FloatArray, Fl
 def _stations_along(points: FloatArray, station_a: float, station_b: float) -> FloatArray:
     """Stations in proportion to chainage: exact on straights and arcs, within a metre or two on long shifts."""
     along = lengths_m(points)
-    return station_a + (station_b - station_a) * along / along[-1]
-
+    return np.asarray(station_a + (station_b - station_a) * along / along[-1], dtype=np.float64)
 
 
 def _own_grades(draft: Draft, lane: LaneSpec, path: YamlPath) -> tuple[GradePiece, ...]:
     pieces = tuple(GradePiece(from_m=entry.from_m, grade=entry.grade) for entry in lane.grades or ())
     starts = [piece.from_m for piece in pieces]
-    if not starts or starts[0] != 0.0 or any(b <= a for a, b in zip(starts, starts[1:], strict=False)):
+    if not starts or starts[0] != 0.0 or any(b <= a for a, b in itertools.pairwise(starts)):
         raise draft.error((*path, "grades"), "grades must begin at from_m: 0 and rise", "sort them by from_m")
     return pieces
 
@@ -175,7 +177,11 @@ def _set_gates(draft: Draft) -> None:
         if gate.stop_station_m is not None:
             stop_m = lane.chainage_of(gate.stop_station_m)
             if stop_m is None:
-                raise draft.error((*path, "stop_station_m"), f"lane {gate.lane!r} does not pass station {gate.stop_station_m:g}", "name the lane that does")
+                raise draft.error(
+                    (*path, "stop_station_m"),
+                    f"lane {gate.lane!r} does not pass station {gate.stop_station_m:g}",
+                    "name the lane that does",
+                )
         assert stop_m is not None
         set_gate(
             draft,
@@ -192,7 +198,6 @@ def _set_gates(draft: Draft) -> None:
             ),
             path,
         )
-
 
 
 def _set_stands(draft: Draft) -> None:

@@ -57,9 +57,15 @@ def _frame(draft: Draft, fan: FanSpec | GateFanSpec, shift_max_m: float, path: Y
     sign = -1.0 if start.reverse else 1.0
     length_m = sign * (end.station_m - start.station_m)
     if length_m <= 2.0 * fan.lead_m:
-        raise draft.error(path, f"the fan is {length_m:g} m long and its leads alone take {2 * fan.lead_m:g} m", "move its nodes apart or shorten lead_m")
+        raise draft.error(
+            path, f"the fan is {length_m:g} m long and its leads alone take {2 * fan.lead_m:g} m", "move its nodes apart or shorten lead_m"
+        )
     if shift_max_m > SHIFT_RATIO_MAX * fan.lead_m:
-        raise draft.error((*path, "lead_m"), f"the outermost lane shifts {shift_max_m:g} m within lead_m {fan.lead_m:g}", "use a longer lead_m or fewer lanes a side")
+        raise draft.error(
+            (*path, "lead_m"),
+            f"the outermost lane shifts {shift_max_m:g} m within lead_m {fan.lead_m:g}",
+            "use a longer lead_m or fewer lanes a side",
+        )
     road = draft.roads[start.on]
     low, high = sorted((start.station_m, end.station_m))
     if any(piece.curvature and piece.from_m < high - 1e-6 and piece.from_m + piece.length_m > low + 1e-6 for piece in road.pieces):
@@ -76,7 +82,9 @@ def _frame(draft: Draft, fan: FanSpec | GateFanSpec, shift_max_m: float, path: Y
     )
 
 
-def _add_lane(draft: Draft, frame: _Frame, name: str, shape: tuple[FloatArray, FloatArray], speed_kmh: float, width_m: float, path: YamlPath) -> DrawnLane:
+def _add_lane(
+    draft: Draft, frame: _Frame, name: str, shape: tuple[FloatArray, FloatArray], speed_kmh: float, width_m: float, path: YamlPath
+) -> DrawnLane:
     draft.claim("lane", name, path)
     points, stations = shape
     lane = DrawnLane(
@@ -91,8 +99,6 @@ def _add_lane(draft: Draft, frame: _Frame, name: str, shape: tuple[FloatArray, F
     )
     draft.lanes[name] = lane
     return lane
-
-
 
 
 def draw_fans(draft: Draft) -> None:
@@ -164,7 +170,9 @@ def draw_gate_fans(draft: Draft) -> None:
             lane = _add_lane(draft, frame, gate_id, frame.member(offset_m, fan.lead_m), speed_kmh, width_m, path)
             stop_m = lane.chainage_of(fan.stop_station_m)
             if stop_m is None:
-                raise draft.error((*path, "stop_station_m"), f"station {fan.stop_station_m:g} lies outside the fan", "put it between the fan's nodes")
+                raise draft.error(
+                    (*path, "stop_station_m"), f"station {fan.stop_station_m:g} lies outside the fan", "put it between the fan's nodes"
+                )
             gate = Gate(
                 gate_id=gate_id,
                 lane_id=gate_id,

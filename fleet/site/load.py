@@ -1,6 +1,4 @@
-"""
-From a site's name or file to the corridor the planner knows.
-"""
+"""From a site's name or file to the corridor the planner knows."""
 
 from __future__ import annotations
 
@@ -32,7 +30,9 @@ def _locate(name_or_path: str, beside: Path | None) -> Path:
     if asked.suffix in {".yaml", ".yml"} or asked.is_file():
         return asked if beside is None or asked.is_absolute() else beside / asked
     if name_or_path not in site_names():
-        raise SiteError(name_or_path, 1, f"there is no site {name_or_path!r}", f"{did_you_mean(name_or_path, site_names())} or give a .yaml file")
+        raise SiteError(
+            name_or_path, 1, f"there is no site {name_or_path!r}", f"{did_you_mean(name_or_path, site_names())} or give a .yaml file"
+        )
     return Path(str(resources.files("fleet.sites").joinpath(f"{name_or_path}.yaml")))
 
 
@@ -78,7 +78,11 @@ def _from_pydantic(source: Source, detail: ErrorDetails) -> SiteError:
     match detail["type"]:
         case "extra_forbidden":
             known = keys_at(path[:-1])
-            return source.error(path, f"unknown key {str(path[-1])!r}" + (f" in {'.'.join(map(str, path[:-1]))}" if path[:-1] else ""), did_you_mean(str(path[-1]), known))
+            return source.error(
+                path,
+                f"unknown key {str(path[-1])!r}" + (f" in {'.'.join(map(str, path[:-1]))}" if path[:-1] else ""),
+                did_you_mean(str(path[-1]), known),
+            )
         case "missing":
             return source.error(path[:-1], f"{name} is missing", f"add `{path[-1]}:`")
         case "literal_error":
@@ -86,9 +90,13 @@ def _from_pydantic(source: Source, detail: ErrorDetails) -> SiteError:
             choices = [choice.strip().strip("'") for choice in expected.replace(" or ", ", ").split(",")]
             return source.error(path, f"{name} cannot be {_shown(detail['input'])}", did_you_mean(str(detail["input"]), choices))
         case "string_pattern_mismatch":
-            return source.error(path, f"{name} cannot be {_shown(detail['input'])}", f"must match {detail.get('ctx', {}).get('pattern', '')}")
+            return source.error(
+                path, f"{name} cannot be {_shown(detail['input'])}", f"must match {detail.get('ctx', {}).get('pattern', '')}"
+            )
         case _:
-            return source.error(path, f"{name}: {message}", f"is {_shown(detail['input'])}" if not isinstance(detail["input"], dict | list) else "")
+            return source.error(
+                path, f"{name}: {message}", f"is {_shown(detail['input'])}" if not isinstance(detail["input"], dict | list) else ""
+            )
 
 
 def _shown(value: object) -> str:

@@ -51,9 +51,13 @@ def no_stop_intervals(corridor: Corridor) -> dict[str, list[Interval]]:
     for zone in corridor.zones:
         for part in zone.parts:
             stretch = part.stretch
-            raw[stretch.lane_id].append(Interval(lane_id=stretch.lane_id, start_m=stretch.start_m, end_m=stretch.end_m, names=(zone.zone_id,)))
+            raw[stretch.lane_id].append(
+                Interval(lane_id=stretch.lane_id, start_m=stretch.start_m, end_m=stretch.end_m, names=(zone.zone_id,))
+            )
     for stretch in corridor.no_stops:
-        raw[stretch.lane_id].append(Interval(lane_id=stretch.lane_id, start_m=stretch.start_m, end_m=stretch.end_m, names=("a no-stop stretch",)))
+        raw[stretch.lane_id].append(
+            Interval(lane_id=stretch.lane_id, start_m=stretch.start_m, end_m=stretch.end_m, names=("a no-stop stretch",))
+        )
     for gate in corridor.gates:
         raw[gate.lane_id].append(
             Interval(lane_id=gate.lane_id, start_m=gate.stop_line_m, end_m=gate.clear_m, names=(f"gate {gate.gate_id}",), gate=gate.gate_id)
@@ -67,7 +71,13 @@ def _merged(intervals: Sequence[Interval]) -> list[Interval]:
         if made and one.start_m <= made[-1].end_m and one.gate is None:
             last = made.pop()
             made.append(
-                Interval(lane_id=one.lane_id, start_m=last.start_m, end_m=max(last.end_m, one.end_m), names=(*last.names, *one.names), gate=last.gate)
+                Interval(
+                    lane_id=one.lane_id,
+                    start_m=last.start_m,
+                    end_m=max(last.end_m, one.end_m),
+                    names=(*last.names, *one.names),
+                    gate=last.gate,
+                )
             )
         else:
             made.append(one)

@@ -1,6 +1,4 @@
-"""
-The published JSON Schema of site files, and what keys may stand where.
-"""
+"""The published JSON Schema of site files, and what keys may stand where."""
 
 from __future__ import annotations
 

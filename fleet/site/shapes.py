@@ -178,9 +178,7 @@ def arc_straight_arc(start: Pose, end: Pose, radius_m: float) -> FloatArray | No
     if best is None:
         return None
     _, (turn_a, straight, turn_b), (first, last) = best
-    made = alignment(
-        start, [(turn_a * radius_m, first / radius_m), (straight * radius_m, 0.0), (turn_b * radius_m, last / radius_m)]
-    )
+    made = alignment(start, [(turn_a * radius_m, first / radius_m), (straight * radius_m, 0.0), (turn_b * radius_m, last / radius_m)])
     stations = np.array([0.0, *made.breaks_m(0.0, made.length_m), made.length_m])
     return made.points(stations, np.zeros_like(stations))
 
