@@ -47,11 +47,13 @@ class Desk(Protocol):
     limit_m       (capacity,) path coordinate that the truck's end may not pass; -inf: no extension at all
     limit_cause   (capacity,) why: a `planner.authority.Cause`
     limit_ref     (capacity,) whom: row of a gate, stand or lane, by the cause; -1 none
+    revoked       (capacity,) the limit moved back because a barrier's proof was lost: the end held must come back to it
     """
 
     limit_m: FloatColumn
     limit_cause: CodeColumn
     limit_ref: RowColumn
+    revoked: FlagColumn
 
     def register(self, row: int, truck_id: str, truck_type_id: str, now_ns: int) -> list[Fact]:
         """A new truck stands in the corridor; its path covers its body."""

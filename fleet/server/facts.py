@@ -154,11 +154,12 @@ class TruckQuarantined(Fact):
 @fact
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoubtAdded(Fact):
-    """Road that a doubted truck may also be on joins its own: [*rear_m*, *end_m*) of its path covers both."""
+    """Metres of a lane that the doubted truck *row* may also be on: nobody is given them while the doubt lasts."""
 
     row: int
-    rear_m: float
-    end_m: float
+    lane_ix: int
+    from_m: float
+    to_m: float
 
 
 @fact

@@ -1,0 +1,45 @@
+"""
+What a snapshot must name so that replaying it is replaying the whole journal: every truck that ever had a row.
+
+A row is never given back, so even a removed truck stays named: its id is barred for good.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fleet.server.facts import Fact, TruckRegistered, TruckRemoved
+from planner.tables import TruckTable
+
+
+class Registry:
+    """The trucks as registered, and those declared removed."""
+
+    def __init__(self) -> None:
+        self._registered: list[TruckRegistered] = []
+        self._removed: list[TruckRemoved] = []
+
+    def apply(self, fact: Fact) -> None:
+        """Takes note of trucks that come and go; facts of others pass by."""
+        if isinstance(fact, TruckRegistered):
+            self._registered.append(fact)
+        elif isinstance(fact, TruckRemoved):
+            self._removed.append(fact)
+
+    def facts(self, trucks: TruckTable) -> list[Fact]:
+        """Registrations as if made today, each on its present path and ground; then the removals."""
+        return [*(self._today(fact, trucks) for fact in self._registered), *self._removed]
+
+    @staticmethod
+    def _today(fact: TruckRegistered, trucks: TruckTable) -> TruckRegistered:
+        row = fact.row
+        count = int(trucks.path_count[row])
+        if count == 0:
+            return fact
+        return replace(
+            fact,
+            lanes=tuple(trucks.path(row)),
+            start_m=float(trucks.path_start_m[row, 0]),
+            rear_m=float(trucks.rear_m[row]),
+            end_m=float(trucks.end_m[row]),
+        )
