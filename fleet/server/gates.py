@@ -16,7 +16,7 @@ import numpy as np
 
 from fleet.server.columns import FlagColumn, FloatColumn, RowColumn
 from fleet.server.fact_form import Fact, fact
-from planner.corridor import Corridor, Gate, GateRole, Process
+from planner.corridor import Corridor, Gate, Process
 from planner.limits import NO_STOP_BEYOND_M
 from planner.slots import queue_room
 from planner.tables import LaneTable

@@ -1,0 +1,132 @@
+"""
+The roads as dispatch sees them: what driving a lane costs, which lanes are closed or limited, and the ways between stands.
+
+A stand's lane is for who is bound for that stand: it costs a fortune to drive through, so no way does while another exists,
+and a way that still does is no way. X-ray lanes are for picked trucks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from fleet.server.columns import FlagColumn, FloatColumn
+from fleet.server.fact_form import Fact, fact
+from fleet.server.facts import LaneLimited
+from planner.corridor import Corridor, GateRole
+from planner.routing import Reach, Roads, Way
+from planner.tables import LaneTable
+
+_DETOUR_S: Final = 100_000.0  # what a stand's lane costs on top: more than any way around it
+
+
+@fact
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneClosed(Fact):
+    """No new authority into the lane, or again (*closed* false)."""
+
+    lane_ix: int
+    closed: bool
+    reason: str
+    actor: str
+
+
+class RoadBook:
+    """
+    closed (m,), limit_mps (m,) 0 none; reasons by lane.
+
+    Times are travel at the lower of lane, limit and truck speed.
+    """
+
+    def __init__(self, corridor: Corridor, lanes: LaneTable) -> None:
+        self._lanes = lanes
+        self._roads = Roads(lanes)
+        self._speed_max_mps = max(kind.speed_max_mps for kind in corridor.truck_types)
+        self.closed: FlagColumn = np.zeros(lanes.count, np.bool_)
+        self.limit_mps: FloatColumn = np.zeros(lanes.count)
+        self.reason: dict[int, str] = {}
+        self._is_stand: FlagColumn = np.zeros(lanes.count, np.bool_)
+        self._is_stand[[corridor.lane_ix[stand.lane_id] for stand in corridor.stands]] = True
+        self._is_scan: FlagColumn = np.zeros(lanes.count, np.bool_)
+        self._is_scan[[corridor.lane_ix[gate.lane_id] for gate in corridor.gates if gate.role is GateRole.XRAY]] = True
+        self.travel_s: FloatColumn = np.zeros(lanes.count)
+        self._cost_s: FloatColumn = np.zeros(lanes.count)
+        self._reach: dict[int, Reach] = {}
+        self._recost()
+
+    def apply(self, change: LaneClosed | LaneLimited) -> None:
+        """A lane is closed, opened or limited."""
+        if isinstance(change, LaneClosed):
+            self.closed[change.lane_ix] = change.closed
+        else:
+            self.limit_mps[change.lane_ix] = change.speed_limit_mps
+        self.reason[change.lane_ix] = change.reason
+        self._recost()
+
+    def _recost(self) -> None:
+        lanes = self._lanes
+        limit = np.where(self.limit_mps > 0.0, self.limit_mps, np.inf)
+        speed = np.minimum(np.minimum(lanes.speed_max_mps, limit), self._speed_max_mps)
+        self.travel_s = lanes.length_m / speed
+        self._cost_s = self.travel_s + np.where(self._is_stand, _DETOUR_S, 0.0)
+        self._cost_s[self.closed | self._is_scan] = np.inf
+        self._reach.clear()
+
+    def time_s(self, from_lane: int, stand_lane: int) -> float:
+        """Unhindered seconds from the end of a lane to a stand's lane; +inf where no way leads."""
+        reach = self._reach.get(from_lane)
+        if reach is None:
+            reach = self._reach[from_lane] = self._roads.reach(from_lane, self._cost_s)
+        time_s = float(reach.time_s[stand_lane])
+        if self._is_stand[stand_lane] and stand_lane != from_lane:
+            time_s -= _DETOUR_S
+        return time_s if time_s < _DETOUR_S else float("inf")
+
+    def way(self, from_lane: int, goal_lane: int, extra_s: FloatColumn, barred: Sequence[int], via: Sequence[int] = ()) -> Way | None:
+        """
+        The quickest way, at *extra_s* (m,) on top of travel; None when there is none.
+
+        *barred* lanes are on the path already and may not come again. *via*: one of these X-ray lanes must be on it.
+        """
+        cost = self._cost_s + extra_s
+        cost[list(barred)] = np.inf
+        if via:
+            return self._way_via(from_lane, goal_lane, cost, via)
+        return self._checked(self._roads.way(from_lane, goal_lane, cost), goal_lane)
+
+    def _way_via(self, from_lane: int, goal_lane: int, cost: FloatColumn, via: Sequence[int]) -> Way | None:
+        best: Way | None = None
+        for lane in via:
+            if self.closed[lane]:
+                continue
+            to_scan = cost.copy()
+            to_scan[lane] = self.travel_s[lane]
+            first = self._checked(self._roads.way(from_lane, lane, to_scan), lane)
+            if first is None:
+                continue
+            onward = cost.copy()
+            onward[list(first.lanes)] = np.inf
+            second = self._checked(self._roads.way(lane, goal_lane, onward), goal_lane)
+            if second is not None and (best is None or first.time_s + second.time_s < best.time_s):
+                best = Way(lanes=first.lanes + second.lanes, time_s=first.time_s + second.time_s)
+        return best
+
+    def _checked(self, way: Way | None, goal_lane: int) -> Way | None:
+        if way is None or any(self._is_stand[lane] and lane != goal_lane for lane in way.lanes):
+            return None
+        return Way(lanes=way.lanes, time_s=way.time_s - (_DETOUR_S if self._is_stand[goal_lane] and way.lanes else 0.0))
+
+    def facts(self) -> list[Fact]:
+        """What recreates closures and limits."""
+        closed: list[Fact] = [
+            LaneClosed(lane_ix=int(lane), closed=True, reason=self.reason.get(int(lane), ""), actor="")
+            for lane in np.flatnonzero(self.closed)
+        ]
+        limited: list[Fact] = [
+            LaneLimited(lane_ix=int(lane), speed_limit_mps=float(self.limit_mps[lane]), reason=self.reason.get(int(lane), ""), actor="")
+            for lane in np.flatnonzero(self.limit_mps > 0.0)
+        ]
+        return closed + limited
