@@ -300,8 +300,9 @@ def _settle(build: Build, sensed: Sensed, memory: Memory, target_mps: float, slo
     if target_mps < CREEP_MPS:
         demand_mps2 = min(demand_mps2, -CREEP_BRAKE_MPS2)
     # Traction comes in no faster than cargo and couplings like; brakes are released quicker, and set at once.
-    rise_mps3 = build.jerk_mps3 if memory.demand_mps2 >= 0.0 else 3.0 * build.jerk_mps3
-    demand_mps2 = min(demand_mps2, memory.demand_mps2 + rise_mps3 * build.step_s, build.acceleration_mps2)
+    before_mps2 = memory.demand_mps2 if speed_mps > SPEED_STANDING_MPS else max(0.0, memory.demand_mps2)
+    rise_mps3 = build.jerk_mps3 if before_mps2 >= 0.0 else 3.0 * build.jerk_mps3
+    demand_mps2 = min(demand_mps2, before_mps2 + rise_mps3 * build.step_s, build.acceleration_mps2)
     return Demand(DRIVE if demand_mps2 >= 0.0 else SERVICE_BRAKE, demand_mps2, target_mps)
 
 
