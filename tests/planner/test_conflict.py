@@ -1,0 +1,138 @@
+"""The avoidance loop: what it sees, and that it only ever makes a decision more cautious."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from planner.authority import Cause
+from planner.conflict import assess, conflict_tick
+from planner.integrity import ReportColumns
+from planner.limits import CRAWL_MPS
+from planner.oracle.conflicts import slow_assess_conflicts
+from planner.oracle.spacing import SlowSpacing
+from planner.spacing import ExtendRequest, extend
+from planner.tables import LaneTable, TruckTable
+from planner.zones import walls_of
+
+
+def ask(lanes: LaneTable, trucks: TruckTable, walls: list[tuple[int, float, float, int]] | None = None) -> ExtendRequest:
+    """Everybody may move."""
+    n = trucks.count
+    return ExtendRequest(
+        may_extend=np.ones(n, np.bool_),
+        limit_m=np.full(n, np.inf),
+        limit_cause=np.full(n, Cause.GOAL, np.int32),
+        limit_ref=np.full(n, -1, np.int32),
+        claim_since=np.zeros(n, np.int64),
+        friction_lane=np.full(lanes.count, 0.7),
+        walls=walls_of(lanes, walls or []),
+    )
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_the_kernel_and_its_twin_agree(seed: int, scenes: Callable[[int], Any]) -> None:
+    """Margins, times, wishes and stops: equal to the last bit."""
+    scene, rng = scenes(seed), np.random.default_rng(seed)
+    walls = [(int(rng.integers(0, scene.lanes.count)), 5.0, 40.0, int(rng.integers(-1, scene.trucks.count)))]
+    request = ask(scene.lanes, scene.trucks, walls)
+    scene.trucks.laden[: scene.trucks.count] = rng.random(scene.trucks.count) < 0.5
+    scene.trucks.brake_health[: scene.trucks.count] = rng.uniform(0.05, 1.0, scene.trucks.count)
+
+    extension = extend(scene.lanes, scene.trucks, request)
+    got = assess(scene.lanes, scene.trucks, request, extension)
+
+    n = scene.trucks.count
+    spacing = SlowSpacing(
+        lanes=scene.lanes, trucks=scene.trucks, walls=walls, may_extend=[True] * n, limits=[(float("inf"), Cause.GOAL, -1)] * n,
+        claim_since=[0] * n, friction_lane=[0.7] * scene.lanes.count,
+    )  # fmt: skip
+    turns = spacing.run()
+    marks = slow_assess_conflicts(scene.lanes, scene.trucks, walls, spacing.zones, turns)
+    assert got.margin_m.tolist() == [mark.margin_m for mark in marks]
+    assert got.closing_s.tolist() == [mark.closing_s for mark in marks]
+    assert got.advised_speed_mps.tolist() == [mark.advice_mps for mark in marks]
+    assert got.overrun.tolist() == [mark.overrun for mark in marks]
+    assert got.in_doubt.tolist() == [mark.in_doubt for mark in marks]
+    assert got.unbraked.tolist() == [mark.unbraked for mark in marks]
+
+
+def road(draw: Any) -> Any:
+    """A long lane."""
+    return draw.scene_of(draw.corridor([draw.lane("a", ("p", "q"), 3000.0)]))
+
+
+def test_a_truck_that_can_no_longer_stop_inside_is_stopped(draw: Any) -> None:
+    """Its own supervisor should have braked: the second net is ours."""
+    scene = road(draw)
+    sound, late = scene.place([0], 1000.0, 1080.0), scene.place([0], 100.0, 122.0)
+    scene.trucks.speed_mps[:2] = 6.9
+    request = ask(scene.lanes, scene.trucks)
+
+    got = assess(scene.lanes, scene.trucks, request, extend(scene.lanes, scene.trucks, request))
+
+    assert got.stop.tolist() == [False, True]
+    assert got.margin_m[late] < 0.0 < got.margin_m[sound]
+
+
+def test_doubted_road_stops_everyone_else_on_it(draw: Any) -> None:
+    """The union of old road and every possible place counts as occupied."""
+    scene = road(draw)
+    doubted, met, far = scene.place([0], 400.0, 450.0), scene.place([0], 300.0, 350.0), scene.place([0], 100.0, 150.0)
+    request = ask(scene.lanes, scene.trucks, [(0, 330.0, 460.0, doubted)])
+
+    got = assess(scene.lanes, scene.trucks, request, extend(scene.lanes, scene.trucks, request))
+
+    assert got.in_doubt.tolist() == [False, True, False]
+    assert (doubted, met, far) == (0, 1, 2)
+
+
+def test_a_truck_without_brakes_does_not_move(draw: Any) -> None:
+    """Below the least deceleration no authority is of use."""
+    scene = road(draw)
+    scene.place([0], 400.0, 450.0)
+    scene.trucks.friction[0] = 0.02
+    request = ask(scene.lanes, scene.trucks)
+
+    got = assess(scene.lanes, scene.trucks, request, extend(scene.lanes, scene.trucks, request))
+
+    assert got.unbraked[0]
+
+
+def test_advice_follows_a_slow_leader_and_never_asks_to_creep(draw: Any) -> None:
+    """Rolling on slowly beats stopping and starting seventy tonnes."""
+    scene = road(draw)
+    scene.place([0], 150.0, 200.0)
+    follower = scene.place([0], 115.0, 147.0)
+    scene.trucks.speed_mps[:2] = [3.0, 6.9]
+    request = ask(scene.lanes, scene.trucks)
+
+    behind_slow = assess(scene.lanes, scene.trucks, request, extend(scene.lanes, scene.trucks, request)).advised_speed_mps[follower]
+    scene.trucks.speed_mps[:2] = [0.0, 6.9]
+    scene.trucks.nose_m[follower] = 145.0
+    behind_standing = assess(scene.lanes, scene.trucks, request, extend(scene.lanes, scene.trucks, request)).advised_speed_mps[follower]
+
+    assert 3.0 < behind_slow < 25 / 3.6
+    assert behind_standing == CRAWL_MPS
+
+
+def test_a_whole_tick_believes_then_extends_then_looks(draw: Any) -> None:
+    """The chain the bench measures is the chain the server runs."""
+    scene = road(draw)
+    scene.place([0], 100.0, 150.0)
+    request = ask(scene.lanes, scene.trucks)
+    reports = ReportColumns(
+        rows=np.array([0], np.int32), stamp_ns=np.array([1], np.int64), lane_ix=np.array([0], np.int32),
+        chainage_m=np.array([118.2]), speed_mps=np.array([0.4]), bound_m=np.array([0.3]),
+    )  # fmt: skip
+
+    findings, extension, assessment = conflict_tick(scene.lanes, scene.trucks, reports, np.array([True]), request)
+
+    assert findings.path_m.tolist() == [118.2]
+    assert scene.trucks.nose_m[0] == 118.2
+    assert extension.end_m[0] > 150.0
+    assert scene.trucks.end_m[0] == 150.0
+    assert assessment.margin_m[0] > 0.0
