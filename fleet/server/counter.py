@@ -57,6 +57,7 @@ class Counter:
         self._tickets = count(1)
         self._open: dict[int, asyncio.Future[object]] = {}
         self.commands_heard = 0
+        self.noted: Callable[[], None] = _nothing  # called whenever a command was heard
 
     async def ask(self, request: Message, actor: str, form: type[MessageT]) -> MessageT:
         """
@@ -75,6 +76,7 @@ class Counter:
                 f"{type(command).__name__}/{getattr(command, 'request_id', '')}", CommandGiven(ticket=ticket, command=command, actor=actor)
             )
             self.commands_heard += 1
+            self.noted()
             async with asyncio.timeout(self._within_s):
                 value = await answer
         except TimeoutError as late:
@@ -92,3 +94,7 @@ class Counter:
         waiting = self._open.get(reply.ticket)
         if waiting is not None and not waiting.done():
             waiting.set_result(reply.value)
+
+
+def _nothing() -> None:
+    """Nobody needs to know."""

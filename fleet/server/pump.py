@@ -54,3 +54,12 @@ class Pumps:
         """Returns once every stream has written what waited for it."""
         for pump in list(self._pumps):
             await pump.idle.wait()
+
+    async def all_idle_within(self, seconds: float) -> bool:
+        """As `all_idle`, but no longer than *seconds*; false when a stream still had something to write."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.all_idle()
+        except TimeoutError:
+            return False
+        return True

@@ -15,8 +15,9 @@ from fleet.errors import InvalidField, NotFound
 from fleet.server import commands as c
 from fleet.server.codec_answers import AnswerWriter, gate, lane, stamp
 from fleet.server.counter import BetweenTicks
+from fleet.server.fleet_view import FleetView
 from fleet.server.outgoing import BorderCall
-from fleet.server.watch import Picture, TruckDrawer, page_of
+from fleet.server.watch import TruckDrawer, page_of
 from fleet.v1 import border_pb2 as b
 from fleet.v1 import dispatch_pb2 as d
 
@@ -58,7 +59,7 @@ class TotalsRead:
 class Readable(Protocol):
     """The fleet and the desk, as they may be read."""
 
-    def picture(self) -> Picture:
+    def picture(self) -> FleetView:
         """The trucks on the map."""
         ...
 
@@ -108,7 +109,7 @@ class Readable(Protocol):
 class FleetRead:
     """Everything a watcher is told, of one moment."""
 
-    picture: Picture
+    picture: FleetView
     trucks: Sequence[c.TruckAnswer]
     stops: Sequence[c.StopAnswer]
     totals: TotalsRead

@@ -54,6 +54,7 @@ class Switchboard:
         self._inbox = inbox
         self._links = Links()
         self.counts = Counts()
+        self.noted: Callable[[], None] = _nothing  # called whenever something was heard
 
     def connect(self, *, relays: bool, wake: Callable[[], None]) -> Connection:
         """A stream begins."""
@@ -68,11 +69,12 @@ class Switchboard:
             InvalidField: it cannot be used and is no report, or it is a Hello.
             Overloaded: there is no room for it.
         """
-        self.counts.heard += 1
-        link = connection.named.get(OWN_NAME)
-        if link is None and message.WhichOneof("content") != "hello":
-            raise HelloMissing
-        self._hear(connection, OWN_NAME, message)
+        try:
+            if connection.named.get(OWN_NAME) is None and message.WhichOneof("content") != "hello":
+                raise HelloMissing
+            self._hear(connection, OWN_NAME, message)
+        finally:
+            self._count_heard()
 
     def hear_gateway(self, connection: Connection, message: gateway_pb2.GatewayMessage) -> None:
         """
@@ -82,14 +84,16 @@ class Switchboard:
             InvalidField: the columns do not fit each other, or a truck id cannot be one.
             Overloaded: there is no room for it.
         """
-        self.counts.heard += 1
-        for relayed in message.relayed:
-            truck_id = identifier("truck_id", relayed.truck_id)
-            try:
-                self._hear(connection, truck_id, relayed.message)
-            except InvalidField as fault:
-                self._refuse_hello(connection, truck_id, fault)
-        self._hear_frame(connection, message.reports)
+        try:
+            for relayed in message.relayed:
+                truck_id = identifier("truck_id", relayed.truck_id)
+                try:
+                    self._hear(connection, truck_id, relayed.message)
+                except InvalidField as fault:
+                    self._refuse_hello(connection, truck_id, fault)
+            self._hear_frame(connection, message.reports)
+        finally:
+            self._count_heard()
 
     def disconnected(self, connection: Connection) -> None:
         """The stream ended: every truck on it that did not say goodbye has lost its link."""
@@ -156,6 +160,11 @@ class Switchboard:
         connection.columns.take(control, leave_out=overtaken)
         self.counts.said += 1
         return control
+
+    def _count_heard(self) -> None:
+        # Counted once it is in the inbox: whoever waits for the count may tick at once.
+        self.counts.heard += 1
+        self.noted()
 
     def _hear(self, connection: Connection, name: str, message: truck_pb2.TruckMessage) -> None:
         content = message.WhichOneof("content")
@@ -304,3 +313,7 @@ class Switchboard:
                 link.slots.authority = self._speech.authority(grants, at)
                 overtaken.add(link.row)
         return frozenset(overtaken)
+
+
+def _nothing() -> None:
+    """Nobody needs to know."""

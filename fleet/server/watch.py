@@ -11,36 +11,20 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Final, Protocol
+from typing import Final
 
 from google.protobuf.duration_pb2 import Duration
 
 from fleet.clock import NS_PER_S
 from fleet.server.codec_out import containers
-from fleet.server.columns import CodeColumn, FlagColumn, FloatColumn, IntColumn, RowColumn
 from fleet.server.commands import TruckAnswer
+from fleet.server.fleet_view import FleetView
 from fleet.v1 import common_pb2
 from fleet.v1 import dispatch_pb2 as d
 from planner.corridor import Corridor, Lane
 
 # A report younger than this is fresh; its exact age is nobody's business and would make every truck new in every update.
 FRESH_NS: Final = NS_PER_S
-
-
-class Picture(Protocol):
-    """The trucks of one moment as columns (n,), row by row; *session* has the wire's numbers, lanes are rows, -1 for none."""
-
-    tick: int
-    now_ns: int
-    session: CodeColumn
-    lane_ix: RowColumn
-    chainage_m: FloatColumn
-    speed_mps: FloatColumn
-    laden: FlagColumn
-    end_lane_ix: RowColumn
-    end_chainage_m: FloatColumn
-    battery_wh: FloatColumn
-    report_age_ns: IntColumn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +61,7 @@ class TruckDrawer:
         self._lane_ids = [lane.lane_id for lane in corridor.lanes]
         self._shapes = [_LaneShape(lane) for lane in corridor.lanes]
 
-    def truck(self, answer: TruckAnswer, picture: Picture) -> d.Truck:
+    def truck(self, answer: TruckAnswer, picture: FleetView) -> d.Truck:
         """One truck: the desk's *answer* and its place in *picture*."""
         message = d.Truck(
             truck_id=answer.truck_id,
@@ -95,7 +79,7 @@ class TruckDrawer:
             self._add_place(message, picture, row)
         return message
 
-    def _add_place(self, message: d.Truck, picture: Picture, row: int) -> None:
+    def _add_place(self, message: d.Truck, picture: FleetView, row: int) -> None:
         message.session = common_pb2.SessionState.ValueType(int(picture.session[row]))
         message.speed_mps = float(picture.speed_mps[row])
         message.laden = bool(picture.laden[row])

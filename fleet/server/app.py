@@ -1,0 +1,205 @@
+"""
+Where the parts of the server meet: journal and engine, threads and streams, start and end.
+
+Order of a start: the journal is read and a new epoch taken; kernels are compiled; only then do health checks say that the server
+serves, and the first tick runs. Order of an end: no more ticks, what was decided becomes durable and is said, a snapshot is
+written, the streams close. An end without all that (a kill, a power cut) loses nothing, it only makes the next start longer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from fleet.errors import FleetError
+from fleet.log import Event, Log
+from fleet.server import border_service, dispatch_service, gateway_service, lockstep_service, truck_service
+from fleet.server.control_loop import JudgeObjected
+from fleet.server.control_thread import ControlThread
+from fleet.server.counter import Counter
+from fleet.server.engine import Engine
+from fleet.server.interceptors import ErrorInterceptor
+from fleet.server.journal_writer import JournalWriter, Listener
+from fleet.server.lockstep import DirectReads, Disk, LockstepDriver
+from fleet.server.outgoing import Outgoing
+from fleet.server.pump import Pumps
+from fleet.server.reads import Reads
+from fleet.server.records import records_of
+from fleet.server.server_clock import EpochClock, engine_options
+from fleet.server.settings import ServerSettings
+from fleet.server.speaker import Speaker
+from fleet.server.sqlite import SqliteJournal
+from fleet.server.warm_up import warm_up
+from fleet.server.writability import Writability
+from fleet.v1 import border_pb2, dispatch_pb2, gateway_pb2, truck_pb2
+from planner.corridor import Corridor
+
+DRAIN_WITHIN_S: Final = 1.0
+SERVICES: Final = (
+    truck_pb2.DESCRIPTOR.services_by_name["TruckService"].full_name,
+    gateway_pb2.DESCRIPTOR.services_by_name["GatewayService"].full_name,
+    dispatch_pb2.DESCRIPTOR.services_by_name["DispatchService"].full_name,
+    border_pb2.DESCRIPTOR.services_by_name["BorderService"].full_name,
+)
+
+_LOG: Final = Log("app")
+
+
+@dataclass(eq=False)
+class AddressTaken(FleetError):
+    """The server cannot listen there."""
+
+    listen: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """Where a server serves, in which term, and how much it remembered."""
+
+    address: str
+    epoch: int
+    recovered_count: int
+
+
+class Server:
+    """One server of one site, from `start` to `stop`. Built inside the event loop it will live in."""
+
+    def __init__(self, corridor: Corridor, settings: ServerSettings) -> None:
+        self._settings = settings
+        self._corridor = corridor
+        self._streams = asyncio.get_running_loop()
+        self._ended: asyncio.Future[Exception | None] = self._streams.create_future()
+        self._clock = EpochClock()
+        self._engine = Engine(corridor, engine_options(corridor, settings, self._clock))
+        self._journal = SqliteJournal(settings.data)
+        self._pumps = Pumps()
+        self._counter = Counter(self._engine.inbox, self._engine.reader, self._engine.writer)
+        self._speaker = Speaker(self._engine.switchboard, self._counter, self._engine.board)
+        self._writability = Writability(self._engine.inbox)
+        self._control = ControlThread(self._clock, self._tick, self._fail)
+        self._health = health.aio.HealthServicer()
+        self._grpc = grpc.aio.server(interceptors=[ErrorInterceptor()], options=settings.transport.server_options())
+
+    async def start(self) -> Running:
+        """
+        Recovers, compiles, listens and ticks.
+
+        Raises:
+            FleetError: the journal cannot be believed, or the address is taken.
+        """
+        recovered = await asyncio.to_thread(self._engine.recover, self._journal)
+        _LOG.fact(Event.JOURNAL_RECOVERED, facts=recovered.fact_count, epoch=recovered.epoch)
+        self._epoch = recovered.epoch
+        listener = Listener(changed=self._writability.room_changed, failed=self._fail)
+        self._writer = JournalWriter(self._journal, self._epoch, listener)
+        self._register()
+        address = self._listen()
+        await self._grpc.start()
+        await asyncio.to_thread(warm_up, self._corridor)
+        _LOG.fact(Event.KERNELS_WARMED)
+        self._writer.start()
+        if not self._settings.lockstep:
+            self._control.start()
+        await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
+        _LOG.fact(Event.SERVER_STARTED, address=address, epoch=self._epoch, site=self._corridor.site_id)
+        return Running(address=address, epoch=self._epoch, recovered_count=recovered.fact_count)
+
+    async def ended(self) -> Exception | None:
+        """Returns when the server shall not go on (None), or cannot (why)."""
+        return await asyncio.shield(self._ended)
+
+    def ask_to_end(self) -> None:
+        """A person or the system wants the server to end."""
+        self._end(None)
+
+    async def stop(self) -> None:
+        """Says what was decided, writes a snapshot, closes the streams and the journal."""
+        await self._health.enter_graceful_shutdown()
+        await asyncio.to_thread(self._control.stop)
+        await asyncio.to_thread(self._writer.close)
+        await self._pumps.all_idle_within(DRAIN_WITHIN_S)
+        sound = not self._ended.done() or self._ended.result() is None
+        if sound and self._writability.has_room:
+            records = records_of(self._engine.loop.snapshot())
+            await asyncio.to_thread(self._journal.snapshot, self._epoch, records)
+            _LOG.fact(Event.SNAPSHOT_TAKEN, facts=len(records))
+        await self._grpc.stop(DRAIN_WITHIN_S)
+        self._journal.close()
+        _LOG.fact(Event.SERVER_STOPPED, address=self._settings.listen)
+
+    def _register(self) -> None:
+        engine = self._engine
+        driver = LockstepDriver(engine, self._speaker, self._counter, self._pumps, Disk(write=self._write, failed=self._fail))
+        between = DirectReads() if self._settings.lockstep else self._control
+        reads = Reads(between, engine, engine.drawer, engine.writer, engine.options.utc_at_zero_ns)
+        truck_service.register(self._grpc, engine.switchboard, self._pumps)
+        gateway_service.register(self._grpc, engine.switchboard, self._pumps)
+        dispatch_service.register(self._grpc, self._counter, reads)
+        border = border_service.BorderService(self._counter, reads, engine.board, self._pumps)
+        border_service.register(self._grpc, border)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
+        # The listener is on loopback: whoever asks what is served here is on this machine.
+        reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), self._grpc)
+        if self._settings.lockstep:
+            engine.switchboard.noted = self._counter.noted = driver.note
+            lockstep_service.register(self._grpc, driver)
+
+    def _listen(self) -> str:
+        try:
+            port = self._grpc.add_insecure_port(self._settings.listen)
+        except RuntimeError as fault:
+            raise AddressTaken(listen=self._settings.listen, problem=str(fault)) from fault
+        _LOG.fact(Event.PLAINTEXT_SERVED, listen=self._settings.listen)
+        return f"{self._settings.host}:{port}"
+
+    def _tick(self, now_ns: int) -> None:
+        self._writability.ticks_waiting(self._writer.waiting_count)
+        outgoing = self._engine.tick(now_ns)
+        if outgoing.stops or outgoing.heartbeats is not None:
+            self._on_streams(lambda: self._speaker.early(outgoing))
+        self._writer.submit(outgoing.facts, lambda: self._on_streams(lambda: self._speaker.durable(outgoing)))
+
+    async def _write(self, outgoing: Outgoing) -> None:
+        durable = asyncio.Event()
+        self._writer.submit(outgoing.facts, lambda: self._on_streams(durable.set))
+        await durable.wait()
+
+    def _on_streams(self, what: Callable[[], None]) -> None:
+        self._streams.call_soon_threadsafe(what)
+
+    def _fail(self, fault: Exception) -> None:
+        if isinstance(fault, JudgeObjected):
+            # Nothing of this tick is said; what a person must lift before anything moves again is kept.
+            _LOG.alarm(Event.JUDGE_OBJECTED, **fault.facts())
+            self._writer.submit(fault.aftermath, lambda: self._on_streams(lambda: self._end(fault)))
+            return
+        _LOG.alarm(Event.REQUEST_FAILED, reason=type(fault).__name__, exc_info=fault)
+        self._on_streams(lambda: self._end(fault))
+
+    def _end(self, fault: Exception | None) -> None:
+        if not self._ended.done():
+            self._ended.set_result(fault)
+
+
+async def serve(corridor: Corridor, settings: ServerSettings, started: Callable[[Running], None]) -> Exception | None:
+    """
+    Serves until a signal asks for the end (None) or the server cannot go on (why); *started* hears where.
+
+    Raises:
+        FleetError: the server could not start.
+    """
+    server = Server(corridor, settings)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, server.ask_to_end)
+    started(await server.start())
+    fault = await server.ended()
+    await server.stop()
+    return fault

@@ -1,0 +1,172 @@
+"""
+The parts of one server that know neither sockets nor threads, put together: loop, desk, codec, inbox and switchboard.
+
+The real server runs it in real time behind gRPC, the headless one in virtual time inside a simulator; both speak the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from fleet.errors import NotFound
+from fleet.server import commands as c
+from fleet.server.call_board import CallBoard
+from fleet.server.codec import Codec
+from fleet.server.codec_answers import AnswerWriter
+from fleet.server.codec_out import Speech, Terms
+from fleet.server.codec_requests import RequestReader
+from fleet.server.control_loop import ControlLoop, LoopOptions
+from fleet.server.dispatch import Dispatch, DispatchOptions
+from fleet.server.fleet_view import FleetView
+from fleet.server.inbox import Inbox
+from fleet.server.journal import Journal
+from fleet.server.outgoing import BorderCall, Outgoing
+from fleet.server.reads import CauseRead, HoldRead, TotalsRead
+from fleet.server.records import facts_of
+from fleet.server.roots import Roots
+from fleet.server.switchboard import Switchboard
+from fleet.server.truck_session import State
+from fleet.server.watch import TruckDrawer
+from fleet.v1 import dispatch_pb2 as d
+from planner.corridor import Corridor
+from planner.tables import LaneTable, TruckTable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineOptions:
+    """
+    How one server runs.
+
+    *utc_at_zero_ns*: Unix time of control time 0. *ordered*: inputs of a tick are sorted, for simulated time over real streams.
+    """
+
+    loop: LoopOptions = field(default_factory=LoopOptions)
+    dispatch: DispatchOptions = field(default_factory=DispatchOptions)
+    terms: Terms | None = None
+    utc_at_zero_ns: int = 0
+    ordered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovered:
+    """The term that began, and how many facts it began with."""
+
+    epoch: int
+    fact_count: int
+
+
+class Engine:
+    """One site's server, without its shell. `tick` and whatever reads belong to one thread, the switchboard to the streams'."""
+
+    def __init__(self, corridor: Corridor, options: EngineOptions) -> None:
+        self.corridor = corridor
+        self.options = options
+        lanes = LaneTable.of(corridor)
+        trucks = TruckTable(lanes)
+        lane_ids = [lane.lane_id for lane in corridor.lanes]
+        self.desk = Dispatch(corridor, lanes, trucks, options.dispatch)
+        self.loop = ControlLoop(corridor, trucks, self.desk, options.loop)
+        self.drawer = TruckDrawer(corridor)
+        self._roots = Roots(corridor)
+        self._answered = self.loop.view()
+        self.inbox = Inbox(ordered=options.ordered)
+        self.switchboard = Switchboard(Codec(lane_ids), Speech(lane_ids, options.terms or Terms(map_digest=corridor.digest)), self.inbox)
+        self.reader = RequestReader(options.utc_at_zero_ns)
+        self.writer = AnswerWriter(options.utc_at_zero_ns, self._truck)
+        self.board = CallBoard(self.writer)
+
+    def recover(self, journal: Journal) -> Recovered:
+        """
+        Takes the journal's word for everything and begins a new epoch.
+
+        Raises:
+            JournalCorrupt: the journal is damaged.
+            FactMalformed: a record was written by another version.
+        """
+        records = journal.recover().records
+        for fact in facts_of(records):
+            self.loop.apply(fact)
+        epoch = journal.acquire()
+        self.loop.begin(epoch)
+        return Recovered(epoch=epoch, fact_count=len(records))
+
+    def tick(self, now_ns: int) -> Outgoing:
+        """
+        One tick at *now_ns* over everything heard so far.
+
+        Raises:
+            JudgeObjected: the decision would break exclusivity; nothing may be sent.
+        """
+        outgoing = self.loop.tick(now_ns, self.inbox.freeze())
+        if any(isinstance(reply.value, c.TruckAnswer) for reply in outgoing.replies):
+            # The answers are written on another thread, when the loop has gone on.
+            self._answered = self.loop.view()
+        return outgoing
+
+    def picture(self) -> FleetView:
+        """The trucks on the map."""
+        return self.loop.view()
+
+    def trucks(self) -> Sequence[c.TruckAnswer]:
+        """What the desk knows of every truck, by row."""
+        return [self.desk.truck(row) for row in range(len(self.loop.view().truck_ids))]
+
+    def orders(self) -> Sequence[c.OrderAnswer]:
+        """Every order, oldest first."""
+        return self.desk.orders()
+
+    def crossings(self) -> Sequence[c.CrossingAnswer]:
+        """Every crossing, oldest first."""
+        return self.desk.crossings()
+
+    def gates(self) -> Sequence[c.GateAnswer]:
+        """Every gate."""
+        return self.desk.gates()
+
+    def lanes(self) -> Sequence[c.LaneAnswer]:
+        """Every lane."""
+        return self.desk.lanes()
+
+    def stops(self) -> Sequence[c.StopAnswer]:
+        """Every all-stop in force."""
+        return self.desk.stops()
+
+    def open_calls(self) -> Sequence[BorderCall]:
+        """Every call nobody has answered."""
+        return self.desk.open_calls()
+
+    def totals(self) -> TotalsRead:
+        """The day so far."""
+        totals = self.desk.totals
+        live = int((self.loop.view().session == State.LIVE).sum())
+        return TotalsRead(
+            round_trips=totals.round_trips, containers_delivered=totals.containers_delivered, tonnes=totals.tonnes, trucks_live=live
+        )
+
+    def root_causes(self) -> dict[str, tuple[str, str]]:
+        """For each truck that stands: what holds it, at the root, and what that refers to."""
+        return self._roots.of(self.loop.view())
+
+    def hold(self, truck_id: str, language: str) -> HoldRead:
+        """
+        Why a truck stands.
+
+        Raises:
+            NotFound: there is no such truck.
+        """
+        del language
+        view = self.loop.view()
+        if truck_id not in view.truck_ids:
+            raise NotFound(kind="truck", name=truck_id)
+        row = view.truck_ids.index(truck_id)
+        found = self._roots.of(view).get(truck_id)
+        if found is None:
+            return HoldRead(truck_id=truck_id, standing=False, causes=(), sentence=f"{truck_id} moves.")
+        cause = CauseRead(kind=found[0], subject_id=found[1], since_ns=int(view.cause_since_ns[row]))
+        return HoldRead(
+            truck_id=truck_id, standing=True, causes=(cause,), sentence=f"{truck_id} stands: {found[0]} {found[1]}".strip() + "."
+        )
+
+    def _truck(self, answer: c.TruckAnswer) -> d.Truck:
+        return self.drawer.truck(answer, self._answered)

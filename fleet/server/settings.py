@@ -1,0 +1,89 @@
+"""
+How the server serves: frozen, and checked once where one number leans on another.
+
+The transport's timers are the second net; the first is the heartbeat of the control loop. They matter all the same: TCP alone takes
+minutes to notice a cut cable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeAlias
+
+Options: TypeAlias = tuple[tuple[str, int], ...]
+
+TICK_NS: Final = 100_000_000
+LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransportSettings:
+    """Of every gRPC connection; milliseconds."""
+
+    receive_bytes_max: int = 1 << 20  # a gateway's frame; every other method is held to less before it is parsed
+    metadata_bytes_max: int = 8192
+    keepalive_ms: int = 2000
+    keepalive_timeout_ms: int = 2000
+    ping_timeout_ms: int = 2000
+    handshake_timeout_ms: int = 3000
+    connection_age_max_ms: int = 3_600_000
+    connection_age_grace_ms: int = 10_000
+
+    def __post_init__(self) -> None:
+        # The shorter of the two is what notices a frozen peer; a longer one would only look like a promise.
+        if self.ping_timeout_ms > self.keepalive_timeout_ms:
+            raise ValueError("ping_timeout_ms must not exceed keepalive_timeout_ms")
+        # A stream that is asked to leave must have time to be replaced before it is cut.
+        if self.connection_age_grace_ms < 2 * self.keepalive_ms:
+            raise ValueError("connection_age_grace_ms must be at least twice keepalive_ms")
+
+    def server_options(self) -> Options:
+        """As gRPC wants them."""
+        return (
+            ("grpc.max_receive_message_length", self.receive_bytes_max),
+            ("grpc.max_metadata_size", self.metadata_bytes_max),
+            # With probing on, a stalled reader is sent minutes of stale messages.
+            ("grpc.http2.bdp_probe", 0),
+            ("grpc.keepalive_time_ms", self.keepalive_ms),
+            ("grpc.keepalive_timeout_ms", self.keepalive_timeout_ms),
+            ("grpc.http2.ping_timeout_ms", self.ping_timeout_ms),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.min_recv_ping_interval_without_data_ms", 1000),
+            ("grpc.http2.max_ping_strikes", 0),
+            ("grpc.server_handshake_timeout_ms", self.handshake_timeout_ms),
+            ("grpc.max_connection_age_ms", self.connection_age_max_ms),
+            ("grpc.max_connection_age_grace_ms", self.connection_age_grace_ms),
+            ("grpc.so_reuseport", 0),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """
+    One `fleet serve`. *listen* is HOST:PORT, port 0 lets the system choose; *lockstep* takes the clock from a simulator.
+
+    *day_start_s*: seconds after local midnight at the start, or None for the wall's time.
+    """
+
+    data: Path
+    listen: str = "127.0.0.1:50051"
+    lockstep: bool = False
+    day_start_s: int | None = None
+    transport: TransportSettings = TransportSettings()
+    stop_within_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        host, colon, port = self.listen.rpartition(":")
+        if not colon or not host or not port.isdigit() or int(port) > 65_535:
+            raise ValueError(f"listen must be HOST:PORT, is {self.listen!r}")
+        # Without certificates anybody who reaches the port may drive trucks.
+        if host not in LOOPBACK_HOSTS:
+            raise ValueError(f"without TLS the server listens on loopback only, not on {host!r}")
+        if self.day_start_s is not None and not 0 <= self.day_start_s < 86_400:
+            raise ValueError("day_start_s must lie in a day")
+
+    @property
+    def host(self) -> str:
+        """Where it listens, without the port."""
+        return self.listen.rpartition(":")[0]

@@ -1,0 +1,59 @@
+"""
+Everything compiled before anybody is served.
+
+A kernel that compiles at its first call would stop the loop for seconds with trucks on the road. Two trucks that exist nowhere say
+hello to a server in memory, drive off and are forgotten.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fleet.server.engine import EngineOptions
+from fleet.server.headless import HeadlessServer
+from fleet.server.settings import TICK_NS
+from fleet.v1 import gateway_pb2, truck_pb2
+from planner.corridor import Corridor, Stand, TruckType
+
+TRUCKS: Final = 2
+TICKS: Final = 30
+WARM_UP: Final = "warm-up"
+
+
+def warm_up(corridor: Corridor) -> None:
+    """Drives every kernel once over *corridor*."""
+    server = HeadlessServer(corridor, EngineOptions())
+    kind = min(corridor.truck_types, key=lambda truck_type: truck_type.length_m)
+    stands = [stand for stand in corridor.stands if stand.stop_m > kind.length_m + 2.0][:TRUCKS]
+    for tick in range(TICKS):
+        now_ns = tick * TICK_NS
+        relayed = [
+            gateway_pb2.RelayedTruckMessage(truck_id=f"{WARM_UP}-{at}", message=_message(f"{WARM_UP}-{at}", kind, stand, now_ns, tick))
+            for at, stand in enumerate(stands)
+        ]
+        server.say(gateway_pb2.GatewayMessage(gateway_id=WARM_UP, relayed=relayed).SerializeToString())
+        server.tick(now_ns)
+
+
+def _message(truck_id: str, kind: TruckType, stand: Stand, now_ns: int, tick: int) -> truck_pb2.TruckMessage:
+    report = truck_pb2.Report(
+        stamp_ns=now_ns + 1,
+        lane_id=stand.lane_id,
+        chainage_m=stand.stop_m,
+        bound_m=0.3,
+        intact=True,
+        immobilised=True,
+        challenge=now_ns + 1,
+    )
+    if tick:
+        return truck_pb2.TruckMessage(report=report)
+    hello = truck_pb2.Hello(
+        truck_id=truck_id,
+        instance_id=WARM_UP,
+        boot_id=WARM_UP,
+        truck_type_id=kind.truck_type_id,
+        wire_version=1,
+        body_lane_ids=[stand.lane_id],
+        report=report,
+    )
+    return truck_pb2.TruckMessage(hello=hello)
