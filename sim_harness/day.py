@@ -1,0 +1,87 @@
+"""One scenario, run and judged: where server, runner, record, checks and report meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from planner.bound import Bound, BoundQuestion, upper_bound
+from sim_harness.checkers import Checkers
+from sim_harness.in_memory import InMemoryServer
+from sim_harness.recording import Recorder
+from sim_harness.report import Report, build_report, open_seconds, opening_s, write_report
+from sim_harness.runner import Runner
+from sim_harness.scenario import Scenario
+
+LOADERS_SOUND: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """How to run: *out* is where files go, None for none; *wire* sends everything over real gRPC."""
+
+    out: Path | None = None
+    wire: bool = False
+
+
+def bound_of(scenario: Scenario) -> Bound | None:
+    """At most so much could be carried in this scenario's day; None where there is no way round."""
+    rules = scenario.spec.plant
+    up_h, down_h = rules.loader_mtbf_h, rules.loader_mttr_min / 60.0
+    question = BoundQuestion.of(
+        scenario.corridor,
+        truck_count=scenario.spec.trucks,
+        open_s=open_seconds(scenario.roster, opening_s(scenario.roster), scenario.hours * 3600.0),
+        availability=up_h / (up_h + down_h) if up_h > 0.0 else LOADERS_SOUND,
+        inspection_share=rules.inspect_share,
+    )
+    try:
+        return upper_bound(scenario.corridor, question)
+    except ValueError:
+        return None
+
+
+def run_day(scenario: Scenario, wish: Wish, progress: Callable[[float], None]) -> Report:
+    """
+    Run *scenario* to its end and judge it; *progress* hears simulated seconds.
+
+    A server that dies of its own mistake ends the run with a verdict, not a traceback: it has failed.
+    """
+    day_start_s = int(opening_s(scenario.roster))
+    checkers = Checkers(scenario.roster)
+    with Recorder(wish.out, scenario.roster) as recorder:
+        if wish.wire:
+            totals = run_on_wire(scenario, day_start_s, recorder, checkers, progress)
+        else:
+            server = InMemoryServer(scenario.corridor, day_start_s)
+            totals = Runner(scenario, server, recorder, checkers).run(progress)
+    report = build_report(scenario.roster, totals, checkers.figures(), bound_of(scenario))
+    if wish.out is not None:
+        write_report(wish.out, report, scenario.roster)
+    return report
+
+
+def summary(report: Report) -> str:
+    """A run in a few lines for people."""
+    trip = report.round_trip_s
+    median = "–" if trip.p50 is None else f"{trip.p50 / 60.0:.1f} min"
+    slowest = "–" if trip.p95 is None else f"{trip.p95 / 60.0:.1f} min"
+    waits = sorted(report.waiting_s_by_cause.items(), key=lambda item: -item[1])
+    lines = [
+        f"{report.scenario}, seed {report.seed}: {report.sim_seconds / 3600.0:.2f} h simulated in {report.wall_seconds:.1f} s",
+        f"  {report.round_trips} round trips, median {median}, p95 {slowest}; {report.tonnes:.0f} t; {report.truck_km:.0f} truck km",
+        f"  overlaps {report.overlaps}, overruns {report.overruns}, least authority margin {_metres(report.authority_margin_m_min)}, "
+        f"emergency brakes {report.emergency_brakes}, unexplained waiting {report.unexplained_wait_s:.1f} s",
+        "  waiting, truck hours: " + (", ".join(f"{cause} {seconds / 3600.0:.1f}" for cause, seconds in waits) or "none"),
+    ]
+    if report.bound_round_trips is not None and report.bottleneck is not None:
+        lines.append(f"  bound {report.bound_round_trips:.0f} round trips; {report.bottleneck.name} binds")
+    lines += [f"  {failure}" for failure in report.failures]
+    lines.append(f"verdict: {report.verdict}   trace {report.trace_hash}")
+    return "\n".join(lines)
+
+
+def _metres(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f} m"
