@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -59,6 +60,11 @@ def event_line(time_s: float, event: str, fields: Mapping[str, object]) -> str:
     return json.dumps({"time_s": round(float(time_s), 3), "event": event, **fields}, default=_plain, allow_nan=False)
 
 
+def _kept(column: npt.NDArray[Any]) -> pa.Array:
+    """A copy as an Arrow array: Arrow would share the memory, and the simulator writes on in it."""
+    return pa.array(column.copy())
+
+
 class Columns:
     """Turns samples into record batches."""
 
@@ -77,17 +83,17 @@ class Columns:
             pa.array(np.full(len(view.lane_ix), view.time_s)),
             self._truck_ids,
             self._lane_ids.take(pa.array(view.lane_ix)),
-            pa.array(view.chainage_m),
-            pa.array(self._bodies.x_m[:, 0]),
-            pa.array(self._bodies.y_m[:, 0]),
-            pa.array(self._bodies.x_m[:, -1]),
-            pa.array(self._bodies.y_m[:, -1]),
-            pa.array(view.speed_mps),
-            pa.array(view.acceleration_mps2),
-            pa.array(view.laden),
+            _kept(view.chainage_m),
+            _kept(self._bodies.x_m[:, 0]),
+            _kept(self._bodies.y_m[:, 0]),
+            _kept(self._bodies.x_m[:, -1]),
+            _kept(self._bodies.y_m[:, -1]),
+            _kept(view.speed_mps),
+            _kept(view.acceleration_mps2),
+            _kept(view.laden),
             self._modes.take(pa.array(view.mode)),
             self._lane_ids.take(pa.array(sample.end_lane_ix, mask=unheld)),
-            pa.array(sample.end_chainage_m, mask=unheld),
+            pa.array(sample.end_chainage_m.copy(), mask=unheld),
         ]
         return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 

@@ -66,9 +66,19 @@ def test_samples_are_kept_as_they_were_when_taken(tmp_path: Path) -> None:
     with Recorder(tmp_path, roster) as recorder:
         recorder.sample(sample)
         sample.view.chainage_m[0] = 41.0
+        sample.view.speed_mps[0] = 3.0
+        sample.view.laden[0] = True
+        sample.end_chainage_m[0] = 99.0
         recorder.sample(sample)
 
-    assert pq.read_table(tmp_path / TRAJECTORY)["x_m"].to_pylist() == [40.0, 41.0]
+    table = pq.read_table(tmp_path / TRAJECTORY)
+    assert {name: table[name].to_pylist() for name in ("x_m", "chainage_m", "speed_mps", "laden", "end_chainage_m")} == {
+        "x_m": [40.0, 41.0],
+        "chainage_m": [40.0, 41.0],
+        "speed_mps": [0.0, 3.0],
+        "laden": [False, True],
+        "end_chainage_m": [90.0, 99.0],
+    }
 
 
 def test_a_long_run_is_written_in_row_groups(tmp_path: Path) -> None:
@@ -111,7 +121,7 @@ def test_the_scene_shows_every_truck_where_it_is(tmp_path: Path) -> None:
 
     with (tmp_path / MCAP).open("rb") as file:
         reader = make_reader(file, decoder_factories=[DecoderFactory()])
-        heard = {channel.topic: (schema.name, message) for schema, channel, _, message in reader.iter_decoded_messages()}
+        heard = {channel.topic: (schema and schema.name, message) for schema, channel, _, message in reader.iter_decoded_messages()}
 
     name, scene = heard["/trucks"]
     cube = scene.entities[0].cubes[0]
