@@ -34,6 +34,7 @@ class Event(StrEnum):
     TRUCK_QUARANTINED = "truck_quarantined"
     TRUCK_HALTED = "truck_halted"
     TRUCK_LEFT = "truck_left"
+    TRUCK_EVENT_HEARD = "truck_event_heard"
     LINK_CONNECTED = "link_connected"
     LINK_LOST = "link_lost"
     MESSAGE_REFUSED = "message_refused"

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from fleet.errors import NotFound
 from fleet.server import commands as c
 from fleet.server.call_board import CallBoard
 from fleet.server.codec import Codec
@@ -18,6 +17,7 @@ from fleet.server.codec_out import Speech, Terms
 from fleet.server.codec_requests import RequestReader
 from fleet.server.control_loop import ControlLoop, LoopOptions
 from fleet.server.dispatch import Dispatch, DispatchOptions
+from fleet.server.explain import explain
 from fleet.server.fleet_view import FleetView
 from fleet.server.inbox import Inbox
 from fleet.server.journal import Journal
@@ -155,18 +155,9 @@ class Engine:
         Raises:
             NotFound: there is no such truck.
         """
-        del language
-        view = self.loop.view()
-        if truck_id not in view.truck_ids:
-            raise NotFound(kind="truck", name=truck_id)
-        row = view.truck_ids.index(truck_id)
-        found = self._roots.of(view).get(truck_id)
-        if found is None:
-            return HoldRead(truck_id=truck_id, standing=False, causes=(), sentence=f"{truck_id} moves.")
-        cause = CauseRead(kind=found[0], subject_id=found[1], since_ns=int(view.cause_since_ns[row]))
-        return HoldRead(
-            truck_id=truck_id, standing=True, causes=(cause,), sentence=f"{truck_id} stands: {found[0]} {found[1]}".strip() + "."
-        )
+        found = explain(self.desk.books, self.loop.view(), truck_id, language)
+        causes = tuple(CauseRead(kind=link.kind, subject_id=link.subject_id, since_ns=link.since_ns) for link in found.causes)
+        return HoldRead(truck_id=found.truck_id, standing=found.standing, causes=causes, sentence=found.sentence)
 
     def _truck(self, answer: c.TruckAnswer) -> d.Truck:
         return self.drawer.truck(answer, self._answered)

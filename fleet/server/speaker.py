@@ -12,6 +12,8 @@ from fleet.server.switchboard import Switchboard
 
 _LOG: Final = Log("control_loop")
 _EVENTS: Final = {event.value: event for event in Event}
+# What belongs to a quiet day; everything else the loop points out is for a person to look at.
+_QUIET: Final = frozenset({Event.TRUCK_REGISTERED, Event.TRUCK_SYNCED, Event.TRUCK_LEFT, Event.TRUCK_EVENT_HEARD})
 
 
 class Speaker:
@@ -37,8 +39,6 @@ class Speaker:
 
 
 def _say(alarm: Alarm) -> None:
-    event = _EVENTS.get(alarm.name)
-    if event is None:
-        _LOG.alarm(Event.REQUEST_FAILED, alarm=alarm.name, **dict(alarm.fields))
-    else:
-        _LOG.alarm(event, **dict(alarm.fields))
+    event = _EVENTS[alarm.name]
+    say = _LOG.fact if event in _QUIET else _LOG.alarm
+    say(event, **dict(alarm.fields))
