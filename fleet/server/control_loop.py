@@ -154,7 +154,7 @@ class ControlLoop:
     def snapshot(self) -> list[Fact]:
         """Facts that recreate everything durable; replaying them is replaying the whole journal."""
         kept = [*self._registry.facts(self.trucks), *self.ledger.facts(), *self.routes.facts(), *self.stops.facts(), *self.doubts.facts()]
-        self.ledger.keep_rears()
+        self.ledger.keep_rears(tick=self.tick_count, now_ns=self.now_ns)
         return kept + [fact for fact in self.desk.facts() if fact not in kept]
 
     def view(self) -> FleetView:
@@ -190,7 +190,14 @@ class ControlLoop:
         self._words.facts.append(fact)
 
     def _accept(self, facts: Sequence[Fact]) -> None:
-        """Facts the desk made."""
+        """
+        Facts the desk made.
+
+        A route begins at the lane of the rear confirmed by now, so that rear must be remembered before it.
+        """
+        if any(isinstance(fact, RouteSet) for fact in facts):
+            rears = self.ledger.keep_rears(tick=self.tick_count, now_ns=self.now_ns)
+            self._words.facts += [rears] if rears is not None else []
         for fact in facts:
             self._spread(fact)
             self._words.facts.append(fact)

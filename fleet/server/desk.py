@@ -50,10 +50,25 @@ class Desk(Protocol):
     revoked       (capacity,) the limit moved back because a barrier's proof was lost: the end held must come back to it
     """
 
-    limit_m: FloatColumn
-    limit_cause: CodeColumn
-    limit_ref: RowColumn
-    revoked: FlagColumn
+    @property
+    def limit_m(self) -> FloatColumn:
+        """See above."""
+        ...
+
+    @property
+    def limit_cause(self) -> CodeColumn:
+        """See above."""
+        ...
+
+    @property
+    def limit_ref(self) -> RowColumn:
+        """See above."""
+        ...
+
+    @property
+    def revoked(self) -> FlagColumn:
+        """See above."""
+        ...
 
     def register(self, row: int, truck_id: str, truck_type_id: str, now_ns: int) -> list[Fact]:
         """A new truck stands in the corridor; its path covers its body."""

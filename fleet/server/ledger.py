@@ -160,9 +160,12 @@ class Ledger:
         self.apply(answer)
         return answer
 
-    def keep_rears(self) -> None:
-        """Rears as they stand now count as journalled: a snapshot has just named them all."""
-        self._rear_kept_m[:] = self.trucks.rear_m
+    def keep_rears(self, *, tick: int, now_ns: int) -> GrantsIssued | None:
+        """Every rear that moved since last kept, and no grant: a new route, or a snapshot, is about to rest on them."""
+        count = self.trucks.count
+        if (self.trucks.rear_m[:count] == self._rear_kept_m[:count]).all():
+            return None
+        return self.grant(np.empty(0, np.int32), np.empty(0), tick=tick, now_ns=now_ns)
 
     def apply(self, fact: Fact) -> None:
         """Changes the ledger as *fact* says; facts of others pass by."""
