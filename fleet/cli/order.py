@@ -30,7 +30,7 @@ COLUMNS: Final = ("order", "from", "to", "containers", "waiting", "aboard", "del
 CSV_COLUMNS: Final = frozenset({"from", "to", "containers", "due", "priority"})
 CSV_NEEDED: Final = frozenset({"from", "to", "containers"})
 
-app = commands("Transport orders. Example: fleet order create --from MN --to CN --containers 40")
+app = commands("Transport orders. Example: fleet order create --from mn --to cn --containers 40")
 
 
 def _row(order: TransportOrder) -> tuple[Any, ...]:
@@ -96,7 +96,7 @@ def create(  # noqa: PLR0913, PLR0917 - one parameter an option
     """
     Creates an order, or one for each line of a CSV file.
 
-    Example: fleet order create --from MN --to CN --containers 40 --due 2026-03-01T14:30
+    Example: fleet order create --from mn --to cn --containers 40 --due 2026-03-01T14:30
     """
     if csv_file is not None:
         if from_yard or to_yard or containers:

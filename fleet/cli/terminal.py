@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from fleet.client import Operator
 
 SERVER_USUAL: Final = "127.0.0.1:50051"
+CONNECT_WITHIN_S: Final = 3.0
+PORTS: Final = 1 << 16
 ServerOption = Annotated[str, typer.Option("--server", help="Address of the server, HOST:PORT.", envvar="FLEET_SERVER")]
 TlsOption = Annotated[Path | None, typer.Option("--tls", help="Folder with ca.pem, client.pem and client.key.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print data, one JSON document.")]
@@ -41,18 +44,29 @@ def fail(sentence: str, exit_code: int = 1) -> NoReturn:
 def operator_of(server: str, tls: Path | None) -> Iterator[Operator]:
     """An operator's line to *server*; whatever it refuses ends the command with a sentence and exit code 1."""
     # Imported here: gRPC takes a quarter of a second, and `--help` does not need it.
-    from fleet.client import Operator  # noqa: PLC0415
+    from fleet.client import NoServer, Operator  # noqa: PLC0415
 
     host, _, port = server.rpartition(":")
-    if not host or not port.isdecimal():
+    if not host or not port.isdecimal() or not 0 < int(port) < PORTS:
         fail(f"--server needs HOST:PORT, not {server!r}.", 2)
     try:
+        if not _listens(host.strip("[]"), int(port)):
+            raise NoServer(server)
         with Operator(server, _credentials(tls)) as operator:
             yield operator
     except FleetError as refused:
         fail(str(refused))
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
+
+
+def _listens(host: str, port: int) -> bool:
+    """Whether anybody does. A person who mistyped a port is told at once; the operator would patiently try again."""
+    try:
+        socket.create_connection((host, port), CONNECT_WITHIN_S).close()
+    except OSError:
+        return False
+    return True
 
 
 def _credentials(tls: Path | None) -> Any:

@@ -36,7 +36,7 @@ def _row(truck: Truck) -> tuple[Any, ...]:
     return (
         truck.truck_id,
         truck.session,
-        truck.mission if truck.mission_id else "-",
+        truck.mission or "-",
         "laden" if truck.laden else "empty",
         place(truck.nose),
         f"{truck.speed_mps * KMH_PER_MPS:.0f}",

@@ -68,6 +68,9 @@ class NoServer(FleetError):
         "Start one with `fleet serve --site mandula --data ./data` or `make demo`, or name another with --server HOST:PORT."
     )
 
+    def __str__(self) -> str:
+        return f"No server answers at {self.server}. {self.hint}"
+
 
 @dataclass(eq=False)
 class Refused(FleetError):
@@ -114,7 +117,7 @@ class Operator:
     Asks the server and waits for the answer; for scripts and the command line.
 
         with Operator("127.0.0.1:50051") as operator:
-            order = operator.ask(asks.create_order(from_yard_id="MN", to_yard_id="CN", container_count=40))
+            order = operator.ask(asks.create_order(from_yard_id="mn", to_yard_id="cn", container_count=40))
     """
 
     def __init__(self, server: str = DEFAULT_SERVER, credentials: grpc.ChannelCredentials | None = None) -> None:

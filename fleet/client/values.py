@@ -1,7 +1,7 @@
 """
 What the server answers, as frozen values.
 
-Field names are the wire's. A state is its lower-case name without the prefix (`live`, `to_load`), an absent time is None, a
+Field names are the wire's. A state is its lower-case name without the prefix (`live`, `to_load`; empty: unspecified), an absent time is None, a
 duration is seconds.
 """
 
@@ -277,10 +277,12 @@ def _one(field: Any, raw: Any) -> Any:
 
 
 def _state(field: Any, number: int) -> str:
-    """Lower-case name of a state without the prefix that all values of its kind share; the number of a later version's."""
+    """Lower-case name of a state without the prefix its kind shares; empty when unspecified, the number of a later version's."""
     kind = field.enum_type
     value = kind.values_by_number.get(number)
     if value is None:
         return str(number)
+    if number == 0:
+        return ""
     prefix = kind.values_by_number[0].name.removesuffix("UNSPECIFIED")
     return str(value.name).removeprefix(prefix).lower()

@@ -173,7 +173,7 @@ class Permission:
         return self._answer
 
     def _is_new(self, term: Term) -> bool:
-        if term.epoch != self.agreed_epoch:
+        if term.epoch != self.agreed_epoch or self.agreed_epoch <= 0:
             raise EpochNotAgreed(term.epoch, self.agreed_epoch)
         seen = self.seen
         return may_accept(term.epoch, term.sequence, self.agreed_epoch, seen.epoch, seen.sequence)

@@ -175,7 +175,8 @@ class Supervisor:
         self.permission.agree(welcome.epoch)
         if self.contact.lapsed:
             self.permission.needs_grant = True
-            self._note(now_ns, EventKind.CONTACT_REGAINED, f"epoch {welcome.epoch}")
+            if self.contact.silence_s(now_ns) > 0.0:
+                self._note(now_ns, EventKind.CONTACT_REGAINED, f"epoch {welcome.epoch}")
         self.contact.welcomed(ladder, now_ns)
         self.refusal = None
         self.report_period_ns = welcome.report_period_ns or self.report_period_ns

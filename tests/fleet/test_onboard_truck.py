@@ -175,6 +175,16 @@ def test_a_stray_message_brings_no_new_epoch(cab: Cab) -> None:
     assert cab.events(EventKind.MESSAGE_REFUSED)[0].facts["reason"] == "EpochNotAgreed"
 
 
+def test_before_any_welcome_no_epoch_is_agreed() -> None:
+    """Not even the one that an empty field stands for."""
+    cab = Cab(epoch=0)
+    cab.route()
+    cab.hear(cab.authority(300.0))
+
+    assert cab.supervisor.permission.path is None
+    assert cab.supervisor.permission.end is None
+
+
 def test_a_welcome_of_an_older_epoch_is_refused(cab: Cab) -> None:
     """A server restored from a copy comes back with a term the truck has left behind."""
     cab.epoch = 3

@@ -1,0 +1,186 @@
+"""The operator commands against a real server of the smallest site, and without any."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from fleet.cli import border, lane, order, stop, truck, watch
+
+APPS: dict[str, typer.Typer] = {
+    "border": border.app, "lane": lane.app, "order": order.app, "stop": stop.app, "truck": truck.app, "watch": watch.app,
+}  # fmt: skip
+NOWHERE = "127.0.0.1:1"
+
+
+def fleet(*words: str, server: str = NOWHERE) -> Result:
+    """`fleet WORDS --server SERVER`."""
+    return CliRunner().invoke(APPS[words[0]], [*words[1:], "--server", server])
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a server of `mandula` answers, in a process of its own."""
+    data = tmp_path_factory.mktemp("data")
+    code = "from fleet.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "serve", "--site", "mandula", "--data", str(data), "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ) as process:
+        assert process.stdout is not None
+        line = next(line for line in process.stdout if " on 127.0.0.1:" in line)
+        yield "127.0.0.1:" + line.split(" on 127.0.0.1:")[1].split(",")[0].strip()
+        process.terminate()
+        process.stdout.read()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("order", "create", "--from", "mn", "--to", "cn", "--containers", "4"), ("order", "list"), ("order", "show", "x"),
+        ("order", "cancel", "x"), ("truck", "list"), ("truck", "show", "T1"), ("truck", "why", "T1"),
+        ("truck", "hold", "T1", "--reason", "r"), ("truck", "resume", "T1"), ("truck", "decommission", "T1", "--reason", "r"),
+        ("truck", "remove", "T1", "--taken-to", "w", "--second-person", "B", "--powered-off"), ("lane", "list"),
+        ("lane", "close", "a", "--reason", "r"), ("lane", "open", "a"), ("lane", "limit", "a", "10"), ("stop", "--all", "s"),
+        ("stop", "--lift", "s"), ("watch", "--count", "1"), ("border", "list"), ("border", "gates"), ("border", "release", "K1"),
+        ("border", "hold", "K1"), ("border", "inspect", "K1"), ("border", "refuse", "K1"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_without_a_server_every_command_says_how_to_start_one(words: tuple[str, ...]) -> None:
+    """The first thing everybody meets; a traceback would be the last."""
+    answer = fleet(*words)
+
+    assert answer.exit_code == 1
+    assert "No server answers at 127.0.0.1:1. Start one with `fleet serve --site mandula" in answer.stderr
+    assert answer.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("order", "create"), "--from YARD --to YARD"),
+        (("order", "create", "--from", "mn", "--to", "cn", "--containers", "-1"), "containers"),
+        (("order", "create", "--from", "mn", "--to", "cn", "--containers", "1", "--due", "noon"), "is not a time"),
+        (("order", "create", "--csv", "nowhere.csv"), "no file"),
+        (("order", "create", "--csv", "nowhere.csv", "--from", "mn"), "stands alone"),
+        (("truck", "why", "T1", "--lang", "fr"), "--lang"),
+        (("truck", "remove", "T1", "--taken-to", "w", "--second-person", "B"), "--powered-off"),
+        (("stop",), "--all ID or --lift ID"),
+        (("stop", "--all", "a", "--lift", "b"), "--all ID or --lift ID"),
+        (("lane", "limit", "a", "-5"), ""),
+    ],
+)
+def test_a_wrong_question_ends_with_two(words: tuple[str, ...], said: str) -> None:
+    """Scripts tell a mistyped command from a refused one by the exit code."""
+    answer = fleet(*words)
+
+    assert answer.exit_code == 2
+    assert said in answer.stderr
+
+
+@pytest.mark.parametrize("address", ["here", "host:", ":50051", "host:port"])
+def test_a_server_that_is_no_address_is_a_wrong_question(address: str) -> None:
+    """HOST:PORT."""
+    answer = fleet("truck", "list", server=address)
+
+    assert answer.exit_code == 2
+    assert "HOST:PORT" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    "body", ["a,b\n1,2\n", "from,to,containers\nmn,cn,many\n", "from,to,containers\nmn,cn\n", "from,to,containers,due\nmn,cn,3,noon\n"]
+)
+def test_a_csv_file_that_cannot_be_read_creates_nothing(tmp_path: Path, body: str) -> None:
+    """Half of a file's orders would be worse than none."""
+    path = tmp_path / "orders.csv"
+    path.write_text("from,to,containers\nmn,cn,2\n" + body if body.startswith("from") is False else body, "utf-8")
+
+    answer = fleet("order", "create", "--csv", str(path))
+
+    assert answer.exit_code == 2
+    assert "orders.csv" in answer.stderr
+
+
+@pytest.mark.parametrize("name", sorted(APPS))
+def test_every_group_shows_an_example(name: str) -> None:
+    """`--help` is the manual."""
+    answer = CliRunner().invoke(APPS[name], ["--help"])
+
+    assert answer.exit_code == 0
+    assert "xample: fleet" in answer.stdout
+
+
+@pytest.mark.processes
+def test_orders_live_from_creation_to_cancellation(server: str, tmp_path: Path) -> None:
+    """From one line and from a file, shown as tables and as data."""
+    path = tmp_path / "orders.csv"
+    path.write_text("from,to,containers,due,priority\nmn,cn,6,2026-03-01T14:30,2\nmn,cn,8,,\n", "utf-8")
+
+    created = json.loads(fleet("order", "create", "--from", "mn", "--to", "cn", "--containers", "4", "--json", server=server).stdout)
+    filed = json.loads(fleet("order", "create", "--csv", str(path), "--json", server=server).stdout)
+    listed = json.loads(fleet("order", "list", "--json", server=server).stdout)
+    table = fleet("order", "list", server=server)
+    cancelled = json.loads(fleet("order", "cancel", created[0]["order_id"], "--json", server=server).stdout)
+
+    assert [row["container_count"] for row in listed] == [4, 6, 8]
+    assert [row["priority"] for row in filed] == [2, 0]
+    assert table.exit_code == 0
+    assert created[0]["order_id"] in table.stdout
+    assert cancelled["state"] == "cancelled"
+
+
+@pytest.mark.processes
+def test_what_the_server_refuses_ends_with_one_and_a_sentence(server: str) -> None:
+    """Not with a traceback, and not with zero."""
+    for words in (("truck", "show", "nobody"), ("lane", "open", "nowhere"), ("order", "show", "nothing"), ("border", "hold", "KHLU9")):
+        answer = fleet(*words, server=server)
+
+        assert answer.exit_code == 1
+        assert words[-1] in answer.stderr
+        assert "Traceback" not in answer.output
+
+
+@pytest.mark.processes
+def test_lanes_close_open_and_take_limits(server: str) -> None:
+    """What was set is what is listed."""
+    lanes = json.loads(fleet("lane", "list", "--json", server=server).stdout)
+    name = lanes[0]["lane_id"]
+    fleet("lane", "close", name, "--reason", "spilt coal", server=server)
+    fleet("lane", "limit", name, "9", "--reason", "dust", server=server)
+    after = {row["lane_id"]: row for row in json.loads(fleet("lane", "list", "--json", server=server).stdout)}[name]
+    opened = json.loads(fleet("lane", "open", name, "--json", server=server).stdout)
+
+    assert after["closed"]
+    assert after["speed_limit_mps"] == pytest.approx(2.5)
+    assert not opened["closed"]
+
+
+@pytest.mark.processes
+def test_an_all_stop_is_lifted_by_its_id_only(server: str) -> None:
+    """On plaintext loopback one person suffices."""
+    stopped = fleet("stop", "--all", "dust-1", "--reason", "dust", server=server)
+    wrong = fleet("stop", "--lift", "dust-2", server=server)
+    lifted = fleet("stop", "--lift", "dust-1", server=server)
+
+    assert (stopped.exit_code, wrong.exit_code, lifted.exit_code) == (0, 1, 0)
+    assert "dust-1" in stopped.stdout
+    assert "lifted" in lifted.stdout
+
+
+@pytest.mark.processes
+def test_the_fleet_and_the_border_are_seen(server: str) -> None:
+    """One line of JSON an update in a pipe; gates with their barriers."""
+    update = json.loads(fleet("watch", "--count", "1", server=server).stdout)
+    gates = json.loads(fleet("border", "gates", "--json", server=server).stdout)
+
+    assert update["snapshot"]
+    assert {gate["state"] for gate in gates} == {"shut"}
+    assert fleet("truck", "list", server=server).stdout == "No trucks.\n"
+    assert fleet("border", "list", server=server).stdout == "No crossings.\n"
