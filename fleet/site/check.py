@@ -16,12 +16,13 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from fleet.site.drafts import Draft
-from fleet.site.room import Interval, behind_m, endless_chain, fouled_stand, hops, no_stop_intervals, queue_m
+from fleet.site.room import Interval, behind_m, endless_chain, fouled_stand, hops, no_stop_intervals, queue_m, self_crossing
 from fleet.site.shapes import resample
 from fleet.site.source import SiteError, YamlPath, did_you_mean
 from planner.corridor import Corridor, GateRole, Lane, StandKind, YardRole, Zone
 
-LANE_LENGTH_MIN_M: Final = 5.0
+# Shorter than two swept half widths, the lanes on either side of it would seem to cross.
+LANE_LENGTH_MIN_M: Final = 8.0
 RADIUS_MIN_M: Final = 14.0
 KINK_MAX_DEG: Final = 6.0
 ALONGSIDE_MAX_M: Final = 80.0
@@ -224,7 +225,7 @@ def _gates(draft: Draft, corridor: Corridor) -> Iterator[SiteError]:
         if free_m < needed_m:
             yield draft.error(
                 _path(draft, "gate", gate.gate_id),
-                f"gate {gate.gate_id!r} has {free_m:.1f} m of queue area before its stop line, free of zones",
+                f"gate {gate.gate_id!r} has {max(0.0, free_m):.1f} m of queue area before its stop line, free of zones",
                 f"{trucks} truck{'s' if trucks > 1 else ''} need {needed_m:.1f} m: move the stop line on, or the merge back",
             )
 
@@ -244,6 +245,14 @@ def _chains(draft: Draft, corridor: Corridor) -> Iterator[SiteError]:
             _place_of(draft, endless),
             f"no-stop stretches follow one another for ever from {endless.names[0]!r} on lane {endless.lane_id!r}",
             f"leave a plain {behind_m(corridor):.1f} m somewhere on the way round, where a truck can wait",
+        )
+    crossed = self_crossing([hop for hop in found if hop.after.gate is None])
+    if crossed is not None:
+        interval, zone_id = crossed
+        yield draft.error(
+            _place_of(draft, interval),
+            f"a truck comes round to {zone_id!r} on lane {interval.lane_id!r} while its own tail may still be in it",
+            f"leave a plain {behind_m(corridor):.1f} m between the two passages",
         )
 
 

@@ -270,15 +270,21 @@ def _paint_stands(view: _View, axes: Axes, shown: set[str], box: Box) -> None:
         body = np.array([nose + left, nose - left, rear - left, rear + left])
         axes.add_collection(PolyCollection([body], facecolors=STAND[stand.kind], zorder=3))
         groups.setdefault(re.sub(r"_\d+$", "", stand.stand_id), []).append((nose, ahead))
+    centres = {stem: np.mean([nose for nose, _ in stands], axis=0) for stem, stands in groups.items()}
     for stem, stands in groups.items():
-        _label_stands(axes, stem, stands, box)
+        # Two rows of one fan share the page's column: the lower one is labelled below.
+        lower = any(abs(other[0] - centres[stem][0]) < 12.0 and 0.0 < other[1] - centres[stem][1] < 40.0 for other in centres.values())
+        _label_stands(axes, stem, stands, box, below=lower)
 
 
-def _label_stands(axes: Axes, stem: str, stands: Sequence[tuple[FloatArray, FloatArray]], box: Box) -> None:
-    """One label for a row of stands, beside its end: above it, or left of it where the lanes run up the page."""
+def _label_stands(axes: Axes, stem: str, stands: Sequence[tuple[FloatArray, FloatArray]], box: Box, *, below: bool) -> None:
+    """One label for a row of stands, beside its end: above or below it, or left of it where the lanes run up the page."""
     noses = np.array([nose for nose, _ in stands])
     upright = abs(stands[0][1][1]) > abs(stands[0][1][0])
     centre = noses.mean(axis=0)
+    if below and not upright:
+        centre = np.array([centre[0], noses[:, 1].min() - 16.0])
+        noses = centre[None, :]
     spot = np.array([noses[:, 0].min() - 9.0, centre[1]]) if upright else np.array([centre[0], noses[:, 1].max() + 9.0])
     if _inside(spot, box):
         text = f"{stem} ({len(stands)})" if len(stands) > 1 else stem

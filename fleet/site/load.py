@@ -66,8 +66,10 @@ def spec_problems(source: Source) -> list[SiteError]:
     try:
         SiteSpec.model_validate(source.tree)
     except ValidationError as error:
-        found = [_from_pydantic(source, detail) for detail in error.errors(include_url=False, include_input=True)]
-        return sorted(found, key=lambda problem: (problem.file, problem.line))
+        # A misspelt key is also a missing one: the misspelling is the better story.
+        told = [(detail, _from_pydantic(source, detail)) for detail in error.errors(include_url=False, include_input=True)]
+        told.sort(key=lambda pair: (pair[0]["type"] != "extra_forbidden", pair[1].file, pair[1].line))
+        return [problem for _, problem in told]
     return []
 
 

@@ -18,17 +18,23 @@ from planner.corridor import Corridor, Gate, Stand
 STANDING_MARGIN_M: Final = 1.0
 # A truck's authority may end this far beyond the nose it rests with.
 AHEAD_M: Final = 3.0
+CHAIN_MAX: Final = 8
 
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """Metres [start, end) of a lane where nobody may rest; *gate* where it begins at a stop line; *names* say why."""
+    """
+    Metres [start, end) of a lane where nobody may rest; *gate* where it begins at a stop line; *names* say why.
+
+    *branches* are the zones in it, each with the branch this lane is of.
+    """
 
     lane_id: str
     start_m: float
     end_m: float
     names: tuple[str, ...]
     gate: str | None = None
+    branches: frozenset[tuple[str, int]] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +58,13 @@ def no_stop_intervals(corridor: Corridor) -> dict[str, list[Interval]]:
         for part in zone.parts:
             stretch = part.stretch
             raw[stretch.lane_id].append(
-                Interval(lane_id=stretch.lane_id, start_m=stretch.start_m, end_m=stretch.end_m, names=(zone.zone_id,))
+                Interval(
+                    lane_id=stretch.lane_id,
+                    start_m=stretch.start_m,
+                    end_m=stretch.end_m,
+                    names=(zone.zone_id,),
+                    branches=frozenset({(zone.zone_id, part.branch)}),
+                )
             )
     for stretch in corridor.no_stops:
         raw[stretch.lane_id].append(
@@ -77,6 +89,7 @@ def _merged(intervals: Sequence[Interval]) -> list[Interval]:
                     end_m=max(last.end_m, one.end_m),
                     names=(*last.names, *one.names),
                     gate=last.gate,
+                    branches=last.branches | one.branches,
                 )
             )
         else:
@@ -136,6 +149,28 @@ def endless_chain(found: Sequence[Hop]) -> Interval | None:
                 on_stack.add(id(step))
                 stack.append((step, iter(following.get(id(step), ()))))
     return None
+
+
+def self_crossing(found: Sequence[Hop]) -> tuple[Interval, str] | None:
+    """A chain's last interval and a zone whose other branch the same truck still holds there; None where there is none."""
+    following: dict[int, list[Hop]] = {}
+    for hop in found:
+        following.setdefault(id(hop.before), []).append(hop)
+
+    def walk(here: Interval, held: frozenset[tuple[str, int]], depth: int) -> tuple[Interval, str] | None:
+        if depth > CHAIN_MAX:
+            return None
+        for hop in following.get(id(here), ()):
+            for zone_id, branch in hop.after.branches:
+                if any(known == zone_id and other != branch for known, other in held):
+                    return hop.after, zone_id
+            deeper = walk(hop.after, held | hop.after.branches, depth + 1)
+            if deeper is not None:
+                return deeper
+        return None
+
+    roots = {id(hop.before): hop.before for hop in found}
+    return next((crossed for root in roots.values() if (crossed := walk(root, root.branches, 0)) is not None), None)
 
 
 def fouled_stand(corridor: Corridor, stand: Stand, on_lane: Sequence[Interval], length_m: float) -> str | None:
