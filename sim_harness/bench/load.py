@@ -1,0 +1,151 @@
+"""
+Trucks that stand on their stands and report ten times a second, each on a stream of its own.
+
+They say hello as trucks do, answer challenges and accept what they are told, so a server has all the work of live sessions.
+They do not move: what is measured is the cost of a stream, not of a route.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import grpc
+
+from fleet.v1 import common_pb2, truck_pb2, truck_pb2_grpc
+from planner.corridor import Corridor, Stand
+
+REPORT_PERIOD_S: Final = 0.1
+BOUND_M: Final = 0.2
+WIRE_VERSION: Final = 1
+
+
+def body_lanes(corridor: Corridor, stand: Stand, length_m: float) -> list[str]:
+    """Lanes under a body whose nose is at *stand*, tail first: at a node, the first lane that leads to it."""
+    lanes = [corridor.lanes[corridor.lane_ix[stand.lane_id]]]
+    left_m = length_m - stand.stop_m
+    while left_m > 0.0:
+        before = next(lane for lane in corridor.lanes if lane.to_node_id == lanes[0].from_node_id)
+        lanes.insert(0, before)
+        left_m -= before.length_m
+    return [lane.lane_id for lane in lanes]
+
+
+@dataclass(slots=True, kw_only=True)
+class Standing:
+    """One truck at a stand and what it has heard."""
+
+    truck_id: str
+    lanes: Sequence[str]
+    chainage_m: float
+    epoch: int = 0
+    challenge_echo: int = 0
+    accepted: tuple[int, int] = (0, 0)
+    read: int = 0
+    refusals: list[str] = field(default_factory=list)
+
+    def report(self) -> truck_pb2.Report:
+        """Where it stands."""
+        now_ns = time.monotonic_ns()
+        return truck_pb2.Report(
+            stamp_ns=now_ns,
+            lane_id=self.lanes[-1],
+            chainage_m=self.chainage_m,
+            bound_m=BOUND_M,
+            intact=True,
+            challenge=now_ns,
+            challenge_echo=self.challenge_echo,
+            accepted=common_pb2.Term(epoch=self.accepted[0], sequence=self.accepted[1]),
+            battery_wh=300_000.0,
+            friction=0.7,
+        )
+
+    def hello(self, corridor: Corridor) -> truck_pb2.TruckMessage:
+        """Its first message."""
+        return truck_pb2.TruckMessage(
+            hello=truck_pb2.Hello(
+                truck_id=self.truck_id,
+                instance_id=self.truck_id,
+                boot_id="1",
+                truck_type_id=corridor.truck_types[0].truck_type_id,
+                map_digest=corridor.digest,
+                software="load",
+                wire_version=WIRE_VERSION,
+                body_lane_ids=self.lanes,
+                report=self.report(),
+            )
+        )
+
+    def hear(self, message: truck_pb2.ControlMessage) -> None:
+        """Takes one message in."""
+        self.read += 1
+        kind = message.WhichOneof("content")
+        if kind == "heartbeat":
+            self.challenge_echo = message.heartbeat.challenge
+        elif kind == "authority":
+            self.accepted = (message.authority.term.epoch, message.authority.term.sequence)
+        elif kind == "welcome":
+            self.epoch = message.welcome.epoch
+        elif kind in {"refusal", "report_refused"}:
+            self.refusals.append(str(message))
+
+
+class Load:
+    """The streams of many standing trucks to one server."""
+
+    def __init__(self, corridor: Corridor, stands: Sequence[Stand], address: str) -> None:
+        length_m = corridor.truck_types[0].length_m
+        self._corridor = corridor
+        self.trucks = [
+            Standing(truck_id=f"s{row:03d}", lanes=body_lanes(corridor, stand, length_m), chainage_m=stand.stop_m)
+            for row, stand in enumerate(stands)
+        ]
+        self._channel = grpc.aio.insecure_channel(address, options=[("grpc.http2.bdp_probe", 0)])
+        self._streams: list[Any] = []
+        self._readers: list[asyncio.Task[None]] = []
+
+    async def connect(self) -> None:
+        """Says hello for every truck and waits for the welcomes."""
+        stub = truck_pb2_grpc.TruckServiceStub(self._channel)
+        for truck in self.trucks:
+            stream: Any = stub.Connect()
+            await stream.write(truck.hello(self._corridor))
+            self._streams.append(stream)
+            self._readers.append(asyncio.create_task(self._listen(stream, truck)))
+        while not all(truck.epoch for truck in self.trucks):
+            refused = [refusal for truck in self.trucks for refusal in truck.refusals]
+            if refused:
+                raise ConnectionError(f"a truck was refused: {refused[0]}")
+            await asyncio.sleep(REPORT_PERIOD_S)
+
+    async def report(self, seconds: float) -> tuple[int, int]:
+        """Reports for *seconds*; how many messages were written, and read meanwhile."""
+        written, read = 0, self.read
+        began_s = time.monotonic()
+        period = 0
+        while period * REPORT_PERIOD_S < seconds:
+            for truck, stream in zip(self.trucks, self._streams, strict=True):
+                await stream.write(truck_pb2.TruckMessage(report=truck.report()))
+            written += len(self.trucks)
+            period += 1
+            await asyncio.sleep(max(0.0, began_s + period * REPORT_PERIOD_S - time.monotonic()))
+        return written, self.read - read
+
+    @property
+    def read(self) -> int:
+        """Messages read so far."""
+        return sum(truck.read for truck in self.trucks)
+
+    async def close(self) -> None:
+        """Ends every stream."""
+        for reader in self._readers:
+            reader.cancel()
+        await asyncio.gather(*self._readers, return_exceptions=True)
+        await self._channel.close()
+
+    async def _listen(self, stream: Any, truck: Standing) -> None:
+        async for message in stream:
+            truck.hear(message)
