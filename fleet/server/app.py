@@ -76,6 +76,7 @@ class Server:
         self._settings = settings
         self._corridor = corridor
         self._streams = asyncio.get_running_loop()
+        self._stopped = False
         self._ended: asyncio.Future[Exception | None] = self._streams.create_future()
         self._clock = EpochClock()
         self._engine = Engine(corridor, engine_options(corridor, settings, self._clock))
@@ -121,13 +122,16 @@ class Server:
         self._end(None)
 
     async def stop(self) -> None:
-        """Says what was decided, writes a snapshot, closes the streams and the journal."""
+        """Says what was decided, writes a snapshot, closes the streams and the journal; a second time does nothing."""
+        if self._stopped:
+            return
+        self._stopped = True
+        self._end(None)
         await self._health.enter_graceful_shutdown()
         await asyncio.to_thread(self._control.stop)
         await asyncio.to_thread(self._writer.close)
         await self._pumps.all_idle_within(DRAIN_WITHIN_S)
-        sound = not self._ended.done() or self._ended.result() is None
-        if sound and self._writability.has_room:
+        if self._ended.result() is None and self._writability.has_room:
             records = records_of(self._engine.loop.snapshot())
             await asyncio.to_thread(self._journal.snapshot, self._epoch, records)
             _LOG.fact(Event.SNAPSHOT_TAKEN, facts=len(records))

@@ -122,7 +122,8 @@ async def test_commands_count_as_messages_and_are_answered_after_their_tick(tmp_
 
     asked = asyncio.ensure_future(
         desk.CreateTransportOrder(
-            dispatch_pb2.CreateTransportOrderRequest(request_id="r", from_yard_id="mn", to_yard_id="cn", container_count=1), timeout=WITHIN_S
+            dispatch_pb2.CreateTransportOrderRequest(request_id="r", from_yard_id="mn", to_yard_id="cn", container_count=1),
+            timeout=WITHIN_S,
         )
     )
     await drive.write(lockstep_pb2.LockstepStep(now_ns=TICK_NS, messages_sent=1))
