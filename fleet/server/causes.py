@@ -16,7 +16,7 @@ from planner.limits import STOP_MARK_M, STOP_TOLERANCE_M
 from planner.spacing import Extension
 from planner.tables import TruckTable
 
-_IDLE = np.array([Cause.NONE, Cause.HORIZON])
+_NONE, _HORIZON, _REACTION = int(Cause.NONE), int(Cause.HORIZON), int(Cause.REACTION)
 
 
 class Causes:
@@ -38,8 +38,10 @@ class Causes:
         """Names the causes of one tick; *may_extend* and *standing* are (n,)."""
         count = trucks.count
         room_m = trucks.end_m[:count] - trucks.nose_m[:count] - trucks.bound_m[:count]
-        reacting = may_extend & ((room_m > STOP_MARK_M + STOP_TOLERANCE_M + trucks.bound_m[:count]) | np.isin(extension.cause, _IDLE))
-        code = np.where(reacting, int(Cause.REACTION), extension.cause)
+        held = extension.cause
+        reacting = (room_m > STOP_MARK_M + STOP_TOLERANCE_M + trucks.bound_m[:count]) | (held == _HORIZON) | (held == _NONE)
+        reacting &= may_extend
+        code = np.where(reacting, _REACTION, held)
         ref = np.where(reacting, -1, extension.ref)
         changed = (code != self.code[:count]) | (ref != self.ref[:count]) | (standing & ~self.standing[:count])
         self.code[:count], self.ref[:count] = code, ref

@@ -20,13 +20,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Final
 
 import numpy as np
 
 from fleet.errors import Code, FleetError
 from fleet.server.admission import Admission, quarantine
 from fleet.server.causes import Causes
+from fleet.server.columns import FlagColumn
 from fleet.server.desk import Desk, DeskView
 from fleet.server.doubts import Doubts
 from fleet.server.facts import AllStopSet, Fact, LaneLimited, RouteSet, TruckHeld, TruckRegistered
@@ -45,10 +46,10 @@ from fleet.server.inputs import (
     ReportsHeard,
     TruckEventHeard,
 )
+from fleet.server.judging import JudgeObjected, Judging
 from fleet.server.ledger import NONE_PENDING, Ledger
 from fleet.server.outgoing import (
     GrantsOut,
-    HeartbeatColumns,
     Outgoing,
     RefusalOut,
     Reply,
@@ -59,7 +60,7 @@ from fleet.server.outgoing import (
 from fleet.server.picture import view_of
 from fleet.server.recovery import Registry
 from fleet.server.routes import Routes
-from fleet.server.sessions import NO_LINK, Sessions
+from fleet.server.sessions import Sessions
 from fleet.server.stops import OWN_ACTOR, Stops
 from fleet.server.telemetry import Disbelief, Telemetry
 from fleet.server.truck_session import Event, State
@@ -67,33 +68,16 @@ from fleet.server.words import Words
 from planner.authority import Cause
 from planner.conflict import Assessment, assess
 from planner.corridor import Corridor
-from planner.limits import FRICTION_DRY, HEARTBEAT_TICKS, JUDGE_SWEEP_TICKS, SAME_PLACE_M
-from planner.oracle import Judge, Objection
+from planner.limits import FRICTION_DRY, HEARTBEAT_TICKS, SAME_PLACE_M
 from planner.tables import TruckTable
 
-JUDGE_STOP: Final = "judge"
+__all__ = ["ControlLoop", "JudgeObjected", "LoopOptions"]
+
 DOUBT_STOP: Final = "doubt"
+# Silence is counted in seconds: without news, contact is looked at twice a second.
+WATCH_TICKS: Final = 5
 # One refused report a second is enough for a person to read; the flood it may stand for is counted.
 REFUSAL_TICKS: Final = 10
-
-
-@dataclass(eq=False)
-class JudgeObjected(FleetError):
-    """The judge found that a decision would let two trucks hold the same ground. Nothing of it was sent."""
-
-    code: ClassVar[Code] = Code.BUG
-
-    tick: int
-    place_id: str
-    holder: str
-    claimant: str
-    overlap_m: float
-    # To be journalled before the process ends: the next server grants nothing until a person releases it.
-    aftermath: tuple[Fact, ...]
-
-    def facts(self) -> dict[str, str]:
-        """Without the aftermath, which is for the journal."""
-        return {name: text for name, text in FleetError.facts(self).items() if name != "aftermath"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,13 +111,13 @@ class ControlLoop:
         self._registry = Registry()
         self._admission = Admission(corridor, self.ledger, self.sessions, self.telemetry, self.doubts)
         self._granting = Granting(self.ledger, self.sessions, self.telemetry, self.stops, self.doubts)
-        self._judge = Judge(corridor)
+        self._judging = Judging(corridor, trucks, self.sessions)
         self._durable = True
         self._route_due: set[int] = set()
-        self._touched: set[int] = set()
         self._ask_again: set[int] = set()
         self._revoked_to: dict[int, float] = {}
         self._refusal_tick = np.full(trucks.capacity, -REFUSAL_TICKS, np.int64)
+        self._standing: FlagColumn = np.zeros(0, np.bool_)
         self._words = Words()
 
     # Remembering.
@@ -149,7 +133,7 @@ class ControlLoop:
         self.stops.stops.clear()
         self.stops.resumes.clear()
         self._route_due.clear()
-        self._touched = set(range(self.trucks.count))
+        self._judging.touch(range(self.trucks.count))
 
     def snapshot(self) -> list[Fact]:
         """Facts that recreate everything durable; replaying them is replaying the whole journal."""
@@ -175,7 +159,7 @@ class ControlLoop:
         self.routes.apply(fact)
         if isinstance(fact, RouteSet | TruckRegistered):
             self._route_due.add(fact.row)
-            self._touched.add(fact.row)
+            self._judging.touch((fact.row,))
         elif isinstance(fact, LaneLimited):
             self._route_due.update(self.routes.touched_by(fact.lane_ix).tolist())
 
@@ -217,14 +201,22 @@ class ControlLoop:
         self.now_ns = now_ns
         self._words = Words()
         self._take(self._hear(inputs))
-        self._watch()
+        due = bool(inputs) or self.tick_count % WATCH_TICKS == 0
+        if due:
+            self._watch()
+        self._standing = self.telemetry.standing(now_ns)
         self._accept(self.desk.step(self._desk_view(), now_ns))
         self._bring_back()
         self._send_routes()
-        grants = self._give()
-        self._require_sound()
+        # With nothing heard and nothing decided since the last look, the answer would be the same but for the clock.
+        due = self._granting.limits_moved(self.desk) or due or bool(self._words.facts)
+        grants = self._give() if due else None
+        self._judging.require_sound(tick=self.tick_count, now_ns=now_ns)
+        heartbeats = None
+        if self.tick_count % HEARTBEAT_TICKS == 0:
+            heartbeats = self.sessions.heartbeats(self.telemetry, tick=self.tick_count, epoch=self.ledger.epoch)
         return self._words.outgoing(
-            tick=self.tick_count, now_ns=now_ns, stops=self.stops, desk=self.desk, grants=grants, heartbeats=self._heartbeats()
+            tick=self.tick_count, now_ns=now_ns, stops=self.stops, desk=self.desk, grants=grants, heartbeats=heartbeats
         )
 
     def _hear(self, inputs: Sequence[Input]) -> list[ReportsHeard]:
@@ -333,7 +325,7 @@ class ControlLoop:
             now_ns=self.now_ns,
             live=self.sessions.live(count),
             synced=self.ledger.greeted[:count],
-            standing=self.telemetry.standing(self.now_ns),
+            standing=self._standing,
             immobilised=self.telemetry.flag(ReportFlag.IMMOBILISED),
             laden=trucks.laden[:count],
             nose_m=trucks.nose_m[:count],
@@ -395,12 +387,12 @@ class ControlLoop:
         if stop.any():
             self._avoid(assessment, np.flatnonzero(stop).tolist())
             rows = rows[~stop[rows]]
-        self.causes.name(trucks, extension, self._granting.may_extend, self.telemetry.standing(self.now_ns), self.now_ns)
+        self.causes.name(trucks, extension, self._granting.may_extend, self._standing, self.now_ns)
         if not len(rows):
             return None
         issued = self._granting.grant(rows, extension, tick=self.tick_count, now_ns=self.now_ns)
         self._keep(issued)
-        self._touched.update(rows.tolist())
+        self._judging.touch(rows.tolist())
         return self._granting.spoken(issued, extension, assessment.advised_speed_mps)
 
     def _avoid(self, assessment: Assessment, rows: list[int]) -> None:
@@ -412,41 +404,6 @@ class ControlLoop:
                 hold = TruckHeld(row=row, stop_id=f"{reason}:{truck_id}", reason=reason, actor=OWN_ACTOR, at_ns=self.now_ns)
                 self._decide(hold)
                 self._words.alarm("truck_halted", truck=truck_id, reason=reason)
-
-    def _require_sound(self) -> None:
-        """The judge's word on the ledger as this tick leaves it."""
-        touched, self._touched = sorted(self._touched), set()
-        found = self._judge.objections(self.trucks, touched) if touched else []
-        if self.tick_count % JUDGE_SWEEP_TICKS == 0:
-            found += self._judge.sweep(self.trucks)
-        if found:
-            raise self._objection(found[0])
-
-    def _objection(self, found: Objection) -> JudgeObjected:
-        names = self.sessions.truck_ids
-        reason = f"{names[found.holder]} and {names[found.claimant]} at {found.place_id}"
-        return JudgeObjected(
-            tick=self.tick_count,
-            place_id=found.place_id,
-            holder=names[found.holder],
-            claimant=names[found.claimant],
-            overlap_m=found.overlap_m,
-            aftermath=(AllStopSet(stop_id=JUDGE_STOP, reason=reason, actor=OWN_ACTOR, at_ns=self.now_ns),),
-        )
-
-    def _heartbeats(self) -> HeartbeatColumns | None:
-        if self.tick_count % HEARTBEAT_TICKS:
-            return None
-        rows = np.flatnonzero(self.sessions.link[: self.trucks.count] != NO_LINK).astype(np.int32)
-        if not len(rows):
-            return None
-        return HeartbeatColumns(
-            tick=self.tick_count,
-            epoch=self.ledger.epoch,
-            rows=rows,
-            challenge_echo=self.telemetry.challenge[rows],
-            challenge=np.full(len(rows), self.tick_count, np.int64),
-        )
 
 
 def camel(name: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fleet.server.columns import FlagColumn, FloatColumn, IntColumn, RowColumn
+from fleet.server.columns import CodeColumn, FlagColumn, FloatColumn, IntColumn, RowColumn
 from fleet.server.desk import Desk
 from fleet.server.doubts import Doubts
 from fleet.server.facts import GrantsIssued
@@ -24,6 +24,8 @@ from planner.spacing import ExtendRequest, Extension, extend, worth_granting
 from planner.tables import TruckTable
 from planner.zones import claims_after
 
+_JOURNAL, _SHORTENING, _SESSION = int(Cause.JOURNAL), int(Cause.SHORTENING), int(Cause.SESSION)
+
 
 class Granting:
     """Extends ends, once a tick. Keeps only the ages of claims, which a new server may forget."""
@@ -36,7 +38,18 @@ class Granting:
         self._doubts = doubts
         self._trucks: TruckTable = ledger.trucks
         self._claim_since: IntColumn = np.zeros(0, np.int64)
+        self._limit_m: FloatColumn = np.zeros(0)
+        self._limit_cause: CodeColumn = np.zeros(0, np.int8)
         self.may_extend: FlagColumn = np.zeros(0, np.bool_)
+
+    def limits_moved(self, desk: Desk) -> bool:
+        """Whether the desk's limits are others than at the last look."""
+        count = self._trucks.count
+        limit_m, limit_cause = desk.limit_m[:count], desk.limit_cause[:count]
+        if len(self._limit_m) == count and (limit_m == self._limit_m).all() and (limit_cause == self._limit_cause).all():
+            return False
+        self._limit_m, self._limit_cause = limit_m.copy(), limit_cause.copy()
+        return True
 
     def extend(self, desk: Desk, *, durable: bool, tick: int, now_ns: int) -> tuple[ExtendRequest, Extension, RowColumn]:
         """What was asked of spacing, its answer, and the rows whose new end is worth a message."""
@@ -93,9 +106,9 @@ class Granting:
         if permitted.all():
             return permitted
         if not durable:
-            cause[:], ref[:] = Cause.JOURNAL, -1
-        cause[~answered], ref[~answered] = Cause.SHORTENING, -1
-        for row in np.flatnonzero(~ready).tolist():
-            stopped = self._stops.cause_of(row)
-            cause[row], ref[row] = (Cause.SESSION if stopped is Cause.NONE else stopped), -1
+            cause[:], ref[:] = _JOURNAL, -1
+        cause[~answered], ref[~answered] = _SHORTENING, -1
+        unready = np.flatnonzero(~ready)
+        stopped = self._stops.cause[unready]
+        cause[unready], ref[unready] = np.where(stopped == 0, _SESSION, stopped), -1
         return permitted

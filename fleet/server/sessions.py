@@ -12,13 +12,16 @@ import numpy as np
 
 from fleet.server.columns import CodeColumn, FlagColumn, IntColumn, RowColumn
 from fleet.server.facts import Fact, TruckGreeted, TruckRegistered, TruckRemoved
-from fleet.server.telemetry import NEVER, Telemetry
+from fleet.server.outgoing import HeartbeatColumns
+from fleet.server.telemetry import Telemetry
 from fleet.server.truck_session import Event, State, advance
 from planner.limits import SILENCE_FAULT_MS, SILENCE_WARN_MS, TICK_PERIOD_NS
 
 NO_LINK: Final = -1
 _SILENCE_NS: Final = SILENCE_FAULT_MS * 1_000_000
 _WARN_NS: Final = SILENCE_WARN_MS * 1_000_000
+# Plain numbers: an enum compared with a column costs more than the comparison.
+_LIVE, _SYNCING, _SILENT = int(State.LIVE), int(State.SYNCING), int(State.SILENT)
 _ANSWER_TICKS: Final = SILENCE_FAULT_MS * 1_000_000 // TICK_PERIOD_NS
 
 
@@ -85,7 +88,7 @@ class Sessions:
 
     def answering(self, row: int, telemetry: Telemetry, *, tick: int, now_ns: int) -> bool:
         """Whether the truck on this row's link still reports and answers challenges."""
-        heard = telemetry.heard_ns[row] != NEVER and now_ns - telemetry.heard_ns[row] <= _SILENCE_NS
+        heard = telemetry.heard_ns[row] >= now_ns - _SILENCE_NS
         answers = telemetry.answered_tick[row] >= max(int(self.since_tick[row]), tick - _ANSWER_TICKS)
         return bool(self.link[row] != NO_LINK and heard and answers)
 
@@ -96,32 +99,41 @@ class Sessions:
         Live needs a believed report and an answer to a challenge, both younger than the silence bound.
         """
         count = telemetry.trucks.count
-        state, since_tick = self.state[:count], self.since_tick[:count]
-        heard_ns, answered = telemetry.heard_ns[:count], telemetry.answered_tick[:count]
-        connected = self.link[:count] != NO_LINK
-        heard = (heard_ns != NEVER) & (now_ns - heard_ns <= _SILENCE_NS) & connected
-        answers = answered >= np.maximum(since_tick, tick - _ANSWER_TICKS)
-        patient = tick - since_tick <= _ANSWER_TICKS
-        syncing = state == State.SYNCING
-        silent = ((state == State.LIVE) & ~(heard & answers)) | (syncing & ~(heard & (answers | patient)))
-        for row in np.flatnonzero(syncing & heard & answers).tolist():
-            self.fire(row, Event.SYNCED)
-            self.owed[row] = True
-        for row in np.flatnonzero((state == State.SILENT) & heard & (now_ns == heard_ns)).tolist():
-            self.fire(row, Event.HEARD)
-            self.since_tick[row] = tick
-        fell = np.flatnonzero(silent).astype(np.int32)
+        state = self.state[:count]
+        late = telemetry.heard_ns[:count] < now_ns - _SILENCE_NS
+        late |= self.link[:count] == NO_LINK
+        unanswered = telemetry.answered_tick[:count] < np.maximum(self.since_tick[:count], tick - _ANSWER_TICKS)
+        gone = (state == _LIVE) & (late | unanswered)
+        syncing = state == _SYNCING
+        if syncing.any():
+            for row in np.flatnonzero(syncing & ~late & ~unanswered).tolist():
+                self.fire(row, Event.SYNCED)
+                self.owed[row] = True
+            gone |= syncing & (late | (unanswered & (tick - self.since_tick[:count] > _ANSWER_TICKS)))
+        silent = state == _SILENT
+        if silent.any():
+            for row in np.flatnonzero(silent & ~late & (telemetry.heard_ns[:count] == now_ns)).tolist():
+                self.fire(row, Event.HEARD)
+                self.since_tick[row] = tick
+        fell = np.flatnonzero(gone).astype(np.int32)
         for row in fell.tolist():
             self.fire(row, Event.SILENCE_EXCEEDED)
         return fell
 
+    def heartbeats(self, telemetry: Telemetry, *, tick: int, epoch: int) -> HeartbeatColumns | None:
+        """One for every truck on a link; None when nobody is."""
+        rows = np.flatnonzero(self.link[: telemetry.trucks.count] != NO_LINK).astype(np.int32)
+        if not len(rows):
+            return None
+        challenge = np.full(len(rows), tick, np.int64)
+        return HeartbeatColumns(tick=tick, epoch=epoch, rows=rows, challenge_echo=telemetry.challenge[rows], challenge=challenge)
+
     def live(self, count: int) -> FlagColumn:
         """Which trucks may be given road as far as contact goes, (n,)."""
-        live: FlagColumn = self.state[:count] == State.LIVE
+        live: FlagColumn = self.state[:count] == _LIVE
         return live
 
     def fresh(self, telemetry: Telemetry, now_ns: int) -> FlagColumn:
         """Whose newest report is young enough to extend on, (n,)."""
-        heard_ns = telemetry.heard_ns[: telemetry.trucks.count]
-        fresh: FlagColumn = (heard_ns != NEVER) & (now_ns - heard_ns <= _WARN_NS)
+        fresh: FlagColumn = telemetry.heard_ns[: telemetry.trucks.count] >= now_ns - _WARN_NS
         return fresh

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
+from fleet.server.columns import CodeColumn
 from fleet.server.facts import (
     AllStopLifted,
     AllStopSet,
@@ -32,11 +35,14 @@ class Stops:
     """
     Which stops are in force, and what is still to be said about them.
 
+    cause  (capacity,) why each truck is stopped, the gravest reason first: a `Cause`, NONE for one that is not
+
     Whoever drains `stops` and `resumes` empties them.
     """
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
+        self.cause: CodeColumn = np.zeros(len(sessions.state), np.int8)
         self._all: dict[str, AllStopSet] = {}
         self._of_row: dict[int, dict[str, TruckHeld | TruckQuarantined]] = {}
         self._removed: set[int] = set()
@@ -57,6 +63,9 @@ class Stops:
         applier = self._appliers.get(type(fact))
         if applier is not None:
             applier(fact)  # type: ignore[operator]
+            row = getattr(fact, "row", None)
+            for at in range(len(self._sessions.truck_ids)) if row is None else (row,):
+                self.cause[at] = self._cause_of(at)
 
     def all_stopped(self) -> bool:
         """Whether any all-stop is in force."""
@@ -66,8 +75,7 @@ class Stops:
         """Whether the all-stop of this name is in force."""
         return stop_id in self._all
 
-    def cause_of(self, row: int) -> Cause:
-        """Why a stopped truck is stopped, the gravest reason first; `Cause.NONE` for one that is not."""
+    def _cause_of(self, row: int) -> Cause:
         own = self._of_row.get(row, {})
         if any(isinstance(stop, TruckQuarantined) for stop in own.values()):
             return Cause.QUARANTINE

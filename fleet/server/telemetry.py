@@ -25,7 +25,10 @@ from planner.integrity import ReportColumns, inspect
 from planner.limits import FRICTION_DRY, FRICTION_MAX, FRICTION_MIN, SPEED_STANDING_MPS
 from planner.tables import TruckTable
 
-NEVER: Final = -1
+# Before every tick and every nanosecond that counts, so that comparisons need no special case.
+NEVER: Final = -(1 << 62)
+_LADEN: Final = int(ReportFlag.LADEN)
+_INTACT: Final = int(ReportFlag.INTACT)
 # A truck that came to rest must stay so this long before it counts as standing: brakes release and rock.
 STANDING_NS: Final = 500_000_000
 _COLUMNS: Final = tuple(entry.name for entry in fields(ReportsHeard))
@@ -94,14 +97,16 @@ class Telemetry:
         if not batches:
             return []
         reports = batches[0] if len(batches) == 1 else _joined(batches)
-        known = (reports.rows >= 0) & (reports.rows < self.trucks.count)
-        known[known] = welcome[reports.rows[known]]
+        rows = reports.rows
+        if len(rows) and (rows.min() < 0 or rows.max() >= self.trucks.count):
+            reports = _at(reports, np.flatnonzero((rows >= 0) & (rows < self.trucks.count)))
+        known = welcome[reports.rows]
         if not known.all():
             reports = _at(reports, np.flatnonzero(known))
         disbelieved: list[Disbelief] = []
         while len(reports.rows):
-            first = np.unique(reports.rows, return_index=True)[1]
-            if len(first) == len(reports.rows):
+            first = _firsts(reports.rows)
+            if first is None:
                 self._take_once(reports, disbelieved, tick=tick, now_ns=now_ns)
                 break
             self._take_once(_at(reports, first), disbelieved, tick=tick, now_ns=now_ns)
@@ -111,13 +116,13 @@ class Telemetry:
     def standing(self, now_ns: int) -> FlagColumn:
         """Which trucks are believed to be at rest, (n,)."""
         still_ns = self.still_ns[: self.trucks.count]
-        standing: FlagColumn = (still_ns != NEVER) & (now_ns - still_ns >= STANDING_NS)
+        standing: FlagColumn = (still_ns <= now_ns - STANDING_NS) & (still_ns != NEVER)
         return standing
 
     def age_ns(self, now_ns: int) -> IntColumn:
-        """Nanoseconds since each truck's newest believed report arrived, (n,); `NEVER` where there was none."""
+        """Nanoseconds since each truck's newest believed report arrived, (n,); -1 where there was none."""
         heard_ns = self.heard_ns[: self.trucks.count]
-        return np.where(heard_ns == NEVER, NEVER, now_ns - heard_ns)
+        return np.where(heard_ns == NEVER, -1, now_ns - heard_ns)
 
     def flag(self, flag: ReportFlag) -> FlagColumn:
         """One bit of the newest reports, (n,)."""
@@ -139,7 +144,7 @@ class Telemetry:
                 bound_m=reports.bound_m,
             ),
         )
-        believed = findings.verdict == Verdict.ACCEPTED
+        believed = findings.verdict == 0
         if believed.all():
             self._believe(reports, findings.path_m, now_ns, tick=tick)
             return
@@ -159,29 +164,34 @@ class Telemetry:
             )
 
     def _believe(self, reports: ReportsHeard, path_m: FloatColumn, now_ns: int, *, tick: int) -> None:
-        trucks, rows = self.trucks, reports.rows
+        trucks, rows, flags = self.trucks, reports.rows, reports.flags
         trucks.stamp_ns[rows] = reports.stamp_ns
         trucks.nose_m[rows] = path_m
         trucks.speed_mps[rows] = reports.speed_mps
         trucks.bound_m[rows] = reports.bound_m
-        trucks.laden[rows] = (reports.flags & int(ReportFlag.LADEN)) != 0
-        # With a part of the truck perhaps lost on the road, its rear proves nothing.
-        intact = (reports.flags & int(ReportFlag.INTACT)) != 0
+        trucks.laden[rows] = (flags & _LADEN) != 0
         rear_m = path_m - trucks.length_m[rows] - reports.bound_m - trucks.roll_back_m[rows]
-        trucks.rear_m[rows] = np.maximum(trucks.rear_m[rows], np.where(intact, rear_m, -np.inf))
+        intact = (flags & _INTACT) != 0
+        if not intact.all():
+            # With a part of the truck perhaps lost on the road, its rear proves nothing.
+            rear_m[~intact] = -np.inf
+        trucks.rear_m[rows] = np.maximum(trucks.rear_m[rows], rear_m)
         self.heard_ns[rows] = now_ns
         at_rest = np.abs(reports.speed_mps) < SPEED_STANDING_MPS
-        was_still = self.still_ns[rows] != NEVER
-        self.still_ns[rows] = np.where(at_rest, np.where(was_still, self.still_ns[rows], now_ns), NEVER)
-        self.flags[rows] = reports.flags
+        still_ns = self.still_ns[rows]
+        still_ns[at_rest & (still_ns == NEVER)] = now_ns
+        still_ns[~at_rest] = NEVER
+        self.still_ns[rows] = still_ns
+        self.flags[rows] = flags
         self.challenge[rows] = reports.challenge
         self.accepted_epoch[rows] = reports.accepted_epoch
         self.accepted_sequence[rows] = reports.accepted_sequence
         self.battery_wh[rows] = reports.battery_wh
         self.acceleration_mps2[rows] = reports.acceleration_mps2
-        # An answer from the future is nobody's answer.
-        echo = np.where(reports.challenge_echo <= tick, reports.challenge_echo, NEVER)
-        self.answered_tick[rows] = np.maximum(self.answered_tick[rows], np.where(echo > 0, echo, NEVER))
+        # Zero is no answer, and one from the future is nobody's.
+        echo = reports.challenge_echo
+        answered = (echo > self.answered_tick[rows]) & (echo > 0) & (echo <= tick)
+        self.answered_tick[rows[answered]] = echo[answered]
         self._note_friction(reports)
 
     def _note_friction(self, reports: ReportsHeard) -> None:
@@ -200,6 +210,14 @@ def _columns_of(row: int, report: ReportRow) -> ReportsHeard:
     """One report as columns of one."""
     values: dict[str, Any] = {name: np.array([getattr(report, name)], dtype=_DTYPES[name]) for name in _COLUMNS if name != "rows"}
     return ReportsHeard(rows=np.array([row], dtype=np.int32), **values)
+
+
+def _firsts(rows: RowColumn) -> IntColumn | None:
+    """Where each row comes first; None when none comes twice. Rows that ascend, the usual case, are not sorted again."""
+    if (rows[1:] > rows[:-1]).all():
+        return None
+    first: IntColumn = np.unique(rows, return_index=True)[1]
+    return None if len(first) == len(rows) else first
 
 
 def _joined(batches: Sequence[ReportsHeard]) -> ReportsHeard:

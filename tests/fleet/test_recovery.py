@@ -12,6 +12,7 @@ from fleet.server.commands import HoldTruck, LiftStop, StopAll
 from fleet.server.facts import GrantsIssued, decode, encode
 from fleet.server.inputs import CommandGiven
 from fleet.server.truck_session import State
+from planner.oracle import Judge
 
 MakeWorld = Callable[..., Any]
 
@@ -76,7 +77,7 @@ def test_a_rear_is_remembered_before_somebody_else_gets_its_road(make_world: Mak
 
     world.restart()
 
-    assert world.loop._judge.sweep(world.table) == []
+    assert Judge(world.corridor).sweep(world.table) == []
 
 
 def test_nothing_is_granted_in_a_new_epoch_before_the_hello(make_world: MakeWorld) -> None:
