@@ -57,6 +57,7 @@ class TruckClient:
     Runs one truck's supervisor at 10 Hz and keeps its line up.
 
     A store that fails ends the run with its error: the hardware then misses its commands and brakes. So does any bug of ours.
+    The store is written between two steps; a disk that stalls delays the next command, which the hardware notices in the same way.
     """
 
     def __init__(

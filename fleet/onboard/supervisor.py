@@ -277,6 +277,8 @@ def _service_halt(build: Build, sensed: Sensed, memory: Memory, road: Road, stop
     """Return where a service stop is to end, chosen once and then kept, and whether it clears a no-stop stretch first."""
     if memory.halt_m < math.inf:
         return memory.halt_m, memory.clearing
+    if sensed.speed_mps <= SPEED_STANDING_MPS:
+        return sensed.nose_m, False  # an order to stop never sets a standing truck in motion
     behind_m = build.length_m + sensed.bound_m
     rest_m = clear_stop_m(road, stop_m, behind_m, sensed.bound_m)
     clearing = rest_m > stop_m
@@ -321,9 +323,7 @@ def _targets(build: Build, sensed: Sensed, held: Held, memory: Memory, road: Roa
     halt_m = math.inf
     clearing = False
     if held.reaction >= SERVICE_STOP or sensed.bound_m > BOUND_STOP_M:
-        stop_m = sensed.nose_m
-        if speed_mps > SPEED_STANDING_MPS:
-            stop_m += service_distance_m(speed_mps, reaction_s, b_mps2)
+        stop_m = sensed.nose_m + service_distance_m(max(0.0, speed_mps), reaction_s, b_mps2)
         halt_m, clearing = _service_halt(build, sensed, memory, road, stop_m)
         stop_mps = min(stop_mps, service_speed_mps(halt_m - sensed.nose_m, reaction_s, b_mps2))
         if clearing:

@@ -178,6 +178,16 @@ def test_a_stop_in_an_emergency_is_not_followed_by_a_crawl_out_of_the_stretch() 
     assert standing.mode == HOLD
 
 
+def test_an_order_to_stop_sets_no_standing_truck_in_motion() -> None:
+    """Whoever presses the stop button does not expect a truck to drive off, not even out of a no-stop stretch."""
+    road = Road((2000.0,), (6.944,), (0.0,), (True,), 0, 1)
+    sensed = Sensed(100.0, 0.0, 0.0, BOUND_M, 0.7, 1.0, sound=True)
+
+    demand, _ = supervise(BUILD, sensed, Held(900.0, 0.7, 0.0, CLEARING_MPS, SERVICE_STOP), at_start(100.0), road)
+
+    assert demand.mode == HOLD
+
+
 def test_one_second_of_silence_ends_acceleration_but_not_the_drive() -> None:
     """A short gap in the radio must not brake a fleet."""
     sensed = Sensed(100.0, 4.0, 0.3, BOUND_M, 0.7, 1.0, sound=True)

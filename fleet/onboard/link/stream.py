@@ -38,6 +38,7 @@ CHANNEL_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
 CONNECT_WITHIN_S: Final = 3.0
 PAUSE_S: Final = 0.2
 PAUSE_JITTER_S: Final = 0.2
+REFUSED_PAUSE_S: Final = 5.0  # the reason will not have gone away at once
 SAID_MAX: Final = 256
 
 _log = Log("onboard.link")
@@ -88,6 +89,7 @@ class Line:
         self._clock = clock
         self._credentials = credentials
         self._call: Any = None
+        self._refused = False
         # Fleets reconnect at the same moment; each truck waits a little differently, and the same way every time.
         self._jitter = Random(interpreter.supervisor.identity.truck_id)  # noqa: S311 - spreads load, keeps no secret
 
@@ -105,7 +107,8 @@ class Line:
                     _log.fact(Event.LINK_LOST, server=self._server, code=broken.code().name)
                 finally:
                     self._interpreter.supervisor.link_lost()
-                await asyncio.sleep(PAUSE_S + self._jitter.uniform(0.0, PAUSE_JITTER_S))
+                pause_s = REFUSED_PAUSE_S if self._refused else PAUSE_S
+                await asyncio.sleep(pause_s + self._jitter.uniform(0.0, PAUSE_JITTER_S))
 
     def renew(self) -> None:
         """Gives the present stream up: contact has lapsed on it, and only a new hello brings it back."""
@@ -120,10 +123,12 @@ class Line:
     async def _talk(self, stub: truck_pb2_grpc.TruckServiceAsyncStub) -> None:
         """One stream, from hello to its end; an end without an error is a lost link all the same."""
         self.outbox.forget_report()
-        call = self._call = stub.Connect(self._outgoing())
+        self._refused = False
+        call = self._call = stub.Connect(self._outgoing(self._interpreter.hello(self._clock.now_ns())))
         _log.fact(Event.LINK_CONNECTED, server=self._server)
         try:
             async for message in call:
+                self._refused = message.HasField("refusal")
                 self.outbox.put(self._interpreter.receive(message, self._clock.now_ns()))
         except asyncio.CancelledError:
             task = asyncio.current_task()
@@ -133,7 +138,7 @@ class Line:
             call.cancel()
             self._call = None
 
-    async def _outgoing(self) -> AsyncIterator[truck_pb2.TruckMessage]:
-        yield self._interpreter.hello(self._clock.now_ns())
+    async def _outgoing(self, hello: truck_pb2.TruckMessage) -> AsyncIterator[truck_pb2.TruckMessage]:
+        yield hello
         while True:
             yield await self.outbox.take()
