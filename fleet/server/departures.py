@@ -87,7 +87,7 @@ class Departures:
         settled = books.trips.settled
         candidates = [row for row in rows if (books.trips.truck[row] and books.trips.known(row).left_ix == NOWHERE) or not settled[row]]
         if bays and candidates:
-            cost = np.array([[self._ways.near_s(row, bay) for bay in bays] for row in candidates])
+            cost = np.array([self._ways.near_s(row)[bays] for row in candidates])
             moving = ~settled[candidates]
             cost[moving[:, None] & (cost > near)] = np.inf
             waited = np.array([(now_ns - books.missions.of_row[row].since_ns) / NS_PER_S for row in candidates])
@@ -199,7 +199,7 @@ class Departures:
         if not idle:
             return
         bays = books.stands.all_of(books.loading.yard_id, (StandKind.BAY,))
-        near = [min((self._ways.near_s(row, bay) for bay in bays), default=0.0) for row in idle]
+        near = [float(self._ways.near_s(row)[bays].min()) for row in idle]
         chosen = jobs[: len(idle)]
         cost = np.array([[seconds + 1e-3 * place for place in range(len(chosen))] for seconds in near])
         for taker, job in sorted(assign(cost), key=lambda pair: pair[1]):

@@ -17,7 +17,7 @@ from fleet.server.columns import FlagColumn, FloatColumn
 from fleet.server.fact_form import Fact, fact
 from fleet.server.facts import LaneLimited
 from planner.corridor import Corridor, GateRole
-from planner.routing import Reach, Roads, Way
+from planner.routing import Roads, Way
 from planner.tables import LaneTable
 
 _DETOUR_S: Final = 100_000.0  # what a stand's lane costs on top: more than any way around it
@@ -49,12 +49,13 @@ class RoadBook:
         self.limit_mps: FloatColumn = np.zeros(lanes.count)
         self.reason: dict[int, str] = {}
         self._is_stand: FlagColumn = np.zeros(lanes.count, np.bool_)
-        self._is_stand[[corridor.lane_ix[stand.lane_id] for stand in corridor.stands]] = True
+        self._stand_lanes = np.array([corridor.lane_ix[stand.lane_id] for stand in corridor.stands], np.int64)
+        self._is_stand[self._stand_lanes] = True
         self._is_scan: FlagColumn = np.zeros(lanes.count, np.bool_)
         self._is_scan[[corridor.lane_ix[gate.lane_id] for gate in corridor.gates if gate.role is GateRole.XRAY]] = True
         self.travel_s: FloatColumn = np.zeros(lanes.count)
         self._cost_s: FloatColumn = np.zeros(lanes.count)
-        self._reach: dict[int, Reach] = {}
+        self._times_s: dict[int, FloatColumn] = {}
         self._recost()
 
     def apply(self, change: LaneClosed | LaneLimited) -> None:
@@ -73,17 +74,16 @@ class RoadBook:
         self.travel_s = lanes.length_m / speed
         self._cost_s = self.travel_s + np.where(self._is_stand, _DETOUR_S, 0.0)
         self._cost_s[self.closed | self._is_scan] = np.inf
-        self._reach.clear()
+        self._times_s.clear()
 
-    def time_s(self, from_lane: int, stand_lane: int) -> float:
-        """Unhindered seconds from the end of a lane to a stand's lane; +inf where no way leads."""
-        reach = self._reach.get(from_lane)
-        if reach is None:
-            reach = self._reach[from_lane] = self._roads.reach(from_lane, self._cost_s)
-        time_s = float(reach.time_s[stand_lane])
-        if self._is_stand[stand_lane] and stand_lane != from_lane:
-            time_s -= _DETOUR_S
-        return time_s if time_s < _DETOUR_S else float("inf")
+    def times_s(self, from_lane: int) -> FloatColumn:
+        """Unhindered seconds from the end of a lane to each stand, (s,); +inf where no way leads. Kept until a lane changes."""
+        times_s = self._times_s.get(from_lane)
+        if times_s is None:
+            reach_s = self._roads.reach(from_lane, self._cost_s).time_s[self._stand_lanes] - _DETOUR_S
+            reach_s[self._stand_lanes == from_lane] = 0.0
+            times_s = self._times_s[from_lane] = np.where(reach_s < _DETOUR_S, reach_s, np.inf)
+        return times_s
 
     def way(self, from_lane: int, goal_lane: int, extra_s: FloatColumn, barred: Sequence[int], via: Sequence[int] = ()) -> Way | None:
         """

@@ -88,15 +88,15 @@ class Wayfinding:
         np.add.at(extra_s, books.gates.lane_ix, (bound + 1) * books.gates.service_s)
         return extra_s
 
-    def near_s(self, row: int, stand_ix: int) -> float:
-        """Unhindered seconds from where the truck may change its way to a stand; gates not counted."""
+    def near_s(self, row: int) -> FloatColumn:
+        """Unhindered seconds from where the truck may change its way to each stand, (s,); gates not counted."""
         books = self._books
         path = books.trips.path_of(row)
         end_m = float(books.trucks.end_m[row])
         k = path.k_of_end(end_m)
         lane = path.lanes[k]
         rest_s = (path.starts_m[k + 1] - end_m) / float(books.lanes.length_m[lane]) * float(books.roads.travel_s[lane])
-        return rest_s + books.roads.time_s(lane, books.trips.stand_lane[stand_ix])
+        return np.asarray(books.roads.times_s(lane) + rest_s)
 
     def gates_on(self, lanes: Sequence[int]) -> list[int]:
         """Gates on a way, in order."""
@@ -155,7 +155,10 @@ class Wayfinding:
         books = self._books
         for group in kinds:
             free = books.stands.free(yard_id, group)
-            nearest = sorted(free, key=lambda stand_ix: (self.near_s(row, stand_ix), stand_ix))
+            if not free:
+                continue
+            near_s = self.near_s(row)
+            nearest = sorted(free, key=lambda stand_ix: (near_s[stand_ix], stand_ix))
             for stand_ix in nearest[:3]:
                 plan = self.plan(row, stand_ix)
                 if plan is not None:

@@ -1,0 +1,101 @@
+"""Counts of containers, and their names."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleet.server.mission import MissionKept, Missions, MissionState
+from fleet.server.orders import OrderKept, Orders, OrderState, container_id, containers_for
+
+
+def order(number: int = 1, *, count: int = 10, priority: int = 0) -> OrderKept:
+    """An order nobody has touched."""
+    return OrderKept(
+        order_id=f"order-{number}",
+        number=number,
+        from_yard_id="mn",
+        to_yard_id="cn",
+        container_count=count,
+        waiting_count=count,
+        aboard_count=0,
+        delivered_count=0,
+        returned_count=0,
+        due_ns=0,
+        priority=priority,
+        state=OrderState.OPEN,
+        created_ns=0,
+    )
+
+
+def test_the_check_digit_is_the_standards() -> None:
+    """Every reader on the way checks it; worked by hand: K21 H18 L23 U32, weights 1 to 512."""
+    assert container_id(305_438)[:10] == "KHLU305438"
+    total = 21 + 18 * 2 + 23 * 4 + 32 * 8 + 3 * 16 + 0 + 5 * 64 + 4 * 128 + 3 * 256 + 8 * 512
+    assert container_id(305_438)[10] == str(total % 11 % 10)
+
+
+def test_no_two_missions_name_the_same_container() -> None:
+    """A name is unique while the container is in the corridor."""
+    names = [container.container_id for number in range(1, 5000) for container in containers_for(number, 2)]
+
+    assert len(set(names)) == len(names)
+
+
+@given(st.lists(st.sampled_from(["load", "deliver", "turn back", "cancel"]), max_size=40))
+def test_counts_always_sum_to_the_order(steps: list[str]) -> None:
+    """A container is in one place; none is lost between two counts."""
+    kept = order(count=12)
+    for step in steps:
+        if step == "load" and kept.waiting_count >= 2:
+            kept = kept.loaded(2)
+        elif step == "deliver" and kept.aboard_count >= 2:
+            kept = kept.delivered(2)
+        elif step == "turn back" and kept.aboard_count >= 2:
+            kept = kept.turned_back(2)
+        elif step == "cancel":
+            kept = kept.cancelled()
+
+    assert kept.waiting_count + kept.aboard_count + kept.delivered_count + kept.returned_count == kept.container_count
+
+
+def test_an_order_is_done_when_nothing_waits_or_rides() -> None:
+    """Returned containers wait for a person, not for a truck."""
+    assert order(count=4).loaded(4).delivered(2).state is OrderState.OPEN
+    assert order(count=4).loaded(4).delivered(2).turned_back(2).state is OrderState.DONE
+
+
+def test_more_than_there_is_cannot_be_loaded() -> None:
+    """A count below nothing is our own mistake and must not reach the journal."""
+    with pytest.raises(AssertionError):
+        order(count=2).loaded(3)
+
+
+def test_priority_goes_first_then_age() -> None:
+    """The operator's urgent order does not wait for yesterday's."""
+    orders = Orders()
+    for kept in (order(1), order(2, priority=5), order(3), order(4, priority=5).cancelled()):
+        orders.apply(kept)
+
+    assert [kept.order_id for kept in orders.open_first()] == ["order-2", "order-1", "order-3"]
+
+
+def test_containers_aboard_are_not_promised_twice() -> None:
+    """What is on the truck has left the waiting count; only trucks still on their way to load claim from it."""
+    missions = Missions()
+    for number, state in ((1, MissionState.ASSIGNED), (2, MissionState.LOADING), (3, MissionState.TO_UNLOAD)):
+        missions.apply(
+            MissionKept(
+                mission_id=f"m{number}",
+                number=number,
+                row=number,
+                order_id="order-1",
+                state=state,
+                containers=containers_for(number, 2),
+                turned_back=False,
+                since_ns=0,
+            )
+        )
+
+    assert missions.promised() == {"order-1": 4}
