@@ -16,11 +16,11 @@ import numpy as np
 from planner.corridor import Corridor
 from sim_harness.checks import authority_margin, body_overlaps, following
 from sim_harness.geometry import Bodies, LaneLines
-from sim_harness.observation import BODY_LANES, TICK_S, FlagArray, IndexArray, Roster, TickView
+from sim_harness.observation import BODY_LANES, TICK_S, IndexArray, Roster, SmallArray, TickView
 
 # Trucks beyond this distance do not follow each other.
 LOOK_AHEAD_M: Final = 120.0
-# Two bodies may not share more than rounding; a nose may not pass its end by more than that either.
+# Two bodies may not share more than rounding.
 OVERLAP_SLACK_M: Final = 1e-6
 PAIRS_MAX: Final = 1024
 
@@ -84,7 +84,7 @@ class Checkers:
         self._box = np.empty((4, count))
         self._pairs = np.empty((PAIRS_MAX, 2), dtype=np.int32)
         self._touching: frozenset[tuple[int, int]] = frozenset()
-        self._beyond: FlagArray = np.zeros(count, dtype=np.bool_)
+        self._beyond: SmallArray = np.zeros(count, dtype=np.int8)
         self._overlaps: list[Overlap] = []
         self._overruns: list[Overrun] = []
         self._brakes = np.column_stack(
@@ -140,31 +140,27 @@ class Checkers:
         self._touching = touching
 
     def _check_ends(self, view: TickView) -> None:
-        authority_margin(
+        row, passed = authority_margin(
             (view.nose_path_m, view.end_path_m, view.speed_mps, view.grade_least, view.friction, view.brake_health),
             (view.laden, view.mode),
             self._brakes,
             TICK_S,
-            self._braking_s,
+            (self._braking_s, self._beyond),
             self._margin_m,
         )
-        row = int(np.argmin(self._margin_m)) if len(self._margin_m) else -1
-        if row >= 0 and np.isfinite(self._margin_m[row]) and (self._least is None or self._margin_m[row] < self._least[0]):
+        if row >= 0 and (self._least is None or self._margin_m[row] < self._least[0]):
             self._least = (float(self._margin_m[row]), row, view.time_s)
-        # A nan end compares false: a truck that holds nothing has nothing to overrun.
-        beyond = view.nose_path_m > view.end_path_m + OVERLAP_SLACK_M
-        if beyond.any():
-            for row in np.flatnonzero(beyond & ~self._beyond).tolist():
-                self._overruns.append(
-                    Overrun(
-                        time_s=view.time_s,
-                        truck_id=self._roster.truck_ids[row],
-                        lane_id=self._lane_id(view, row),
-                        chainage_m=float(view.chainage_m[row]),
-                        beyond_m=float(view.nose_path_m[row] - view.end_path_m[row]),
-                    )
+        if passed:
+            self._overruns += [
+                Overrun(
+                    time_s=view.time_s,
+                    truck_id=self._roster.truck_ids[row],
+                    lane_id=self._lane_id(view, row),
+                    chainage_m=float(view.chainage_m[row]),
+                    beyond_m=float(view.nose_path_m[row] - view.end_path_m[row]),
                 )
-        self._beyond = beyond
+                for row in np.flatnonzero(self._beyond == 1).tolist()
+            ]
 
     def _lane_id(self, view: TickView, row: int) -> str:
         return self._roster.corridor.lanes[int(view.lane_ix[row])].lane_id

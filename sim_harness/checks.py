@@ -18,6 +18,10 @@ FRICTION_SHARE: Final = 0.7
 DRIVE: Final = 0
 EMERGENCY: Final = 2
 STANDING_MPS: Final = 0.01
+# A nose may not pass its end by more than rounding.
+PASSED_M: Final = 1e-6
+# What a truck needs that cannot stop at all: far beyond any end, and still a number.
+UNSTOPPABLE_M: Final = 10_000.0
 # Below walking pace a headway in seconds says nothing.
 HEADWAY_SPEED_MPS: Final = 1.0
 
@@ -126,12 +130,12 @@ def _stop_distance(
     Metres until rest from *speed_mps*, phase by phase.
 
     *traction* is (m/s², seconds it lasts); *times* are seconds of dead time left, of brake build-up in all, and of build-up
-    already past. The grade pulls throughout. inf where the brakes cannot hold the grade.
+    already past. The grade pulls throughout. `UNSTOPPABLE_M` where the brakes cannot hold the grade.
     """
     traction_mps2, traction_s = traction
     dead_s, build_up_s, built_s = times
     if brake_mps2 <= downhill_mps2:
-        return math.inf
+        return UNSTOPPABLE_M
     distance = 0.0
     v = speed_mps
     pushed_s = min(traction_s, dead_s)
@@ -160,16 +164,19 @@ def authority_margin(
     kind: tuple[FlagArray, SmallArray],
     brakes: FloatArray,
     step_s: float,
-    braking_s: FloatArray,
+    kept: tuple[FloatArray, SmallArray],
     out_margin_m: FloatArray,
-) -> None:
+) -> tuple[int, int]:
     """
     Metres left between where each truck would come to rest in the worst case and the end it holds.
+
+    Returns the row with the least margin, -1 where no end is held, and how many noses have just passed their end.
 
     motion        nose, end (path metres, nan: none held), speed, least grade, friction, brake health; (n,) each
     kind          laden (n,), what the supervisor demands (n,)
     brakes        (n, 6) guaranteed m/s², dead s, build-up s, traction cut-off s, acceleration laden and empty m/s²
-    braking_s     (n,) seconds since the emergency brake was called, kept from tick to tick
+    kept          (n,) seconds since the emergency brake was called, and (n,) how many ticks the nose has been beyond its end,
+                  up to 2; both from tick to tick
     out_margin_m  (n,) inf where no end is held
 
     A truck that has called its emergency brake has part of the dead time and build-up behind it; one that drives has all of
@@ -177,6 +184,9 @@ def authority_margin(
     """
     nose_m, end_m, speed_mps, grade, friction, health = motion
     laden, mode = kind
+    braking_s, beyond = kept
+    least = -1
+    passed = 0
     for row in range(len(nose_m)):
         if mode[row] == EMERGENCY:
             braking_s[row] += step_s
@@ -184,7 +194,13 @@ def authority_margin(
             braking_s[row] = 0.0
         if math.isnan(end_m[row]):
             out_margin_m[row] = math.inf
+            beyond[row] = 0
             continue
+        if nose_m[row] > end_m[row] + PASSED_M:
+            beyond[row] = min(2, beyond[row] + 1)
+            passed += beyond[row] == 1
+        else:
+            beyond[row] = 0
         v = max(0.0, speed_mps[row])
         stop_m = 0.0
         if v > STANDING_MPS or mode[row] == DRIVE:
@@ -197,6 +213,9 @@ def authority_margin(
             brake = min(health[row] * brakes[row, 0], FRICTION_SHARE * friction[row] * GRAVITY_MPS2)
             stop_m = _stop_distance(v, brake, GRAVITY_MPS2 * max(0.0, -grade[row]), traction, times)
         out_margin_m[row] = end_m[row] - nose_m[row] - stop_m
+        if least < 0 or out_margin_m[row] < out_margin_m[least]:
+            least = row
+    return least, passed
 
 
 @piece

@@ -169,6 +169,19 @@ def test_the_margin_is_what_is_left_after_the_worst_stop(speed_mps: float, grade
     assert margin_m == pytest.approx(40.0 - _integrated_stop_m(speed_mps, grade), abs=1e-3)
 
 
+def test_brakes_that_cannot_hold_the_grade_show_as_a_margin_far_below_nothing() -> None:
+    """On glare ice downhill no distance is enough: the figure must say so, and stay a number that JSON can carry."""
+    roster = tiny_roster(1)
+    checkers = Checkers(roster)
+    view = tiny_view(roster, 0.0, [Place(lane_id="out", chainage_m=100.0, speed_mps=1.0, ahead_m=40.0, mode=1)])
+
+    checkers.tick(replace(view, grade_least=np.array([-0.05]), friction=np.array([0.05])))
+
+    margin_m = checkers.figures().authority_margin_m_min
+    assert margin_m is not None
+    assert -np.inf < margin_m < -1000.0
+
+
 def test_a_brake_already_called_has_its_dead_time_behind_it() -> None:
     """Else every emergency stop would look like a broken promise while it is being kept."""
     roster = tiny_roster(1)
