@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -54,22 +55,13 @@ RANGES: Final[Mapping[str, tuple[float, float]]] = {
     "battery_wh": (0.0, 1e8),
     "friction": (0.0, 2.0),
 }
-COLUMN_DTYPES: Final[Mapping[str, Any]] = {
-    "stamp_ns": np.int64,
-    "lane_ix": np.int32,
-    "chainage_m": np.float64,
-    "speed_mps": np.float64,
-    "acceleration_mps2": np.float64,
-    "bound_m": np.float64,
-    "flags": np.int64,
-    "accepted_epoch": np.int64,
-    "accepted_sequence": np.int64,
-    "challenge": np.int64,
-    "challenge_echo": np.int64,
-    "battery_wh": np.float64,
-    "friction": np.float64,
-}
-_BOUNDED: Final = tuple(name for name in COLUMN_DTYPES if name in RANGES and not name.startswith("challenge"))
+# The columns of a frame by their form on the wire; each block is read in one pass.
+FLOAT_COLUMNS: Final = ("chainage_m", "speed_mps", "acceleration_mps2", "bound_m", "battery_wh", "friction")
+INT_COLUMNS: Final = ("stamp_ns", "flags", "accepted_epoch", "accepted_sequence", "challenge", "challenge_echo")
+_FLOAT_LOW: Final = np.array([[RANGES[name][0]] for name in FLOAT_COLUMNS])
+_FLOAT_HIGH: Final = np.array([[RANGES[name][1]] for name in FLOAT_COLUMNS])
+_INT_LOW: Final = np.array([[RANGES[name][0]] for name in INT_COLUMNS], np.int64)
+_INT_HIGH: Final = np.array([[RANGES[name][1]] for name in INT_COLUMNS], np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -243,21 +235,23 @@ class Codec:
         if count == 0:
             return FrameRead(reports=None)
         whole("reports", count, 0, FRAME_ROWS_MAX)
-        rows = np.fromiter(frame.handle, np.int32, count)
-        columns = {name: _column(frame, name, dtype, count) for name, dtype in COLUMN_DTYPES.items()}
-        lanes = columns["lane_ix"]
-        columns["lane_ix"] = np.where((lanes >= 0) & (lanes < self._lane_count), lanes, np.int32(-1))
-        sound = np.ones(count, np.bool_)
-        for name in _BOUNDED:
-            low, high = RANGES[name]
-            sound &= (columns[name] >= low) & (columns[name] <= high)  # false for NaN too
+        floats = _block(frame, FLOAT_COLUMNS, np.float64, count)
+        ints = _block(frame, ("handle", "lane_ix", *INT_COLUMNS), np.int64, count)
+        rows, lanes = ints[0].astype(np.int32), ints[1].astype(np.int32)
+        lanes[(lanes < 0) | (lanes >= self._lane_count)] = -1
+        numbers = ints[2:]
+        # False for NaN too.
+        sound_floats = (floats >= _FLOAT_LOW) & (floats <= _FLOAT_HIGH)
+        sound_ints = (numbers >= _INT_LOW) & (numbers <= _INT_HIGH)
         mine = owned(rows)
-        usable = sound & mine
-        if usable.all():
-            return FrameRead(reports=ReportsHeard(rows=rows, **columns))
-        refused = tuple(_refusal(int(rows[at]), int(at), columns) for at in np.flatnonzero(mine & ~sound))
-        kept = {name: column[usable] for name, column in columns.items()}
-        reports = ReportsHeard(rows=rows[usable], **kept) if usable.any() else None
+        if mine.all() and sound_floats.all() and sound_ints.all():
+            return FrameRead(reports=_reports(rows, lanes, floats, numbers))
+        sound = sound_floats.all(axis=0) & sound_ints.all(axis=0)
+        kept = sound & mine
+        refused = tuple(
+            (int(rows[at]), int(numbers[0, at]), _fault_of(floats[:, at], numbers[:, at])) for at in np.flatnonzero(mine & ~sound).tolist()
+        )
+        reports = _reports(rows[kept], lanes[kept], floats[:, kept], numbers[:, kept]) if kept.any() else None
         return FrameRead(reports=reports, refused=refused, foreign_count=int(count - mine.sum()))
 
     def _place(self, name: str, point: common_pb2.LanePoint) -> LanePlace:
@@ -269,8 +263,15 @@ def columns_of(reports: Sequence[tuple[int, ReportRow]]) -> ReportsHeard:
     """Single reports, each with its truck's row, as columns; at least one."""
     count = len(reports)
     rows = np.fromiter((row for row, _ in reports), np.int32, count)
-    columns = {name: np.fromiter((getattr(report, name) for _, report in reports), dtype, count) for name, dtype in COLUMN_DTYPES.items()}
-    return ReportsHeard(rows=rows, **columns)
+    lanes = np.fromiter((report.lane_ix for _, report in reports), np.int32, count)
+    floats = np.array([[getattr(report, name) for _, report in reports] for name in FLOAT_COLUMNS], np.float64)
+    numbers = np.array([[getattr(report, name) for _, report in reports] for name in INT_COLUMNS], np.int64)
+    return _reports(rows, lanes, floats, numbers)
+
+
+def _reports(rows: Any, lanes: Any, floats: Any, numbers: Any) -> ReportsHeard:
+    columns = dict(zip((*FLOAT_COLUMNS, *INT_COLUMNS), (*floats, *numbers), strict=True))
+    return ReportsHeard(rows=rows, lane_ix=lanes, **columns)
 
 
 def _ranged(name: str, value: float) -> float:
@@ -278,18 +279,19 @@ def _ranged(name: str, value: float) -> float:
     return finite(name, value, low, high)
 
 
-def _column(frame: gateway_pb2.ReportFrame, name: str, dtype: Any, count: int) -> Any:
-    values = getattr(frame, name)
-    if len(values) != count:
-        raise InvalidField(name=name, problem=f"has {len(values)} rows, handle has {count}")
-    return np.fromiter(values, dtype, count)
+def _block(frame: gateway_pb2.ReportFrame, names: Sequence[str], dtype: Any, count: int) -> Any:
+    """The named columns as one array (columns, k)."""
+    columns = [getattr(frame, name) for name in names]
+    for name, column in zip(names, columns, strict=True):
+        if len(column) != count:
+            raise InvalidField(name=name, problem=f"has {len(column)} rows, handle has {count}")
+    return np.fromiter(chain.from_iterable(columns), dtype, len(names) * count).reshape(len(names), count)
 
 
-def _refusal(row: int, at: int, columns: Mapping[str, Any]) -> tuple[int, int, InvalidField]:
-    stamp_ns = int(columns["stamp_ns"][at])
-    for name in _BOUNDED:
+def _fault_of(floats: Any, numbers: Any) -> InvalidField:
+    """What is wrong with one row."""
+    for name, value in zip((*FLOAT_COLUMNS, *INT_COLUMNS), (*floats.tolist(), *numbers.tolist()), strict=True):
         low, high = RANGES[name]
-        value = columns[name][at]
         if not low <= value <= high:
-            return row, stamp_ns, InvalidField(name=name, problem=f"is {value}, must lie in [{low:g}, {high:g}]")
+            return InvalidField(name=name, problem=f"is {value}, must lie in [{low:g}, {high:g}]")
     raise AssertionError("a refused row has a field out of range")

@@ -159,26 +159,22 @@ def heartbeat(value: HeartbeatColumns, at: int) -> truck_pb2.Heartbeat:
     )
 
 
-def authority_frame(grants: GrantsOut) -> gateway_pb2.AuthorityFrame:
+def write_grants(grants: GrantsOut, into: gateway_pb2.AuthorityFrame) -> None:
     """A tick's grants for one gateway."""
-    return gateway_pb2.AuthorityFrame(
-        epoch=grants.epoch,
-        handle=grants.rows.tolist(),
-        sequence=grants.sequence.tolist(),
-        route_sequence=grants.route_sequence.tolist(),
-        end_lane_ix=grants.end_lane_ix.tolist(),
-        end_chainage_m=grants.end_chainage_m.tolist(),
-        advised_speed_mps=grants.advised_speed_mps.tolist(),
-        friction=grants.friction.tolist(),
-    )
+    into.epoch = grants.epoch
+    into.handle.extend(grants.rows.tolist())
+    into.sequence.extend(grants.sequence.tolist())
+    into.route_sequence.extend(grants.route_sequence.tolist())
+    into.end_lane_ix.extend(grants.end_lane_ix.tolist())
+    into.end_chainage_m.extend(grants.end_chainage_m.tolist())
+    into.advised_speed_mps.extend(grants.advised_speed_mps.tolist())
+    into.friction.extend(grants.friction.tolist())
 
 
-def heartbeat_frame(beats: HeartbeatColumns) -> gateway_pb2.HeartbeatFrame:
+def write_heartbeats(beats: HeartbeatColumns, into: gateway_pb2.HeartbeatFrame) -> None:
     """A tick's heartbeats for one gateway."""
-    return gateway_pb2.HeartbeatFrame(
-        tick=beats.tick,
-        epoch=beats.epoch,
-        handle=beats.rows.tolist(),
-        challenge_echo=beats.challenge_echo.tolist(),
-        challenge=beats.challenge.tolist(),
-    )
+    into.tick = beats.tick
+    into.epoch = beats.epoch
+    into.handle.extend(beats.rows.tolist())
+    into.challenge_echo.extend(beats.challenge_echo.tolist())
+    into.challenge.extend(beats.challenge.tolist())

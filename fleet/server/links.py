@@ -78,6 +78,7 @@ class Links:
         self._by_number: dict[int, Link] = {}
         self._by_row: dict[int, Link] = {}
         self.relays: dict[int, Connection] = {}
+        self.own_streams = 0  # rows whose truck has a stream of its own
         self._speaker: RowColumn = np.full(64, NOBODY, np.int32)  # connection that speaks for each row
 
     def connect(self, *, relays: bool, wake: Callable[[], None]) -> Connection:
@@ -103,8 +104,14 @@ class Links:
         link = self._by_number.get(number)
         if link is None:
             return None
+        older = self._by_row.get(row)
+        if older is link:
+            return link
+        if older is not None:
+            self.drop(older)
         link.row = row
         self._by_row[row] = link
+        self.own_streams += not link.connection.relays
         if row >= len(self._speaker):
             longer = np.full(max(row + 1, 2 * len(self._speaker)), NOBODY, np.int32)
             longer[: len(self._speaker)] = self._speaker
@@ -122,6 +129,7 @@ class Links:
             del connection.named[link.name]
         if self._by_row.get(link.row) is link:
             del self._by_row[link.row]
+            self.own_streams -= not connection.relays
             self._speaker[link.row] = NOBODY
 
     def numbered(self, number: int) -> Link | None:
@@ -139,6 +147,11 @@ class Links:
 
     def speakers(self, rows: Any) -> RowColumn:
         """The connection that speaks for each of *rows* (k,), -1 for nobody."""
-        known = (rows >= 0) & (rows < len(self._speaker))
-        speakers: RowColumn = np.where(known, self._speaker[np.where(known, rows, 0)], np.int32(NOBODY))
+        # Seen as unsigned, a negative row is beyond every array.
+        known = rows.view(np.uint32) < len(self._speaker)
+        speakers: RowColumn
+        if known.all():
+            speakers = self._speaker[rows]
+            return speakers
+        speakers = np.where(known, self._speaker[np.where(known, rows, 0)], np.int32(NOBODY))
         return speakers

@@ -122,9 +122,9 @@ class Columns:
             kept = np.isin(grants.rows, np.fromiter(leave_out, np.int32, len(leave_out)), invert=True)
             grants = select_grants(grants, kept)
         if grants is not None and len(grants.rows):
-            into.authorities.CopyFrom(codec_out.authority_frame(grants))
+            codec_out.write_grants(grants, into.authorities)
         if beats is not None and len(beats.rows):
-            into.heartbeats.CopyFrom(codec_out.heartbeat_frame(beats))
+            codec_out.write_heartbeats(beats, into.heartbeats)
 
     @property
     def empty(self) -> bool:

@@ -17,7 +17,7 @@ from fleet.errors import Code, FleetError, InvalidField
 from fleet.server import codec_out
 from fleet.server.codec import Codec, identifier
 from fleet.server.codec_out import Speech
-from fleet.server.columns import RowColumn
+from fleet.server.columns import FlagColumn, RowColumn
 from fleet.server.inbox import Inbox
 from fleet.server.inputs import LinkLost
 from fleet.server.links import NOBODY, Connection, Link, Links
@@ -270,30 +270,37 @@ class Switchboard:
             link.connection.end()
 
     def _grants(self, grants: GrantsOut) -> None:
-        speakers = self._links.speakers(grants.rows)
-        for connection in self._links.relays.values():
-            kept = speakers == connection.number
-            if kept.any():
-                connection.columns.put_grants(grants if kept.all() else select_grants(grants, kept))
-                connection.wake()
-        for at, link in self._on_own_streams(grants.rows, speakers):
+        for connection, kept in self._shares(grants.rows):
+            connection.columns.put_grants(grants if kept is None else select_grants(grants, kept))
+            connection.wake()
+        for at, link in self._on_own_streams(grants.rows):
             link.slots.authority = self._speech.authority(grants, at)
 
     def _heartbeats(self, beats: HeartbeatColumns) -> None:
-        speakers = self._links.speakers(beats.rows)
-        for connection in self._links.relays.values():
-            kept = speakers == connection.number
-            if kept.any():
-                connection.columns.put_heartbeats(beats if kept.all() else select_heartbeats(beats, kept))
-                connection.wake()
-        for at, link in self._on_own_streams(beats.rows, speakers):
+        for connection, kept in self._shares(beats.rows):
+            connection.columns.put_heartbeats(beats if kept is None else select_heartbeats(beats, kept))
+            connection.wake()
+        for at, link in self._on_own_streams(beats.rows):
             link.slots.heartbeat = codec_out.heartbeat(beats, at)
 
-    def _on_own_streams(self, rows: RowColumn, speakers: RowColumn) -> Iterator[tuple[int, Link]]:
-        relayed = np.fromiter(self._links.relays, np.int32, len(self._links.relays))
-        for at in np.flatnonzero(np.isin(speakers, relayed, invert=True)).tolist():
-            link = self._touched(int(rows[at]))
-            if link is not None:
+    def _shares(self, rows: RowColumn) -> Iterator[tuple[Connection, FlagColumn | None]]:
+        """Each gateway's share of *rows* (k,): which of them, None for all."""
+        if not self._links.relays:
+            return
+        speakers = self._links.speakers(rows)
+        for connection in self._links.relays.values():
+            kept = speakers == connection.number
+            count = np.count_nonzero(kept)
+            if count:
+                yield connection, None if count == len(rows) else kept
+
+    def _on_own_streams(self, rows: RowColumn) -> Iterator[tuple[int, Link]]:
+        if not self._links.own_streams:
+            return
+        for at, row in enumerate(rows.tolist()):
+            link = self._links.of_row(row)
+            if link is not None and not link.connection.relays:
+                link.connection.touched(link)
                 yield at, link
 
     def _overtaken(self, connection: Connection) -> frozenset[int]:
