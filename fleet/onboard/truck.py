@@ -59,13 +59,15 @@ from fleet.onboard.words import (
     Welcome,
 )
 from planner.corridor import TruckType
-from planner.limits import CLEARING_SPEED_MPS, REPORT_PERIOD_MS, SPEED_STANDING_MPS
+from planner.limits import CLEARING_SPEED_MPS, REPORT_PERIOD_MIN_MS, REPORT_PERIOD_MS, SPEED_STANDING_MPS
 
 GOAL_TOLERANCE_M: Final = 3.0
 GOAL_PASSED_M: Final = 5.0  # an authority this far beyond the goal means the truck is free to leave it
 SETTLE_SLACK_S: Final = 0.3
 _NO_ROAD: Final = Road((math.inf,), (SPEED_STANDING_MPS,), (0.0,), (False,), 0, 1)
+REPORT_PERIOD_MAX_MS: Final = 1000  # a server that wants to hear less has not understood what silence does
 _NS_PER_S: Final = 1_000_000_000
+_NS_PER_MS: Final = 1_000_000
 
 
 @dataclass(eq=False)
@@ -179,7 +181,8 @@ class Supervisor:
                 self._note(now_ns, EventKind.CONTACT_REGAINED, f"epoch {welcome.epoch}")
         self.contact.welcomed(ladder, now_ns)
         self.refusal = None
-        self.report_period_ns = welcome.report_period_ns or self.report_period_ns
+        if welcome.report_period_ns > 0:
+            self.report_period_ns = min(max(welcome.report_period_ns, REPORT_PERIOD_MIN_MS * _NS_PER_MS), REPORT_PERIOD_MAX_MS * _NS_PER_MS)
         self.handle = welcome.handle
         if 0.0 < welcome.clearing_speed_mps <= CLEARING_SPEED_MPS:
             self._clearing_speed_mps = welcome.clearing_speed_mps

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent import futures
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta, timezone
 
 import grpc
 import grpc.aio
 import pytest
-from google.protobuf import any_pb2
+from google.protobuf import any_pb2, descriptor_pool
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from fleet.client import AsyncOperator, CrossingDecision, NoServer, Operator, Refused, asks
-from fleet.client.values import Container, LanePoint
+from fleet.client.values import _CLASSES, Container, LanePoint
 from fleet.v1 import border_pb2, border_pb2_grpc, common_pb2, dispatch_pb2, dispatch_pb2_grpc
 
 
@@ -113,6 +113,14 @@ def address(desk: Desk) -> Iterator[str]:
     server.start()
     yield f"127.0.0.1:{port}"
     server.stop(None).wait()
+
+
+@pytest.mark.parametrize("name", sorted(_CLASSES))
+def test_a_value_has_every_field_of_its_message(name: str) -> None:
+    """A field added to the wire and forgotten here would be lost without a word."""
+    descriptor = descriptor_pool.Default().FindMessageTypeByName(name)
+
+    assert {entry.name for entry in fields(_CLASSES[name])} == set(descriptor.fields_by_name)
 
 
 def test_an_order_is_created_and_read_back(address: str) -> None:
