@@ -112,12 +112,11 @@ def _truck_type(name: str, written: TruckTypeSpec) -> TruckType:
 def _stretch(draft: Draft, written: StretchSpec, path: YamlPath) -> Stretch:
     draft.require("lane", written.lane, draft.lanes, (*path, "lane"))
     length_m = _length_m(draft, written.lane)
-    if written.end_m > length_m:
-        raise draft.error(
-            (*path, "end_m"), f"end_m {written.end_m:g} lies beyond lane {written.lane!r}", f"the lane is {length_m:.1f} m long"
-        )
+    end_m = length_m if written.end_m is None else written.end_m
+    if end_m > length_m:
+        raise draft.error((*path, "end_m"), f"end_m {end_m:g} lies beyond lane {written.lane!r}", f"the lane is {length_m:.1f} m long")
     try:
-        return Stretch(lane_id=written.lane, start_m=written.start_m, end_m=written.end_m)
+        return Stretch(lane_id=written.lane, start_m=written.start_m, end_m=end_m)
     except CorridorFault as fault:
         raise draft.error(path, str(fault), "start_m comes before end_m") from fault
 

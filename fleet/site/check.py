@@ -24,6 +24,8 @@ from planner.corridor import Corridor, GateRole, Lane, StandKind, YardRole, Zone
 # Shorter than two swept half widths, the lanes on either side of it would seem to cross.
 LANE_LENGTH_MIN_M: Final = 8.0
 RADIUS_MIN_M: Final = 14.0
+# Half of what tips a laden truck over.
+SIDEWAYS_MAX_MPS2: Final = 2.2
 KINK_MAX_DEG: Final = 6.0
 ALONGSIDE_MAX_M: Final = 80.0
 QUEUE_TRUCKS: Final = 2
@@ -64,6 +66,12 @@ def _curves(draft: Draft, corridor: Corridor) -> Iterator[SiteError]:
                 _path(draft, "lane", lane.lane_id),
                 f"lane {lane.lane_id!r} turns with a radius of {radius_m:.1f} m at {along[worst + 1]:.0f} m",
                 f"a truck needs {RADIUS_MIN_M:g} m; give it radius_m, more points or a longer lead",
+            )
+        elif lane.speed_max_mps**2 / radius_m > SIDEWAYS_MAX_MPS2:
+            yield draft.error(
+                _path(draft, "lane", lane.lane_id),
+                f"lane {lane.lane_id!r} is driven at {lane.speed_max_mps * 3.6:.0f} km/h round a radius of {radius_m:.0f} m",
+                f"at most {3.6 * math.sqrt(SIDEWAYS_MAX_MPS2 * radius_m):.0f} km/h is safe there",
             )
 
 
@@ -185,13 +193,14 @@ def _rings(draft: Draft, corridor: Corridor) -> Iterator[SiteError]:
 
 def _alongside(draft: Draft, corridor: Corridor) -> Iterator[SiteError]:
     ends = {lane.lane_id: {lane.from_node_id, lane.to_node_id} for lane in corridor.lanes}
+    meant = [{part.stretch.lane_id for part in zone.parts} for zone in corridor.zones if not zone.derived]
     for zone in corridor.zones:
-        if zone.derived and _runs_alongside(zone, ends):
-            a, b = zone.parts[0].stretch, zone.parts[1].stretch
+        a, b = zone.parts[0].stretch, zone.parts[-1].stretch
+        if zone.derived and _runs_alongside(zone, ends) and not any({a.lane_id, b.lane_id} <= lanes for lanes in meant):
             yield draft.error(
                 _path(draft, "lane", a.lane_id),
                 f"lanes {a.lane_id!r} and {b.lane_id!r} run closer than two trucks' width for {a.end_m - a.start_m:.0f} m",
-                "move them apart, or say that it is meant with a zone of its own",
+                "move them apart, or say under zones that it is meant: one directional zone with both lanes",
             )
 
 

@@ -202,11 +202,11 @@ class StandSpec(Strict):
 
 
 class StretchSpec(Strict):
-    """Metres of a lane [start, end)."""
+    """Metres of a lane [start, end); without end_m, to the lane's end."""
 
     lane: Name
-    start_m: NotNegative
-    end_m: NotNegative
+    start_m: NotNegative = 0.0
+    end_m: NotNegative | None = None
     why: str = ""
 
 

@@ -10,19 +10,32 @@ from fleet.site.source import YamlPath
 
 
 def site_schema() -> dict[str, Any]:
-    """JSON Schema of a site file after what it extends is merged in; `extends` may stand beside the rest."""
-    schema = SiteSpec.model_json_schema(by_alias=True)
-    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    schema["title"] = "khulan site file"
-    schema["properties"]["extends"] = {
+    """
+    JSON Schema of a site file.
+
+    A file that extends another may hold parts of anything, and `null` to take something away: of it only the top is described.
+    """
+    whole = SiteSpec.model_json_schema(by_alias=True)
+    definitions = whole.pop("$defs")
+    extends = {
         "type": "string",
         "description": "name or file of the site this one varies; mappings merge, lists are replaced, null removes",
     }
-    # A variant says only what differs.
-    schema["if"] = {"required": ["extends"]}
-    schema["then"] = {"required": ["site", "extends"]}
-    schema["else"] = {"required": schema.pop("required")}
-    return schema
+    top = {name: {"description": part["description"]} if "description" in part else True for name, part in whole["properties"].items()}
+    variant = {
+        "type": "object",
+        "properties": {**top, "extends": extends},
+        "required": ["extends"],
+        "additionalProperties": False,
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "khulan site file",
+        "$defs": definitions,
+        "if": {"required": ["extends"]},
+        "then": variant,
+        "else": whole,
+    }
 
 
 def keys_at(path: YamlPath) -> set[str]:
