@@ -74,8 +74,9 @@ from planner.tables import TruckTable
 __all__ = ["ControlLoop", "JudgeObjected", "LoopOptions"]
 
 DOUBT_STOP: Final = "doubt"
-# Silence is counted in seconds: without news, contact is looked at twice a second.
+# Silence is counted in seconds: without news, contact is looked at twice a second. So are the causes people read.
 WATCH_TICKS: Final = 5
+_QUARANTINED: Final = int(State.QUARANTINED)
 # One refused report a second is enough for a person to read; the flood it may stand for is counted.
 REFUSAL_TICKS: Final = 10
 
@@ -201,10 +202,10 @@ class ControlLoop:
         self.now_ns = now_ns
         self._words = Words()
         self._take(self._hear(inputs))
-        due = bool(inputs) or self.tick_count % WATCH_TICKS == 0
+        due = bool(inputs) or self.tick_count % WATCH_TICKS == 0 or len(self._standing) != self.trucks.count
         if due:
             self._watch()
-        self._standing = self.telemetry.standing(now_ns)
+            self._standing = self.telemetry.standing(now_ns)
         self._accept(self.desk.step(self._desk_view(), now_ns))
         self._bring_back()
         self._send_routes()
@@ -288,7 +289,10 @@ class ControlLoop:
 
     def _take(self, reports: Sequence[ReportsHeard]) -> None:
         """Believes what can be believed; doubts the trucks that said what cannot be."""
-        heeded = self.ledger.greeted & (self.sessions.state != State.QUARANTINED)
+        if not reports:
+            return
+        count = self.trucks.count
+        heeded = self.ledger.greeted[:count] & (self.sessions.state[:count] != _QUARANTINED)
         for claim in self.telemetry.take(reports, heeded, tick=self.tick_count, now_ns=self.now_ns):
             self._refuse_report(claim)
             if claim.verdict.doubts and self.sessions.state[claim.row] != State.QUARANTINED:
@@ -338,13 +342,14 @@ class ControlLoop:
     def _bring_back(self) -> None:
         """Ends that must come back because what they rested on was lost, or because a hello left a shortening unanswered."""
         count = self.trucks.count
-        ready = self.ledger.greeted[:count] & (self.ledger.route_sequence[:count] > 0)
         revoked = self.desk.revoked[:count]
-        if self._revoked_to:
-            for row in [row for row in self._revoked_to if not revoked[row]]:
-                del self._revoked_to[row]
+        if not (self._revoked_to or self._ask_again or revoked.any()):
+            return
+        ready = self.ledger.greeted[:count] & (self.ledger.route_sequence[:count] > 0)
+        for row in [row for row in self._revoked_to if not revoked[row]]:
+            del self._revoked_to[row]
         beyond = revoked & (self.trucks.end_m[:count] > self.desk.limit_m[:count] + SAME_PLACE_M)
-        for row in np.flatnonzero(ready & beyond).tolist():
+        for row in (ready & beyond).nonzero()[0].tolist():
             limit_m = float(self.desk.limit_m[row])
             if self._revoked_to.get(row) != limit_m:
                 self._revoked_to[row] = limit_m
@@ -385,9 +390,10 @@ class ControlLoop:
         assessment = assess(trucks.lanes, trucks, request, extension)
         stop = assessment.stop & self.ledger.greeted[:count]
         if stop.any():
-            self._avoid(assessment, np.flatnonzero(stop).tolist())
+            self._avoid(assessment, stop.nonzero()[0].tolist())
             rows = rows[~stop[rows]]
-        self.causes.name(trucks, extension, self._granting.may_extend, self._standing, self.now_ns)
+        if self.tick_count % WATCH_TICKS == 0:
+            self.causes.name(trucks, extension, self._granting.may_extend, self._standing, self.now_ns)
         if not len(rows):
             return None
         issued = self._granting.grant(rows, extension, tick=self.tick_count, now_ns=self.now_ns)

@@ -71,7 +71,7 @@ class Granting:
         extension = extend(trucks.lanes, trucks, request)
         self._claim_since = claims_after(self._claim_since, extension.claiming, tick)
         worth = self.may_extend & (worth_granting(trucks, request, extension) | self._sessions.owed[:count])
-        return request, extension, np.flatnonzero(worth).astype(np.int32)
+        return request, extension, worth.nonzero()[0].astype(np.int32)
 
     def grant(self, rows: RowColumn, extension: Extension, *, tick: int, now_ns: int) -> GrantsIssued:
         """Makes the ends of *rows* grants; from here on the trucks may hold them."""
@@ -108,7 +108,7 @@ class Granting:
         if not durable:
             cause[:], ref[:] = _JOURNAL, -1
         cause[~answered], ref[~answered] = _SHORTENING, -1
-        unready = np.flatnonzero(~ready)
+        unready = (~ready).nonzero()[0]
         stopped = self._stops.cause[unready]
         cause[unready], ref[unready] = np.where(stopped == 0, _SESSION, stopped), -1
         return permitted

@@ -106,23 +106,23 @@ class Sessions:
         gone = (state == _LIVE) & (late | unanswered)
         syncing = state == _SYNCING
         if syncing.any():
-            for row in np.flatnonzero(syncing & ~late & ~unanswered).tolist():
+            for row in (syncing & ~late & ~unanswered).nonzero()[0].tolist():
                 self.fire(row, Event.SYNCED)
                 self.owed[row] = True
             gone |= syncing & (late | (unanswered & (tick - self.since_tick[:count] > _ANSWER_TICKS)))
         silent = state == _SILENT
         if silent.any():
-            for row in np.flatnonzero(silent & ~late & (telemetry.heard_ns[:count] == now_ns)).tolist():
+            for row in (silent & ~late & (telemetry.heard_ns[:count] == now_ns)).nonzero()[0].tolist():
                 self.fire(row, Event.HEARD)
                 self.since_tick[row] = tick
-        fell = np.flatnonzero(gone).astype(np.int32)
+        fell: RowColumn = gone.nonzero()[0].astype(np.int32)
         for row in fell.tolist():
             self.fire(row, Event.SILENCE_EXCEEDED)
         return fell
 
     def heartbeats(self, telemetry: Telemetry, *, tick: int, epoch: int) -> HeartbeatColumns | None:
         """One for every truck on a link; None when nobody is."""
-        rows = np.flatnonzero(self.link[: telemetry.trucks.count] != NO_LINK).astype(np.int32)
+        rows = (self.link[: telemetry.trucks.count] != NO_LINK).nonzero()[0].astype(np.int32)
         if not len(rows):
             return None
         challenge = np.full(len(rows), tick, np.int64)

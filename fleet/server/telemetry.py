@@ -164,34 +164,32 @@ class Telemetry:
             )
 
     def _believe(self, reports: ReportsHeard, path_m: FloatColumn, now_ns: int, *, tick: int) -> None:
-        trucks, rows, flags = self.trucks, reports.rows, reports.flags
-        trucks.stamp_ns[rows] = reports.stamp_ns
-        trucks.nose_m[rows] = path_m
-        trucks.speed_mps[rows] = reports.speed_mps
-        trucks.bound_m[rows] = reports.bound_m
-        trucks.laden[rows] = (flags & _LADEN) != 0
-        rear_m = path_m - trucks.length_m[rows] - reports.bound_m - trucks.roll_back_m[rows]
-        intact = (flags & _INTACT) != 0
-        if not intact.all():
+        trucks, flags, at = self.trucks, reports.flags, _span(reports.rows)
+        trucks.stamp_ns[at] = reports.stamp_ns
+        trucks.nose_m[at] = path_m
+        trucks.speed_mps[at] = reports.speed_mps
+        trucks.bound_m[at] = reports.bound_m
+        trucks.laden[at] = (flags & _LADEN) != 0
+        rear_m = path_m - trucks.length_m[at] - reports.bound_m - trucks.roll_back_m[at]
+        lost = (flags & _INTACT) == 0
+        if lost.any():
             # With a part of the truck perhaps lost on the road, its rear proves nothing.
-            rear_m[~intact] = -np.inf
-        trucks.rear_m[rows] = np.maximum(trucks.rear_m[rows], rear_m)
-        self.heard_ns[rows] = now_ns
-        at_rest = np.abs(reports.speed_mps) < SPEED_STANDING_MPS
-        still_ns = self.still_ns[rows]
-        still_ns[at_rest & (still_ns == NEVER)] = now_ns
-        still_ns[~at_rest] = NEVER
-        self.still_ns[rows] = still_ns
-        self.flags[rows] = flags
-        self.challenge[rows] = reports.challenge
-        self.accepted_epoch[rows] = reports.accepted_epoch
-        self.accepted_sequence[rows] = reports.accepted_sequence
-        self.battery_wh[rows] = reports.battery_wh
-        self.acceleration_mps2[rows] = reports.acceleration_mps2
+            rear_m[lost] = -np.inf
+        trucks.rear_m[at] = np.maximum(trucks.rear_m[at], rear_m)
+        self.heard_ns[at] = now_ns
+        moving = np.abs(reports.speed_mps) >= SPEED_STANDING_MPS
+        still_ns = self.still_ns[at]
+        self.still_ns[at] = np.where(moving, NEVER, np.where(still_ns == NEVER, now_ns, still_ns))
+        self.flags[at] = flags
+        self.challenge[at] = reports.challenge
+        self.accepted_epoch[at] = reports.accepted_epoch
+        self.accepted_sequence[at] = reports.accepted_sequence
+        self.battery_wh[at] = reports.battery_wh
+        self.acceleration_mps2[at] = reports.acceleration_mps2
         # Zero is no answer, and one from the future is nobody's.
         echo = reports.challenge_echo
-        answered = (echo > self.answered_tick[rows]) & (echo > 0) & (echo <= tick)
-        self.answered_tick[rows[answered]] = echo[answered]
+        real = (echo > 0) & (echo <= tick)
+        self.answered_tick[at] = np.maximum(self.answered_tick[at], np.where(real, echo, NEVER))
         self._note_friction(reports)
 
     def _note_friction(self, reports: ReportsHeard) -> None:
@@ -210,6 +208,13 @@ def _columns_of(row: int, report: ReportRow) -> ReportsHeard:
     """One report as columns of one."""
     values: dict[str, Any] = {name: np.array([getattr(report, name)], dtype=_DTYPES[name]) for name in _COLUMNS if name != "rows"}
     return ReportsHeard(rows=np.array([row], dtype=np.int32), **values)
+
+
+def _span(rows: RowColumn) -> slice | RowColumn:
+    """The same rows as a slice where they follow one another: columns move several times faster by slices."""
+    if len(rows) > 1 and rows[-1] - rows[0] == len(rows) - 1 and (rows[1:] > rows[:-1]).all():
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows
 
 
 def _firsts(rows: RowColumn) -> IntColumn | None:
