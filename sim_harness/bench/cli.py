@@ -18,6 +18,7 @@ from sim_harness.bench.measure import Figure, Outcome, processor
 BENCHES: Final = {
     "conflict": "sim_harness.bench.conflict:conflict",
     "virtual": "sim_harness.bench.virtual:virtual",
+    "journal": "sim_harness.bench.journal:journal",
     "streams": "sim_harness.bench.streams:streams",
 }
 

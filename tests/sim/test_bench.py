@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from sim_harness.bench.cli import app, as_json, number, table
 from sim_harness.bench.conflict import SPACING_M, Traffic, conflict
+from sim_harness.bench.journal import journal, one_tick
 from sim_harness.bench.measure import Figure, Outcome, alternate, exponent
 from sim_harness.bench.streams import streams
 
@@ -78,6 +79,14 @@ def test_the_table_has_a_row_per_figure() -> None:
     """What is measured is shown."""
     assert table(Outcome(bench="conflict", about="a", figures=(LINE, LINE))).row_count == 2
     assert [number(value) for value in (None, 0.123456, 12.3456, 5217.4)] == ["", "0.123", "12.3", "5,217"]
+
+
+def test_the_journal_is_measured_on_the_same_bytes() -> None:
+    """Fewer bytes on one side would be no comparison."""
+    durable, rate = journal(3).figures
+
+    assert rate.ratio == pytest.approx(1.0 / durable.ratio if durable.ratio else 0.0)
+    assert len(one_tick()) == 4
 
 
 @pytest.mark.processes
