@@ -16,7 +16,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from fleet.site.drafts import Draft
-from fleet.site.room import Interval, behind_m, endless_chain, fouled_stand, hops, no_stop_intervals, queue_m, self_crossing
+from fleet.site.room import Interval, end_room_m, endless_chain, fouled_stand, hops, no_stop_intervals, queue_m, self_crossing
 from fleet.site.shapes import resample
 from fleet.site.source import SiteError, YamlPath, did_you_mean
 from planner.corridor import Corridor, GateRole, Lane, StandKind, YardRole, Zone
@@ -229,7 +229,7 @@ def _gates(draft: Draft, corridor: Corridor) -> Iterator[SiteError]:
     longest_m = max(kind.length_m for kind in corridor.truck_types)
     for gate in corridor.gates:
         trucks = 1 if gate.drive_through else QUEUE_TRUCKS
-        needed_m = behind_m(corridor) + (trucks - 1) * (longest_m + 4.0)
+        needed_m = end_room_m(corridor) + (trucks - 1) * (longest_m + 4.0)
         free_m = queue_m(corridor, gate, intervals)
         if free_m < needed_m:
             yield draft.error(
@@ -246,14 +246,14 @@ def _chains(draft: Draft, corridor: Corridor) -> Iterator[SiteError]:
             yield draft.error(
                 _path(draft, "gate", hop.after.gate),
                 f"a truck waiting at gate {hop.after.gate!r} would still stand in {hop.before.names[0]!r}, {hop.free_m:.1f} m behind its stop line",
-                f"leave {behind_m(corridor):.1f} m free between them",
+                f"leave {end_room_m(corridor):.1f} m free between them",
             )
     endless = endless_chain([hop for hop in found if hop.after.gate is None])
     if endless is not None:
         yield draft.error(
             _place_of(draft, endless),
             f"no-stop stretches follow one another for ever from {endless.names[0]!r} on lane {endless.lane_id!r}",
-            f"leave a plain {behind_m(corridor):.1f} m somewhere on the way round, where a truck can wait",
+            f"leave a plain {end_room_m(corridor):.1f} m somewhere on the way round, where a truck can wait",
         )
     crossed = self_crossing([hop for hop in found if hop.after.gate is None])
     if crossed is not None:
@@ -261,7 +261,7 @@ def _chains(draft: Draft, corridor: Corridor) -> Iterator[SiteError]:
         yield draft.error(
             _place_of(draft, interval),
             f"a truck comes round to {zone_id!r} on lane {interval.lane_id!r} while its own tail may still be in it",
-            f"leave a plain {behind_m(corridor):.1f} m between the two passages",
+            f"leave a plain {end_room_m(corridor):.1f} m between the two passages",
         )
 
 

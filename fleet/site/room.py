@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from planner.corridor import Corridor, Gate, Stand
+from planner.limits import BOUND_PLANNED_M, NO_STOP_BEFORE_M, NO_STOP_BEYOND_M, STAND_END_M, STOP_TOLERANCE_M
 
-STANDING_MARGIN_M: Final = 1.0
-# A truck's authority may end this far beyond the nose it rests with.
+# Free metres before a nose at its stopping place: its authority ends there.
 AHEAD_M: Final = 3.0
 CHAIN_MAX: Final = 8
 
@@ -46,9 +46,16 @@ class Hop:
     free_m: float
 
 
+def end_room_m(corridor: Corridor) -> float:
+    """Metres from the end of a no-stop interval to the first place where an authority may end, for the longest truck."""
+    needed = (kind.length_m + 2.0 * min(kind.bound_max_m, BOUND_PLANNED_M) for kind in corridor.truck_types)
+    return max(needed) + NO_STOP_BEYOND_M + NO_STOP_BEFORE_M
+
+
 def behind_m(corridor: Corridor) -> float:
-    """Metres behind a resting nose that must be free: the longest truck, what it may roll back, its doubt, a margin."""
-    return max(kind.length_m + kind.roll_back_m + 2.0 * kind.bound_max_m for kind in corridor.truck_types) + STANDING_MARGIN_M
+    """Metres behind a resting nose that must be free: truck, roll-back and doubt; and the end ahead of it must be allowed."""
+    body = max(kind.length_m + kind.roll_back_m + 2.0 * kind.bound_max_m for kind in corridor.truck_types) + STOP_TOLERANCE_M
+    return max(body, end_room_m(corridor) - STAND_END_M)
 
 
 def no_stop_intervals(corridor: Corridor) -> dict[str, list[Interval]]:
@@ -99,7 +106,7 @@ def _merged(intervals: Sequence[Interval]) -> list[Interval]:
 
 def hops(corridor: Corridor, intervals: Mapping[str, Sequence[Interval]]) -> list[Hop]:
     """Every pair of intervals along some path with less than a resting place between them."""
-    needed_m = behind_m(corridor)
+    needed_m = end_room_m(corridor)
     following: dict[str, list[str]] = {}
     for lane in corridor.lanes:
         following.setdefault(lane.from_node_id, []).append(lane.lane_id)
