@@ -31,7 +31,6 @@ from fleet.server.lockstep import DirectReads, Disk, LockstepDriver
 from fleet.server.outgoing import Outgoing
 from fleet.server.pump import Pumps
 from fleet.server.reads import Reads
-from fleet.server.records import records_of
 from fleet.server.server_clock import EpochClock, engine_options
 from fleet.server.settings import ServerSettings
 from fleet.server.speaker import Speaker
@@ -77,6 +76,7 @@ class Server:
         self._corridor = corridor
         self._streams = asyncio.get_running_loop()
         self._stopped = False
+        self._facts_since_snapshot = 0
         self._ended: asyncio.Future[Exception | None] = self._streams.create_future()
         self._clock = EpochClock()
         self._engine = Engine(corridor, engine_options(corridor, settings, self._clock))
@@ -129,12 +129,10 @@ class Server:
         self._end(None)
         await self._health.enter_graceful_shutdown()
         await asyncio.to_thread(self._control.stop)
+        if self._ended.result() is None and self._writability.has_room:
+            self._take_snapshot()
         await asyncio.to_thread(self._writer.close)
         await self._pumps.all_idle_within(DRAIN_WITHIN_S)
-        if self._ended.result() is None and self._writability.has_room:
-            records = records_of(self._engine.loop.snapshot())
-            await asyncio.to_thread(self._journal.snapshot, self._epoch, records)
-            _LOG.fact(Event.SNAPSHOT_TAKEN, facts=len(records))
         await self._grpc.stop(DRAIN_WITHIN_S)
         self._journal.close()
         _LOG.fact(Event.SERVER_STOPPED, address=self._settings.listen)
@@ -170,6 +168,15 @@ class Server:
         if outgoing.stops or outgoing.heartbeats is not None:
             self._on_streams(lambda: self._speaker.early(outgoing))
         self._writer.submit(outgoing.facts, lambda: self._on_streams(lambda: self._speaker.durable(outgoing)))
+        self._facts_since_snapshot += len(outgoing.facts)
+        if self._facts_since_snapshot >= self._settings.snapshot_facts:
+            self._take_snapshot()
+
+    def _take_snapshot(self) -> None:
+        facts = self._engine.loop.snapshot()
+        self._writer.submit_snapshot(facts)
+        self._facts_since_snapshot = 0
+        _LOG.fact(Event.SNAPSHOT_TAKEN, facts=len(facts))
 
     async def _write(self, outgoing: Outgoing) -> None:
         durable = asyncio.Event()

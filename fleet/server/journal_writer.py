@@ -30,6 +30,15 @@ class Listener:
     failed: Callable[[FleetError], None]  # the end: nothing more will be written
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Facts of one tick, or a snapshot of everything so far; *then* is called once they are durable."""
+
+    facts: Sequence[Fact]
+    then: Callable[[], None]
+    snapshot: bool = False
+
+
 class JournalWriter:
     """Writes one epoch's facts in the order submitted."""
 
@@ -37,7 +46,7 @@ class JournalWriter:
         self._journal = journal
         self._epoch = epoch
         self._listener = listener
-        self._waiting: deque[tuple[Sequence[Fact], Callable[[], None]]] = deque()
+        self._waiting: deque[Batch] = deque()
         self._condition = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -49,8 +58,15 @@ class JournalWriter:
 
     def submit(self, facts: Sequence[Fact], then: Callable[[], None]) -> None:
         """Makes *facts* durable and then calls *then*, on the writer's thread; nothing to write keeps its place in the order too."""
+        self._put(Batch(facts=facts, then=then))
+
+    def submit_snapshot(self, facts: Sequence[Fact]) -> None:
+        """Makes *facts*, which recreate everything submitted so far, the place where recovery starts."""
+        self._put(Batch(facts=facts, then=_nothing, snapshot=True))
+
+    def _put(self, batch: Batch) -> None:
         with self._condition:
-            self._waiting.append((facts, then))
+            self._waiting.append(batch)
             self._condition.notify()
 
     @property
@@ -68,34 +84,38 @@ class JournalWriter:
 
     def _run(self) -> None:
         try:
-            while (batch := self._next()) is not None:
-                if not self._write([fact for facts, _ in batch for fact in facts]):
+            while batches := self._next():
+                if not self._write(batches):
                     return
-                for _, then in batch:
-                    then()
+                for batch in batches:
+                    batch.then()
         except FleetError as fault:
             self._listener.failed(fault)
         except Exception as fault:  # noqa: BLE001 - whatever it is, grants must not wait for ever for a thread that is gone
             self._listener.failed(JournalFailed(problem=f"{type(fault).__name__}: {fault}"))
 
-    def _next(self) -> list[tuple[Sequence[Fact], Callable[[], None]]] | None:
+    def _next(self) -> list[Batch]:
+        """What goes into the next commit: every tick that waits, up to a snapshot, or a snapshot alone; empty at the end."""
         with self._condition:
             while not self._waiting:
                 if self._closing:
-                    return None
+                    return []
                 self._condition.wait()
-            batch = list(self._waiting)
-            self._waiting.clear()
-            return batch
+            batches = [self._waiting.popleft()]
+            while self._waiting and not batches[0].snapshot and not self._waiting[0].snapshot:
+                batches.append(self._waiting.popleft())
+            return batches
 
-    def _write(self, facts: Sequence[Fact]) -> bool:
-        if not facts:
+    def _write(self, batches: Sequence[Batch]) -> bool:
+        """Makes them durable, however long the disk is full; false when told to end meanwhile."""
+        records = records_of(fact for batch in batches for fact in batch.facts)
+        if not records:
             return True
-        records = records_of(facts)
+        append = self._journal.snapshot if batches[0].snapshot else self._journal.append
         full = False
         while True:
             try:
-                self.sequence = self._journal.append(self._epoch, records)
+                self.sequence = append(self._epoch, records)
             except JournalFull as fault:
                 if not full:
                     self._listener.changed(False, fault.reason)
@@ -108,3 +128,7 @@ class JournalWriter:
                 if full:
                     self._listener.changed(True, "")
                 return True
+
+
+def _nothing() -> None:
+    """Nobody waits for a snapshot."""

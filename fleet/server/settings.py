@@ -71,7 +71,8 @@ class ServerSettings:
     lockstep: bool = False
     day_start_s: int | None = None
     transport: TransportSettings = TransportSettings()
-    stop_within_s: float = 5.0
+    # A restart replays at most this many facts on top of a snapshot: about a second's work.
+    snapshot_facts: int = 5000
 
     def __post_init__(self) -> None:
         host, colon, port = self.listen.rpartition(":")
