@@ -14,12 +14,14 @@ import numpy as np
 
 from fleet.clock import NS_PER_S
 from fleet.server.books import Books
+from fleet.server.columns import FloatColumn
 from fleet.server.crossing import CrossingState
 from fleet.server.desk import DeskView
 from fleet.server.mission import ABOARD, MissionEvent, MissionKept, MissionState
 from fleet.server.moves import Moves
 from fleet.server.orders import CONTAINERS_PER_TRIP, containers_for
 from fleet.server.passage import Passage
+from fleet.server.staging import StagingArea, staging_of
 from fleet.server.trips import NOWHERE, TruckKept
 from fleet.server.wayfinding import Wayfinding
 from fleet.server.yard import Yard
@@ -29,6 +31,7 @@ from planner.corridor import StandKind
 
 _REFUGES: Final = ((StandKind.PARKING,), (StandKind.BAY,), (StandKind.SWAP, StandKind.PLUG))
 _CHARGERS: Final = ((StandKind.SWAP,), (StandKind.PLUG,))
+_AT_BAYS_S: Final = 45.0  # this near the bays a truck in the queue is given one; further off, somebody might still cut in before it
 _WAIT_WEIGHT: Final = 1.0  # a second waited on a stand counts as a second nearer: nobody is passed over for long
 
 
@@ -41,6 +44,7 @@ class Departures:
         self._moves = moves
         self._yard = yard
         self._passage = passage
+        self._staging = {yard.yard_id: staging_of(books.corridor, books.lanes, yard.yard_id) for yard in (books.loading, books.unloading)}
         self._battery_wh = [kind.battery_wh for kind in books.corridor.truck_types]
 
     def look(self, view: DeskView, now_ns: int) -> None:
@@ -56,7 +60,7 @@ class Departures:
                 books.reins.because(row, Cause.HOLD)
                 continue
             yard_id = self._needs_bay(row, truck)
-            if yard_id and books.corridor.stands[truck.goal_ix].yard_id == yard_id:
+            if yard_id and (truck.staged or books.corridor.stands[truck.goal_ix].yard_id == yard_id):
                 waiting[yard_id].append(row)
             elif truck.settled or truck.goal_ix == NOWHERE:
                 mission = books.missions.of_row.get(row)
@@ -70,34 +74,78 @@ class Departures:
     def _needs_bay(self, row: int, truck: TruckKept) -> str:
         """The yard in which the truck wants a bay it has not booked; "" none."""
         mission = self._books.missions.of_row.get(row)
-        if mission is None or truck.goal_ix == NOWHERE or truck.charging:
+        if mission is None or truck.charging or (truck.goal_ix == NOWHERE and not truck.staged):
             return ""
         if mission.state not in {MissionState.ASSIGNED, MissionState.TO_UNLOAD}:
             return ""
         yard_id = self._yard.target_yard_id(mission)
+        if truck.staged:
+            return yard_id
         stand = self._books.corridor.stands[truck.goal_ix]
         at_bay = stand.kind is StandKind.BAY and stand.yard_id == yard_id
         return "" if at_bay else yard_id
 
     def _match(self, yard_id: str, rows: list[int], now_ns: int) -> None:
-        """Free bays to those who need one: nearest first, longest waiting first."""
+        """Free bays to those who need one, or places in the queue before the bays where the yard has one."""
         books = self._books
-        near = books.options.arrival_near_s
         bays = books.stands.free(yard_id, (StandKind.BAY,))
-        settled = books.trips.settled
-        candidates = [row for row in rows if (books.trips.truck[row] and books.trips.known(row).left_ix == NOWHERE) or not settled[row]]
-        if bays and candidates:
-            cost = np.array([self._ways.near_s(row)[bays] for row in candidates])
-            moving = ~settled[candidates]
-            cost[moving[:, None] & (cost > near)] = np.inf
-            waited = np.array([(now_ns - books.missions.of_row[row].since_ns) / NS_PER_S for row in candidates])
-            cost -= np.where(moving, 0.0, _WAIT_WEIGHT * waited)[:, None]
-            for taker, job in assign(cost):
-                self._take_bay(candidates[taker], bays[job], now_ns)
+        bay = books.stands.all_of(yard_id, (StandKind.BAY,))[0]
+        area = self._staging[yard_id]
+        if area is None:
+            self._to_bays(rows, bays, now_ns)
+        else:
+            staged = [row for row in rows if books.trips.known(row).staged]
+            self._head_of_queue(staged, bays, now_ns)
+            self._join_queue(area, [row for row in rows if row not in staged], bay, now_ns)
         for row in rows:
             truck = books.trips.known(row)
-            if truck.settled and self._needs_bay(row, truck):
-                books.reins.because(row, Cause.SLOT, truck.goal_ix)
+            if (truck.settled or truck.staged) and self._needs_bay(row, truck):
+                books.reins.because(row, Cause.SLOT, truck.goal_ix if truck.settled else bay)
+
+    def _wishes_s(self, rows: list[int], stand_ixs: list[int], now_ns: int) -> FloatColumn:
+        """
+        Seconds to each stand, less the seconds waited on one's own, (rows, stands).
+
+        +inf for who cannot set out yet, or is on the road and not near.
+        """
+        books = self._books
+        cost = np.array([self._ways.near_s(row)[stand_ixs] for row in rows])
+        settled = books.trips.settled[rows]
+        leaving = np.array([books.trips.known(row).left_ix != NOWHERE for row in rows])
+        cost[(settled & leaving)[:, None] | (~settled[:, None] & (cost > books.options.arrival_near_s))] = np.inf
+        waited_s = np.array([(now_ns - books.missions.of_row[row].since_ns) / NS_PER_S for row in rows])
+        return cost - np.where(settled, _WAIT_WEIGHT * waited_s, 0.0)[:, None]
+
+    def _to_bays(self, rows: list[int], bays: list[int], now_ns: int) -> None:
+        """Without a queue: nearest first, longest waiting first."""
+        if bays:
+            for taker, job in assign(self._wishes_s(rows, bays, now_ns)):
+                self._take_bay(rows[taker], bays[job], now_ns)
+
+    def _head_of_queue(self, staged: list[int], bays: list[int], now_ns: int) -> None:
+        """Free bays to the foremost, as soon as they are near: nobody behind another may have one before him."""
+        if not staged or not bays:
+            return
+        near_s = {row: float(self._ways.near_s(row)[bays].min()) for row in staged}
+        foremost = sorted(staged, key=lambda row: (near_s[row], row))[: len(bays)]
+        near = [row for row in foremost if near_s[row] <= _AT_BAYS_S]
+        if near:
+            cost = np.array([self._ways.near_s(row)[bays] for row in near])
+            for taker, job in assign(cost):
+                self._take_bay(near[taker], bays[job], now_ns)
+
+    def _join_queue(self, area: StagingArea, rows: list[int], bay: int, now_ns: int) -> None:
+        """Who waits longest, or comes by now, joins the queue while it has room."""
+        trips = self._books.trips
+        queue = [row for row, truck in enumerate(trips.truck) if truck is not None and truck.staged]
+        room = area.room - sum(trips.path_of(row).lanes[-1] == area.lane_ix for row in queue)
+        if room <= 0 or not rows:
+            return
+        wishes_s = self._wishes_s(rows, [bay], now_ns)[:, 0]
+        for at in np.argsort(wishes_s, kind="stable")[:room].tolist():
+            plan = self._ways.plan_queue(rows[at], area.lane_ix) if np.isfinite(wishes_s[at]) else None
+            if plan is not None:
+                self._moves.stage(rows[at], plan)
 
     def _take_bay(self, row: int, bay_ix: int, now_ns: int) -> None:
         books = self._books
@@ -231,7 +279,9 @@ class Departures:
 
     def _is_idle(self, row: int, view: DeskView) -> bool:
         truck = self._books.trips.truck[row]
-        if truck is None or truck.removed or truck.decommissioned or truck.charging or truck.goal_ix == NOWHERE:
+        if truck is None or truck.removed or truck.decommissioned or truck.charging:
+            return False
+        if truck.goal_ix == NOWHERE and not truck.staged:
             return False
         free = row not in self._books.holds and row not in self._books.missions.of_row
         return bool(view.live[row]) and free and not self._wants_charge(row, truck, view)

@@ -23,6 +23,7 @@ from fleet.server.fact_form import Fact
 from fleet.server.facts import RouteSet
 from fleet.server.followups import FollowUps
 from fleet.server.inputs import LanePlace
+from fleet.server.mission import MissionKept
 from fleet.server.moves import Moves
 from fleet.server.opening import OpeningSet
 from fleet.server.operators import Operators
@@ -117,6 +118,7 @@ class Dispatch:
                 left_ix=NOWHERE,
                 left_m=0.0,
                 settled=False,
+                staged=False,
                 passed_m=float(self._trucks.rear_m[row]),
                 entered_m=nose_m,
                 entered_ns=-1,
@@ -258,10 +260,12 @@ class Dispatch:
         """What the truck is to know: where it goes, and for which mission; id "" when it only parks."""
         books = self.books
         truck = books.trips.truck[row]
-        if truck is None or truck.removed or truck.goal_ix == NOWHERE:
+        if truck is None or truck.removed or (truck.goal_ix == NOWHERE and not truck.staged):
             return None
-        stand = books.corridor.stands[truck.goal_ix]
         mission = books.missions.of_row.get(row)
+        if truck.staged:
+            return self._queueing(row, mission)
+        stand = books.corridor.stands[truck.goal_ix]
         return MissionOut(
             row=row,
             mission_id=mission.mission_id if mission else "",
@@ -269,6 +273,20 @@ class Dispatch:
             goal_id=stand.stand_id,
             goal=LanePlace(lane_ix=books.trips.stand_lane[truck.goal_ix], chainage_m=stand.stop_m),
             immobilise=stand.kind in SERVED,
+            containers=mission.containers if mission else (),
+        )
+
+    def _queueing(self, row: int, mission: MissionKept | None) -> MissionOut:
+        """A truck in the queue before the bays: its goal is the queue's head."""
+        path = self.books.trips.path_of(row)
+        stop_m = path.goal_m - path.starts_m[-2] - STAND_END_M
+        return MissionOut(
+            row=row,
+            mission_id=mission.mission_id if mission else "",
+            state=mission.state if mission else 0,
+            goal_id=self.books.corridor.lanes[path.lanes[-1]].lane_id,
+            goal=LanePlace(lane_ix=path.lanes[-1], chainage_m=stop_m),
+            immobilise=False,
             containers=mission.containers if mission else (),
         )
 

@@ -16,7 +16,6 @@ from fleet.server.calls import CallKind
 from fleet.server.fleet_view import FleetView
 from fleet.server.gates import NOBODY
 from fleet.server.phrases import moves, phrase
-from fleet.server.trips import NOWHERE
 from planner.authority import Cause
 from planner.corridor import StandKind
 
@@ -118,12 +117,11 @@ def _gate(books: Books, row: int, gate_ix: int, cause: Cause) -> tuple[str, int]
 
 
 def _slot(books: Books, row: int, ref: int) -> tuple[str, int]:
-    """What it is the turn at: a gate for a truck that may not join the queue yet, else a bay, and who has that bay."""
+    """The bay that is likely the next to be free, and who has it."""
     mission = books.missions.of_row.get(row)
-    truck = books.trips.known(row)
-    if mission is None or truck.goal_ix == NOWHERE or ref != truck.goal_ix:
-        return books.gates.gates[ref].gate_id if 0 <= ref < len(books.gates.gates) else "", NOBODY
-    yard_id = books.corridor.stands[truck.goal_ix].yard_id
+    if mission is None or ref < 0:
+        return "", NOBODY
+    yard_id = books.corridor.stands[ref].yard_id
     bays = books.stands.all_of(yard_id, (StandKind.BAY,))
     taken = [bay for bay in bays if books.stands.holder_row[bay] != NOBODY]
     if not taken:

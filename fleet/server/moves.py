@@ -28,7 +28,7 @@ class Moves:
         if gate_ixs:
             group = int(books.gates.group_ix[gate_ixs[0]])
             if self._ways.group_counts(self._ways.bound_for())[group] >= books.gates.room[group]:
-                books.reins.because(row, Cause.SLOT, gate_ixs[0])
+                books.reins.because(row, Cause.GATE, gate_ixs[0])
                 return False
         if not self._ways.fits(now_ns, plan.new_lanes, gate_ixs, plan.stand_ix):
             books.reins.because(row, Cause.OPENING)
@@ -44,7 +44,7 @@ class Moves:
         assert left_m < INF, f"truck {truck.truck_id} is not on its stand's lane"
         books.record(StandBooked(stand_ix=plan.stand_ix, row=row))
         books.record(plan.route)
-        books.keep_truck(row, goal_ix=plan.stand_ix, left_ix=truck.goal_ix, left_m=left_m, settled=False)
+        books.keep_truck(row, goal_ix=plan.stand_ix, left_ix=truck.goal_ix, left_m=left_m, settled=False, staged=False)
 
     def redirect(self, row: int, plan: Plan) -> None:
         """The truck, on its way, goes to another stand; the one it never reached is free at once."""
@@ -52,14 +52,27 @@ class Moves:
         truck = books.trips.known(row)
         books.record(StandBooked(stand_ix=plan.stand_ix, row=row))
         books.record(plan.route)
-        books.keep_truck(row, goal_ix=plan.stand_ix)
+        books.keep_truck(row, goal_ix=plan.stand_ix, staged=False)
         if truck.goal_ix not in {NOWHERE, plan.stand_ix} and books.stands.holder_row[truck.goal_ix] == row:
+            books.record(StandFreed(stand_ix=truck.goal_ix))
+
+    def stage(self, row: int, plan: Plan) -> None:
+        """The truck joins the queue before the bays; it is bound for no stand until a bay is its own."""
+        books = self._books
+        truck = books.trips.known(row)
+        books.record(plan.route)
+        if truck.settled:
+            left_m = books.trips.stand_m(row, truck.goal_ix) + STAND_END_M
+            books.keep_truck(row, goal_ix=NOWHERE, left_ix=truck.goal_ix, left_m=left_m, settled=False, staged=True)
+            return
+        books.keep_truck(row, goal_ix=NOWHERE, staged=True)
+        if truck.goal_ix != NOWHERE:
             books.record(StandFreed(stand_ix=truck.goal_ix))
 
     def go(self, row: int, plan: Plan) -> None:
         """Sets out, or turns on the road."""
         truck = self._books.trips.known(row)
-        if truck.settled or truck.goal_ix == NOWHERE:
+        if truck.settled:
             self.set_out(row, plan)
         else:
             self.redirect(row, plan)

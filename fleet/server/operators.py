@@ -180,7 +180,7 @@ class Operators:
         self._settle_cargo(row, now_ns)
         self._free_gates(row)
         self._moves.free_of(row)
-        books.keep_truck(row, removed=True, goal_ix=NOWHERE, left_ix=NOWHERE, left_m=0.0, settled=False, charging=False)
+        books.keep_truck(row, removed=True, staged=False, goal_ix=NOWHERE, left_ix=NOWHERE, left_m=0.0, settled=False, charging=False)
         books.record(TruckRemoved(row=row, taken_to=command.taken_to, second_person=command.second_person, actor=actor, at_ns=now_ns))
         return self.truck(row)
 

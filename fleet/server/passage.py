@@ -237,10 +237,10 @@ class Passage:
         if truck is None or truck.removed or books.trips.path[row] is None:
             return Rein(limit_m=-np.inf, cause=Cause.SESSION)
         end_m = float(books.trucks.end_m[row])
-        if truck.goal_ix == NOWHERE:
+        if truck.goal_ix == NOWHERE and not truck.staged:
             return Rein(limit_m=end_m, cause=Cause.STAND)
         path = books.trips.path_of(row)
-        cause, ref = books.reins.wait[row] if truck.settled else (Cause.GOAL, truck.goal_ix)
+        cause, ref = books.reins.wait[row] if truck.settled or truck.staged else (Cause.GOAL, truck.goal_ix)
         rein = Rein(limit_m=path.goal_m, cause=cause, ref=ref)
         for gate in books.trips.gates_ahead(row):
             why = self._hindrance(row, gate)

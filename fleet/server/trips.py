@@ -35,6 +35,7 @@ class TruckKept(Fact):
     What the desk knows of a truck, as it is now.
 
     *goal_ix* is the stand it stands at (*settled*) or drives to, *left_ix* the one its tail has not left before *left_m*; -1 none.
+    *staged*: it queues for a bay on the lane before the bays, bound for no stand.
     *passed_m*: gates up to here on its path are behind it. *entered_m*, *entered_ns*: its last entry into the loading yard,
     time -1 before the first. *unloaded*: it has unloaded since.
     """
@@ -46,6 +47,7 @@ class TruckKept(Fact):
     left_ix: int
     left_m: float
     settled: bool
+    staged: bool
     passed_m: float
     entered_m: float
     entered_ns: int

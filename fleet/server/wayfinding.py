@@ -16,6 +16,7 @@ import numpy as np
 from fleet.server.books import Books
 from fleet.server.columns import FloatColumn, IntColumn
 from fleet.server.facts import RouteSet
+from fleet.server.trips import NOWHERE
 from planner.corridor import GateRole, StandKind
 from planner.limits import PATH_LANES_MAX, STAND_END_M
 from planner.slots import queue_wait_s
@@ -26,7 +27,7 @@ _SLOWER: Final = 1.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A path for one truck to a stand; *new_lanes* lie beyond what it keeps, *time_s* is theirs."""
+    """A path for one truck to a stand (-1: to a queue); *new_lanes* lie beyond what it keeps, *time_s* is theirs."""
 
     stand_ix: int
     route: RouteSet
@@ -55,13 +56,21 @@ class Wayfinding:
 
     def plan(self, row: int, stand_ix: int, *, via: Sequence[int] = ()) -> Plan | None:
         """The quickest way to a stand from the furthest end the truck may hold; None when no way leads there."""
+        lane_ix = self._books.trips.stand_lane[stand_ix]
+        end_m = self._books.corridor.stands[stand_ix].stop_m + STAND_END_M
+        return self._plan(row, stand_ix, lane_ix, end_m, via)
+
+    def plan_queue(self, row: int, lane_ix: int) -> Plan | None:
+        """The quickest way to the end of a lane, on which to queue."""
+        return self._plan(row, NOWHERE, lane_ix, float(self._books.lanes.length_m[lane_ix]), ())
+
+    def _plan(self, row: int, stand_ix: int, goal_lane: int, goal_chainage_m: float, via: Sequence[int]) -> Plan | None:
         books = self._books
         path = books.trips.path_of(row)
         end_m = float(books.trucks.end_m[row])
         first = path.k_at(float(books.trucks.rear_m[row]))
         last = max(first, path.k_of_end(end_m))
         kept = path.lanes[first : last + 1]
-        goal_lane = books.trips.stand_lane[stand_ix]
         way = books.roads.way(kept[-1], goal_lane, self._gate_waits_s(row), kept, via)
         if way is None or len(kept) + len(way.lanes) > PATH_LANES_MAX:
             return None
@@ -71,7 +80,7 @@ class Wayfinding:
         at_m = path.starts_m[first]
         for lane in lanes[:-1]:
             at_m += float(books.lanes.length_m[lane])
-        goal_m = at_m + books.corridor.stands[stand_ix].stop_m + STAND_END_M
+        goal_m = at_m + goal_chainage_m
         if goal_m < end_m:
             return None
         route = RouteSet(row=row, lanes=lanes, start_m=path.starts_m[first], goal_m=goal_m)
