@@ -50,7 +50,7 @@ def _check_policy(policy: str) -> None:
 
 
 @app.command()
-def run(
+def run(  # noqa: PLR0913 - one a flag
     scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="a scenario's name, or a YAML file")],
     *,
     seed: Annotated[int | None, typer.Option(min=0, help="draws everything; default 1")] = None,

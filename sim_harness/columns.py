@@ -21,7 +21,7 @@ from planner._jit import adopt, kernel, piece
 from planner.limits import SPEED_STANDING_MPS
 from sim_harness.dynamics import Demand, Motion
 from sim_harness.observation import FlagArray, FloatArray, IndexArray
-from sim_harness.onboard_state import BOUND_BASE_M, FIXES, Authorities, Belief, Fitted, Onboard, StampArray
+from sim_harness.onboard_state import BOUND_BASE_M, FIXES, Authorities, Belief, Fitted, Onboard, Segments, StampArray
 from sim_harness.paths import Paths
 
 for _source in (*supervisor.COMPILABLE, *ladder.COMPILABLE, *senses.COMPILABLE):
@@ -33,24 +33,33 @@ DRIFT: Final = 0.01
 
 
 @kernel
-def read_nails(motion: Motion, belief: Belief) -> None:
+def read_nails(motion: Motion, belief: Belief, errors: FloatArray) -> None:
     """
     Let every truck read its nails and odometer.
 
     motion  the truth, (n,)
     belief  nose_m and bound_m (n,) are written; a truck that stands believes what it believed
+    errors  (n, FIXES) standard normal numbers
     """
     for i in range(motion.nose_m.shape[0]):
         true_m = motion.nose_m[i]
         if math.floor(true_m / NAIL_M) != math.floor(belief.fix_m[i] / NAIL_M):
             at = belief.drawn[i] % (FIXES - 1)
             belief.fix_m[i] = true_m
-            belief.offset_m[i] = min(max(NAIL_SIGMA_M * belief.draws[i, at], -0.25), 0.25)
-            belief.drift[i] = DRIFT * min(max(0.5 * belief.draws[i, at + 1], -1.0), 1.0)
+            belief.offset_m[i] = min(max(NAIL_SIGMA_M * errors[i, at], -0.25), 0.25)
+            belief.drift[i] = DRIFT * min(max(0.5 * errors[i, at + 1], -1.0), 1.0)
             belief.drawn[i] += 2
         run_m = true_m - belief.fix_m[i]
         belief.nose_m[i] = true_m + belief.offset_m[i] + belief.drift[i] * run_m
         belief.bound_m[i] = BOUND_BASE_M + DRIFT * run_m
+
+
+@piece
+def _nothing_new(belief: Belief, state: Onboard, i: int, speed_mps: float) -> bool:
+    """Whether a reading of truck *i* would leave senses and brakes as they are: it stands, as it did, with its brakes judged."""
+    if speed_mps != 0.0 or state.read_speed_mps[i] != 0.0 or belief.nose_m[i] != state.read_nose_m[i]:
+        return False
+    return bool(state.stuck_s[i] == 0.0 and state.asked_mps2[i] == 0.0 and state.ratio[i] == math.inf and state.pressed_s[i] == 0.0)
 
 
 @kernel
@@ -65,6 +74,8 @@ def take_reading(motion: Motion, fitted: Fitted, belief: Belief, state: Onboard,
         if state.last[i] <= state.first[i]:
             continue
         speed_mps = motion.speed_mps[i]
+        if _nothing_new(belief, state, i, speed_mps):
+            continue
         reading = Senses(state.read_nose_m[i], state.read_speed_mps[i], state.stuck_s[i], state.doubt_m[i])
         reading = sense(reading, belief.nose_m[i], speed_mps, belief.bound_m[i], step_s)
         state.read_nose_m[i] = reading.nose_m
@@ -118,19 +129,19 @@ def _sensed(motion: Motion, belief: Belief, state: Onboard, i: int) -> Sensed:
 
 
 @piece
-def _segments(state: Onboard, first: int, last: int) -> Road:
+def _segments(roads: Segments, first: int, last: int) -> Road:
     """Segments [first, last) as the supervisor reads them: it asks for sequences it can index, and arrays are that."""
-    return Road(state.seg_end_m, state.seg_speed_mps, state.seg_grade, state.seg_no_stop, first, last)  # type: ignore[arg-type]
+    return Road(roads.end_m, roads.speed_mps, roads.grade, roads.no_stop, first, last)  # type: ignore[arg-type]
 
 
 @piece
-def _road(fitted: Fitted, belief: Belief, state: Onboard, i: int) -> Road:
+def _road(fitted: Fitted, belief: Belief, state: Onboard, roads: Segments, i: int) -> Road:
     """Truck *i*'s road from the segment under its tail on; the cursor is moved."""
     last = int(state.last[i])
     tail_m = belief.nose_m[i] - fitted.length_m[i] - belief.bound_m[i] - state.doubt_m[i]
-    cursor = first_under(_segments(state, int(state.first[i]), last), tail_m - fitted.roll_back_m[i])
+    cursor = first_under(_segments(roads, int(state.first[i]), last), tail_m - fitted.roll_back_m[i])
     state.first[i] = cursor
-    return _segments(state, cursor, last)
+    return _segments(roads, cursor, last)
 
 
 @piece
@@ -147,6 +158,22 @@ def _reaction(state: Onboard, i: int, now_ns: int) -> int:
 
 
 @piece
+def _settled(motion: Motion, belief: Belief, state: Onboard, i: int, reaction: int) -> bool:
+    """
+    Whether truck *i* stands and its supervisor would be asked what it was asked last, when its answer changed nothing.
+
+    What else goes into the question (load, road, health, doubt) ends `same` where it changes.
+    """
+    if not state.same[i] or motion.speed_mps[i] != 0.0 or motion.acceleration_mps2[i] != 0.0:
+        return False
+    if belief.nose_m[i] != state.turn_m[i] or reaction != state.asked_reaction[i]:
+        return False
+    if state.end_m[i] != state.asked_end_m[i] or state.held_friction[i] != state.asked_friction[i]:
+        return False
+    return bool(state.advised_mps[i] == state.asked_advised_mps[i])
+
+
+@piece
 def _park(motion: Motion, belief: Belief, state: Onboard, i: int) -> None:
     """Set the parking brake at the goal of a mission that asks for it, until the truck is free to leave."""
     goal_m = state.goal_m[i]
@@ -157,13 +184,16 @@ def _park(motion: Motion, belief: Belief, state: Onboard, i: int) -> None:
 
 
 @kernel
-def step(motion: Motion, fitted: Fitted, belief: Belief, state: Onboard, demand: Demand, now_ns: int, step_s: float) -> None:
+def step(
+    motion: Motion, fitted: Fitted, belief: Belief, state: Onboard, roads: Segments, demand: Demand, now_ns: int, step_s: float
+) -> None:
     """
     Let every onboard computer take one step of its supervisor.
 
     motion   speeds and accelerations (n,) are sensed as they are
     fitted, belief   columns (n,)
     state    memory, road cursor, parking brake and loss of contact are written
+    roads    everybody's segments
     demand   (n,) written: what the actuators are to do until the next step
 
     A truck without a road yet is held.
@@ -174,10 +204,20 @@ def step(motion: Motion, fitted: Fitted, belief: Belief, state: Onboard, demand:
             demand.mode[i] = HOLD
             demand.acceleration_mps2[i] = 0.0
             continue
+        if _settled(motion, belief, state, i, reaction):
+            _park(motion, belief, state, i)
+            continue
         held = Held(state.end_m[i], state.held_friction[i], state.advised_mps[i], state.clearing_mps[i], reaction)
         memory = Memory(int(state.mode[i]), state.demand_mps2[i], state.halt_m[i], bool(state.clearing[i]), state.turn_m[i])
         build = _build(fitted, i, belief.laden[i], step_s)
-        wish, memory = supervise(build, _sensed(motion, belief, state, i), held, memory, _road(fitted, belief, state, i))
+        wish, memory = supervise(build, _sensed(motion, belief, state, i), held, memory, _road(fitted, belief, state, roads, i))
+        # An answer that changes nothing will be given again for as long as the question stays the same.
+        same = memory.mode == state.mode[i] and memory.halt_m == state.halt_m[i] and memory.clearing == state.clearing[i]
+        state.same[i] = same and memory.demand_mps2 == state.demand_mps2[i] and memory.turn_m == state.turn_m[i]
+        state.asked_end_m[i] = state.end_m[i]
+        state.asked_friction[i] = state.held_friction[i]
+        state.asked_reaction[i] = reaction
+        state.asked_advised_mps[i] = state.advised_mps[i]
         state.mode[i] = memory.mode
         state.demand_mps2[i] = memory.demand_mps2
         state.halt_m[i] = memory.halt_m
@@ -189,17 +229,17 @@ def step(motion: Motion, fitted: Fitted, belief: Belief, state: Onboard, demand:
 
 
 @kernel
-def earliest_m(motion: Motion, fitted: Fitted, belief: Belief, state: Onboard, i: int, step_s: float) -> float:
+def earliest_m(motion: Motion, fitted: Fitted, belief: Belief, state: Onboard, roads: Segments, i: int, step_s: float) -> float:
     """
     Nearest end of authority that truck *i* could still honour.
 
-    motion, fitted, belief, state   columns (n,); without a road, its nose
+    motion, fitted, belief, state   columns (n,); roads everybody's segments; without a road, its nose
     """
     if state.last[i] <= state.first[i]:
         return belief.nose_m[i]  # type: ignore[no-any-return]
     held = Held(state.end_m[i], state.held_friction[i], state.advised_mps[i], state.clearing_mps[i], 0)
     build = _build(fitted, i, belief.laden[i], step_s)
-    return earliest_end_m(build, _sensed(motion, belief, state, i), held, _road(fitted, belief, state, i))
+    return earliest_end_m(build, _sensed(motion, belief, state, i), held, _road(fitted, belief, state, roads, i))
 
 
 @kernel

@@ -14,6 +14,7 @@ from sim_harness.recording import Recorder
 from sim_harness.report import Report, build_report, open_seconds, opening_s, write_report
 from sim_harness.runner import Runner
 from sim_harness.scenario import Scenario
+from sim_harness.wire_runner import run_on_wire
 
 LOADERS_SOUND: Final = 1.0
 
@@ -53,7 +54,7 @@ def run_day(scenario: Scenario, wish: Wish, progress: Callable[[float], None]) -
     checkers = Checkers(scenario.roster)
     with Recorder(wish.out, scenario.roster) as recorder:
         if wish.wire:
-            totals = run_on_wire(scenario, day_start_s, recorder, checkers, progress)
+            totals = run_on_wire(scenario, day_start_s, (recorder, checkers), progress)
         else:
             server = InMemoryServer(scenario.corridor, day_start_s)
             totals = Runner(scenario, server, recorder, checkers).run(progress)
@@ -66,14 +67,14 @@ def run_day(scenario: Scenario, wish: Wish, progress: Callable[[float], None]) -
 def summary(report: Report) -> str:
     """A run in a few lines for people."""
     trip = report.round_trip_s
-    median = "–" if trip.p50 is None else f"{trip.p50 / 60.0:.1f} min"
-    slowest = "–" if trip.p95 is None else f"{trip.p95 / 60.0:.1f} min"
+    median = "none" if trip.p50 is None else f"{trip.p50 / 60.0:.1f} min"
+    slowest = "none" if trip.p95 is None else f"{trip.p95 / 60.0:.1f} min"
     waits = sorted(report.waiting_s_by_cause.items(), key=lambda item: -item[1])
     lines = [
         f"{report.scenario}, seed {report.seed}: {report.sim_seconds / 3600.0:.2f} h simulated in {report.wall_seconds:.1f} s",
         f"  {report.round_trips} round trips, median {median}, p95 {slowest}; {report.tonnes:.0f} t; {report.truck_km:.0f} truck km",
-        f"  overlaps {report.overlaps}, overruns {report.overruns}, least authority margin {_metres(report.authority_margin_m_min)}, "
-        f"emergency brakes {report.emergency_brakes}, unexplained waiting {report.unexplained_wait_s:.1f} s",
+        f"  overlaps {report.overlaps}, overruns {report.overruns}, least authority margin {_metres(report.authority_margin_m_min)}",
+        f"  emergency brakes {report.emergency_brakes}, unexplained waiting {report.unexplained_wait_s:.1f} s",
         "  waiting, truck hours: " + (", ".join(f"{cause} {seconds / 3600.0:.1f}" for cause, seconds in waits) or "none"),
     ]
     if report.bound_round_trips is not None and report.bottleneck is not None:
@@ -84,4 +85,4 @@ def summary(report: Report) -> str:
 
 
 def _metres(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f} m"
+    return "none" if value is None else f"{value:.2f} m"

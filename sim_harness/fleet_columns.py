@@ -6,6 +6,8 @@ Row i everywhere is the roster's truck i. `truck_agent` moves the fleet and spea
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from fleet.onboard import permission, store, words
@@ -13,6 +15,7 @@ from planner.limits import CLEARING_SPEED_MPS
 from sim_harness import dynamics, onboard_state, paths
 from sim_harness.clock import Streams
 from sim_harness.observation import FloatArray, IndexArray, Roster
+from sim_harness.rows import gather
 
 
 class _RowStore:
@@ -32,6 +35,19 @@ class _RowStore:
             self._state.seen_epoch[self._row], self._state.seen_sequence[self._row] = term
 
 
+class Compiled(NamedTuple):
+    """The same columns as kernels take them."""
+
+    motion: dynamics.Motion
+    build: dynamics.Build
+    around: dynamics.Circumstances
+    demand: dynamics.Demand
+    fitted: onboard_state.Fitted
+    belief: onboard_state.Belief
+    onboard: onboard_state.Onboard
+    roads: onboard_state.Segments
+
+
 class FleetColumns:
     """Everything known of the trucks; *happened* collects (row, event, detail) until somebody takes it."""
 
@@ -48,15 +64,19 @@ class FleetColumns:
         for row in range(count):
             paths.set_path(self.paths, row, [int(lane_ix[row])], self.lane_length_m, 0.0)
         self.places = paths.empty_places(count)
-        self.believed = paths.empty_places(count)
-        self.build = dynamics.build_of(roster)
-        self.fitted = onboard_state.fitted(roster)
-        self.around = dynamics.calm(count)
-        self.motion = dynamics.at_rest(chainage_m)
-        self.belief = onboard_state.belief(streams, roster.truck_ids, chainage_m)
-        self.onboard = onboard_state.onboard(count, chainage_m)
+        self.believed_lane_ix = np.zeros(count, dtype=np.int32)
+        self.believed_m = np.zeros(count, dtype=np.float64)
+        self.motion, motion = gather(dynamics.at_rest(chainage_m))
+        self.build, build = gather(dynamics.build_of(roster))
+        self.around, around = gather(dynamics.calm(count))
+        self.demand, demand = gather(dynamics.no_demand(count))
+        self.fitted, fitted = gather(onboard_state.fitted(roster))
+        self.belief, belief = gather(onboard_state.belief(chainage_m))
+        self.onboard, onboard = gather(onboard_state.onboard(count, chainage_m))
+        self.roads, roads = gather(onboard_state.no_roads(count))
+        self.compiled = Compiled(motion, build, around, demand, fitted, belief, onboard, roads)
+        self.nail_errors = onboard_state.nail_errors(streams, roster.truck_ids)
         self.onboard.clearing_mps[:] = CLEARING_SPEED_MPS
-        self.demand = dynamics.no_demand(count)
         self.permissions = [permission.Permission(_RowStore(self.onboard, row)) for row in range(count)]
         self.shift_m = np.zeros(count, dtype=np.float64)
         self.stops: list[dict[str, int]] = [{} for _ in range(count)]

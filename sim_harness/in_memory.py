@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fleet.errors import FleetError
+from fleet.server.dispatch import DispatchOptions
 from fleet.server.engine import EngineOptions
 from fleet.server.headless import HeadlessServer
-from fleet.server.dispatch import DispatchOptions
 from planner.corridor import Corridor
 from sim_harness import link
 from sim_harness.books import Causes

@@ -44,7 +44,7 @@ class Belief(NamedTuple):
     What the trucks believe of themselves, (n,).
 
     nose_m on the path coordinate, bound_m its guaranteed error. fix_m: true place of the last nail read; offset_m and drift:
-    the error drawn there. draws (n, FIXES): standard normal numbers, each truck's own stream; drawn (n,): how many are used.
+    the error drawn there. drawn: how many of its numbers are used.
     """
 
     nose_m: FloatArray
@@ -55,18 +55,28 @@ class Belief(NamedTuple):
     fix_m: FloatArray
     offset_m: FloatArray
     drift: FloatArray
-    draws: FloatArray
     drawn: IndexArray
+
+
+class Segments(NamedTuple):
+    """All trucks' roads (n * SEGMENTS_MAX,): segments as `supervisor.Road` has them, each truck in its own stretch of rows."""
+
+    end_m: FloatArray
+    speed_mps: FloatArray
+    grade: FloatArray
+    no_stop: FlagArray
 
 
 class Onboard(NamedTuple):
     """
     The state of the onboard computers, (n,).
 
-    mode … turn_m: `supervisor.Memory`. read_nose_m … doubt_m: `senses.Senses`. asked_mps2 … health: `senses.Brakes`. end_m … clearing_mps: `supervisor.Held`. stop_reaction: the hardest stop in force.
-    waiting: a new authority is needed before the truck may go on. agreed_epoch, seen_*: terms. last_tick, asked_ns,
-    proof_ns: contact; echo: the server's challenge to carry back. ease_s … emergency_s: rungs. hello_ns: stamp of the hello that
-    waits for its answer, 0 none. lost: contact has lapsed, or never was; only a welcome ends it. seg_* (n * SEGMENTS_MAX,): the roads; first, last (n,): rows of each truck's segments, first holds the tail.
+    mode … turn_m: `supervisor.Memory`. read_nose_m … doubt_m: `senses.Senses`. asked_mps2 … health: `senses.Brakes`.
+    end_m … clearing_mps: `supervisor.Held`. stop_reaction: the hardest stop in force. waiting: a new authority is needed before
+    the truck may go on. agreed_epoch, seen_*: terms. last_tick, asked_ns, proof_ns: contact; echo: the server's challenge to
+    carry back. hello_ns: stamp of the hello that waits for its answer, 0 none. ease_s … emergency_s: rungs. lost: contact has
+    lapsed, or never was; only a welcome ends it. same … asked_advised_mps: the question last put to the supervisor, and whether
+    its answer changed nothing. first, last: rows of the truck's `Segments`, the first holds the tail.
     """
 
     mode: SmallArray
@@ -107,10 +117,11 @@ class Onboard(NamedTuple):
     stop_s: FloatArray
     emergency_s: FloatArray
     lost: FlagArray
-    seg_end_m: FloatArray
-    seg_speed_mps: FloatArray
-    seg_grade: FloatArray
-    seg_no_stop: FlagArray
+    same: FlagArray
+    asked_end_m: FloatArray
+    asked_friction: FloatArray
+    asked_reaction: StampArray
+    asked_advised_mps: FloatArray
     first: IndexArray
     last: IndexArray
 
@@ -121,10 +132,14 @@ def fitted(roster: Roster) -> Fitted:
     return Fitted(*(roster.column(names.get(name, name)) for name in Fitted._fields))
 
 
-def belief(streams: Streams, truck_ids: tuple[str, ...], nose_m: FloatArray) -> Belief:
+def nail_errors(streams: Streams, truck_ids: tuple[str, ...]) -> FloatArray:
+    """Standard normal numbers (n, FIXES), each truck's own stream."""
+    return np.stack([streams.stream(truck_id, "nails").standard_normal(FIXES) for truck_id in truck_ids])
+
+
+def belief(nose_m: FloatArray) -> Belief:
     """Trucks that have just read a nail at *nose_m* (n,)."""
-    count = len(truck_ids)
-    draws = np.stack([streams.stream(truck_id, "nails").standard_normal(FIXES) for truck_id in truck_ids])
+    count = len(nose_m)
     return Belief(
         nose_m=nose_m.copy(),
         bound_m=np.full(count, BOUND_BASE_M),
@@ -134,15 +149,20 @@ def belief(streams: Streams, truck_ids: tuple[str, ...], nose_m: FloatArray) -> 
         fix_m=nose_m.copy(),
         offset_m=np.zeros(count),
         drift=np.zeros(count),
-        draws=draws,
         drawn=np.zeros(count, dtype=np.int32),
     )
+
+
+def no_roads(count: int) -> Segments:
+    """Room for the roads of *count* trucks."""
+    rows = count * SEGMENTS_MAX
+    return Segments(np.zeros(rows), np.zeros(rows), np.zeros(rows), np.zeros(rows, dtype=np.bool_))
 
 
 def onboard(count: int, nose_m: FloatArray) -> Onboard:
     """*count* computers just switched on, believing their noses at *nose_m* (n,)."""
     small = {"mode": supervisor.HOLD, "stop_reaction": 0}
-    flags = {"clearing", "waiting", "lost", "immobilise", "parked"}
+    flags = {"clearing", "waiting", "lost", "immobilise", "parked", "same"}
     stamps = {
         "agreed_epoch",
         "seen_epoch",
@@ -158,9 +178,7 @@ def onboard(count: int, nose_m: FloatArray) -> Onboard:
     }
     columns: dict[str, npt.NDArray[np.generic]] = {}
     for name in Onboard._fields:
-        if name.startswith("seg_"):
-            columns[name] = np.zeros(count * SEGMENTS_MAX, dtype=np.bool_ if name == "seg_no_stop" else np.float64)
-        elif name in small:
+        if name in small:
             columns[name] = np.full(count, small[name], dtype=np.int8)
         elif name in flags:
             columns[name] = np.zeros(count, dtype=np.bool_)

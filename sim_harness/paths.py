@@ -14,7 +14,7 @@ import numpy as np
 
 from planner._jit import kernel, piece
 from planner.corridor import Corridor
-from sim_harness.observation import BODY_LANES, FloatArray, IndexArray
+from sim_harness.observation import BODY_LANES, FlagArray, FloatArray, IndexArray
 
 PATH_MAX: Final = 128
 LOOK_AHEAD_M: Final = 80.0
@@ -31,22 +31,28 @@ class Grades(NamedTuple):
 
 
 class Paths(NamedTuple):
-    """lane (n, PATH_MAX), start_m (n, PATH_MAX + 1), held (n,) lanes in the path, nose_k (n,) position of the nose's lane in the path."""
+    """
+    lane (n, PATH_MAX), start_m (n, PATH_MAX + 1), held (n,) lanes in the path, nose_k (n,) position of the nose's lane in it.
+
+    fresh (n,): not looked at since it was laid.
+    """
 
     lane: IndexArray
     start_m: FloatArray
     held: IndexArray
     nose_k: IndexArray
+    fresh: FlagArray
 
 
 class Places(NamedTuple):
-    """Where the trucks are: lane_ix, chainage_m, body_lanes (n, BODY_LANES), grade_mean and grade_least (n,)."""
+    """Where the trucks are: lane_ix, chainage_m, body_lanes (n, BODY_LANES), grade_mean and grade_least (n,); located_m: for which nose."""
 
     lane_ix: IndexArray
     chainage_m: FloatArray
     body_lanes: IndexArray
     grade_mean: FloatArray
     grade_least: FloatArray
+    located_m: FloatArray
 
 
 def grades_of(corridor: Corridor) -> Grades:
@@ -68,6 +74,7 @@ def empty_paths(count: int) -> Paths:
         start_m=np.zeros((count, PATH_MAX + 1), dtype=np.float64),
         held=np.zeros(count, dtype=np.int32),
         nose_k=np.zeros(count, dtype=np.int32),
+        fresh=np.ones(count, dtype=np.bool_),
     )
 
 
@@ -79,6 +86,7 @@ def empty_places(count: int) -> Places:
         body_lanes=np.full((count, BODY_LANES), -1, dtype=np.int32),
         grade_mean=np.zeros(count, dtype=np.float64),
         grade_least=np.zeros(count, dtype=np.float64),
+        located_m=np.full(count, math.nan),
     )
 
 
@@ -92,6 +100,7 @@ def set_path(paths: Paths, row: int, lanes: list[int], length_m: FloatArray, sta
     paths.start_m[row, 1 : count + 1] = start_m + np.cumsum(length_m[lanes])
     paths.held[row] = count
     paths.nose_k[row] = 0
+    paths.fresh[row] = True
 
 
 def path_coordinate(paths: Paths, row: int, lane_ix: int, chainage_m: float) -> float:
@@ -126,8 +135,10 @@ def locate(paths: Paths, grades: Grades, nose_m: FloatArray, length_m: FloatArra
     """
     for i in range(nose_m.shape[0]):
         count = paths.held[i]
-        if count == 0:
+        if count == 0 or (nose_m[i] == out.located_m[i] and not paths.fresh[i]):
             continue
+        out.located_m[i] = nose_m[i]
+        paths.fresh[i] = False
         k = paths.nose_k[i]
         while k + 1 < count and nose_m[i] >= paths.start_m[i, k + 1]:
             k += 1
@@ -151,6 +162,27 @@ def locate(paths: Paths, grades: Grades, nose_m: FloatArray, length_m: FloatArra
             + _grade_at(paths, grades, i, k, tail_m)
         ) / 3.0
         out.grade_least[i] = _grade_least(paths, grades, i, tail_m, nose_m[i] + LOOK_AHEAD_M)
+
+
+@kernel
+def believe(paths: Paths, nose_m: FloatArray, out_lane_ix: IndexArray, out_chainage_m: FloatArray) -> None:
+    """
+    Say where believed noses are.
+
+    paths           the trucks' paths; nose_k is where the true noses are, which is near
+    nose_m          (n,) path coordinate
+    out_lane_ix     (n,) written
+    out_chainage_m  (n,) written; a boundary belongs to the lane that begins there, the path's end to its last
+    """
+    for i in range(nose_m.shape[0]):
+        held = paths.held[i]
+        k = paths.nose_k[i]
+        while k + 1 < held and nose_m[i] >= paths.start_m[i, k + 1]:
+            k += 1
+        while k > 0 and nose_m[i] < paths.start_m[i, k]:
+            k -= 1
+        out_lane_ix[i] = paths.lane[i, k]
+        out_chainage_m[i] = nose_m[i] - paths.start_m[i, k]
 
 
 @piece

@@ -90,9 +90,10 @@ class ScenarioSpec(_Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """A scenario with its site loaded and its trucks placed; *stands* (n,) is where each begins."""
+    """A scenario with its site loaded and its trucks placed; *stands* (n,) is where each begins, *site* the site's name or file."""
 
     spec: ScenarioSpec
+    site: str
     corridor: Corridor
     roster: Roster
     stands: tuple[Stand, ...]
@@ -255,4 +256,4 @@ def load_scenario(
         truck_ids=tuple(f"t{number:03d}" for number in range(1, spec.trucks + 1)),
         truck_types=(kind,) * spec.trucks,
     )
-    return Scenario(spec=spec, corridor=corridor, roster=roster, stands=stands, seed=spec.seed, hours=float(spec.hours))
+    return Scenario(spec=spec, site=site, corridor=corridor, roster=roster, stands=stands, seed=spec.seed, hours=float(spec.hours))

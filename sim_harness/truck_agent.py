@@ -31,23 +31,16 @@ WIRE_VERSION: Final = 1
 LADEN, INTACT, IMMOBILISED, EMERGENCY_BRAKING = 1, 2, 4, 8
 
 
-class Trucks:
-    """A fleet of simulated trucks behind one gateway; row i is the roster's truck i."""
+class World:
+    """What is true of the trucks, however their onboard computers are run; row i is the roster's truck i."""
 
     def __init__(self, roster: Roster, streams: Streams, lane_ix: IndexArray, chainage_m: FloatArray) -> None:
         self._fleet = FleetColumns(roster, streams, lane_ix, chainage_m)
-        self._ears = Ears(self._fleet)
-
-    # -- the world ---------------------------------------------------------------------------------------------------
 
     @property
     def happened(self) -> list[tuple[int, str, str]]:
         """What happened to the trucks since somebody last cleared this: row, event, detail."""
         return self._fleet.happened
-
-    def hear(self, frame: bytes, now_ns: int) -> None:
-        """Take one frame of the server's."""
-        self._ears.hear(frame, now_ns)
 
     @property
     def motion(self) -> dynamics.Motion:
@@ -65,6 +58,7 @@ class Trucks:
         self._fleet.around.load_kg[row] = mass_kg
         self._fleet.around.laden[row] = mass_kg > 0.0
         self._fleet.belief.laden[row] = mass_kg > 0.0
+        self._fleet.onboard.same[row] = False
 
     def demanded(self, row: int) -> tuple[int, float]:
         """Mode and net acceleration that one truck's supervisor asks for."""
@@ -73,9 +67,8 @@ class Trucks:
     def believed(self, row: int) -> tuple[tuple[str, float], float]:
         """Where one truck believes its nose, as lane and chainage, and the bound it guarantees."""
         self._believe_places()
-        place = self._fleet.believed
-        lane_id = self._fleet.lane_id(int(place.lane_ix[row]))
-        return (lane_id, float(place.chainage_m[row])), float(self._fleet.belief.bound_m[row])
+        lane_id = self._fleet.lane_id(int(self._fleet.believed_lane_ix[row]))
+        return (lane_id, float(self._fleet.believed_m[row])), float(self._fleet.belief.bound_m[row])
 
     def charge(self, streams: Streams, least: float, most: float) -> None:
         """Begin with batteries filled to shares between *least* and *most*, drawn truck by truck."""
@@ -123,21 +116,45 @@ class Trucks:
         count = len(self._fleet.roster.truck_ids)
         lane_ix = np.full(count, -1, dtype=np.int32)
         chainage_m = np.full(count, math.nan)
-        columns.end_places(self._fleet.onboard, self._fleet.paths, lane_ix, chainage_m)
+        columns.end_places(self._fleet.compiled.onboard, self._fleet.paths, lane_ix, chainage_m)
         return lane_ix, chainage_m
 
-    # -- one tick ----------------------------------------------------------------------------------------------------
+    def _move(self) -> None:
+        """Move every truck as its actuators were told, and let it sense where that took it."""
+        fleet, own = self._fleet, self._fleet.compiled
+        dynamics.move(own.motion, own.build, own.demand, own.around, dynamics.SUB_STEP_S, dynamics.SUB_STEPS)
+        columns.read_nails(own.motion, own.belief, fleet.nail_errors)
+        paths.locate(fleet.paths, fleet.grades, fleet.motion.nose_m, fleet.length_m, fleet.places)
+        fleet.around.grade[:] = fleet.places.grade_mean
+
+    def _believe_places(self) -> None:
+        fleet = self._fleet
+        paths.believe(fleet.paths, fleet.belief.nose_m, fleet.believed_lane_ix, fleet.believed_m)
+
+    def _use_battery(self) -> None:
+        drawn_wh = self._fleet.motion.energy_wh
+        self._fleet.battery_wh += self._fleet.drawn_wh - drawn_wh
+        np.maximum(self._fleet.battery_wh, 0.0, out=self._fleet.battery_wh)
+        self._fleet.drawn_wh[:] = drawn_wh
+
+
+class Trucks(World):
+    """A fleet of simulated trucks behind one gateway."""
+
+    def __init__(self, roster: Roster, streams: Streams, lane_ix: IndexArray, chainage_m: FloatArray) -> None:
+        super().__init__(roster, streams, lane_ix, chainage_m)
+        self._ears = Ears(self._fleet)
+
+    def hear(self, frame: bytes, now_ns: int) -> None:
+        """Take one frame of the server's."""
+        self._ears.hear(frame, now_ns)
 
     def step(self, now_ns: int) -> None:
         """Sense, supervise and move every truck up to *now_ns*."""
-        columns.step(self._fleet.motion, self._fleet.fitted, self._fleet.belief, self._fleet.onboard, self._fleet.demand, now_ns, TICK_S)
-        dynamics.move(
-            self._fleet.motion, self._fleet.build, self._fleet.demand, self._fleet.around, dynamics.SUB_STEP_S, dynamics.SUB_STEPS
-        )
-        columns.read_nails(self._fleet.motion, self._fleet.belief)
-        columns.take_reading(self._fleet.motion, self._fleet.fitted, self._fleet.belief, self._fleet.onboard, TICK_S)
-        paths.locate(self._fleet.paths, self._fleet.grades, self._fleet.motion.nose_m, self._fleet.length_m, self._fleet.places)
-        self._fleet.around.grade[:] = self._fleet.places.grade_mean
+        own = self._fleet.compiled
+        columns.step(own.motion, own.fitted, own.belief, own.onboard, own.roads, own.demand, now_ns, TICK_S)
+        self._move()
+        columns.take_reading(own.motion, own.fitted, own.belief, own.onboard, TICK_S)
         self._note_emergencies()
 
     def _note_emergencies(self) -> None:
@@ -152,8 +169,6 @@ class Trucks:
         if self._fleet.stops[row]:
             return next(iter(self._fleet.stops[row]))
         return "contact" if self._fleet.onboard.lost[row] else "end_of_authority"
-
-    # -- speaking ----------------------------------------------------------------------------------------------------
 
     def say(self, tick: int, now_ns: int) -> bytes | None:
         """The gateway's frame of this tick, or None when nobody has anything to say."""
@@ -175,18 +190,12 @@ class Trucks:
         due = self._fleet.onboard.lost & ((hello_ns == 0) | (now_ns - hello_ns > WELCOME_AGE_MAX_NS))
         return [int(row) for row in np.flatnonzero(due)] if due.any() else []
 
-    def _believe_places(self) -> None:
-        paths.locate(self._fleet.paths, self._fleet.grades, self._fleet.belief.nose_m, self._fleet.length_m, self._fleet.believed)
-
     def _fill_reports(self, frame: gateway_pb2.ReportFrame, now_ns: int) -> None:
         rows = np.flatnonzero(self._fleet.handle >= 0)
         if not rows.size:
             return
         self._believe_places()
-        drawn_wh = self._fleet.motion.energy_wh
-        self._fleet.battery_wh += self._fleet.drawn_wh - drawn_wh
-        np.maximum(self._fleet.battery_wh, 0.0, out=self._fleet.battery_wh)
-        self._fleet.drawn_wh[:] = drawn_wh
+        self._use_battery()
         flags = (
             self._fleet.around.laden * LADEN
             + INTACT
@@ -203,8 +212,8 @@ class Trucks:
         state = self._fleet.onboard
         frame.handle.extend(column(self._fleet.handle))  # type: ignore[arg-type]
         frame.stamp_ns.extend([now_ns] * count)
-        frame.lane_ix.extend(column(self._fleet.believed.lane_ix))  # type: ignore[arg-type]
-        frame.chainage_m.extend(column(self._fleet.believed.chainage_m))
+        frame.lane_ix.extend(column(self._fleet.believed_lane_ix))  # type: ignore[arg-type]
+        frame.chainage_m.extend(column(self._fleet.believed_m))
         frame.speed_mps.extend(column(self._fleet.motion.speed_mps))
         frame.acceleration_mps2.extend(column(self._fleet.motion.acceleration_mps2))
         frame.bound_m.extend(column(self._fleet.belief.bound_m))
@@ -221,7 +230,7 @@ class Trucks:
         self._fleet.onboard.hello_ns[row] = now_ns
         self._believe_places()
         state = self._fleet.onboard
-        lanes = [self._fleet.lane_id(int(lane)) for lane in self._fleet.believed.body_lanes[row][::-1] if lane >= 0]
+        lanes = [self._fleet.lane_id(int(lane)) for lane in self._fleet.places.body_lanes[row][::-1] if lane >= 0]
         hello = truck_pb2.Hello(
             truck_id=self._fleet.roster.truck_ids[row],
             instance_id=f"{self._fleet.roster.truck_ids[row]}-onboard",
@@ -244,8 +253,8 @@ class Trucks:
         state = self._fleet.onboard
         return truck_pb2.Report(
             stamp_ns=now_ns,
-            lane_id=self._fleet.lane_id(int(self._fleet.believed.lane_ix[row])),
-            chainage_m=float(self._fleet.believed.chainage_m[row]),
+            lane_id=self._fleet.lane_id(int(self._fleet.believed_lane_ix[row])),
+            chainage_m=float(self._fleet.believed_m[row]),
             speed_mps=float(self._fleet.motion.speed_mps[row]),
             acceleration_mps2=float(self._fleet.motion.acceleration_mps2[row]),
             bound_m=float(self._fleet.belief.bound_m[row]),

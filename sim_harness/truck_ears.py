@@ -50,7 +50,7 @@ class Ears:
         count = len(frame.handle)
         echo = np.fromiter(frame.challenge_echo, dtype=np.int64, count=count)
         challenge = np.fromiter(frame.challenge, dtype=np.int64, count=count)
-        columns.hear_heartbeats(self._fleet.onboard, self._rows(frame.handle), echo, challenge, frame.tick, frame.epoch, now_ns)
+        columns.hear_heartbeats(self._fleet.compiled.onboard, self._rows(frame.handle), echo, challenge, frame.tick, frame.epoch, now_ns)
 
     def _hear_authorities(self, frame: gateway_pb2.AuthorityFrame) -> None:
         count = len(frame.handle)
@@ -64,7 +64,7 @@ class Ears:
             friction=np.fromiter(frame.friction, dtype=np.float64, count=count),
         )
         odd = np.zeros(count, dtype=np.bool_)
-        columns.take_authorities(self._fleet.onboard, self._fleet.paths, rows, given, frame.epoch, odd)
+        columns.take_authorities(self._fleet.compiled.onboard, self._fleet.paths, rows, given, frame.epoch, odd)
         for j in np.flatnonzero(odd):
             authority = words.MovementAuthority(
                 term=store.Term(frame.epoch, frame.sequence[j]),
@@ -122,6 +122,7 @@ class Ears:
         if 0.0 < welcome.clearing_speed_mps <= CLEARING_SPEED_MPS:
             state.clearing_mps[row] = welcome.clearing_speed_mps
         state.doubt_m[row] = 0.0
+        state.same[row] = False
         state.proof_ns[row] = now_ns
         state.last_tick[row] = -1
         state.echo[row] = 0
@@ -141,7 +142,8 @@ class Ears:
         held.needs_grant = bool(state.waiting[row])
         held.friction = float(state.held_friction[row])
         held.advised_speed_mps = float(state.advised_mps[row])
-        earliest_m = columns.earliest_m(self._fleet.motion, self._fleet.fitted, self._fleet.belief, state, row, TICK_S)
+        own = self._fleet.compiled
+        earliest_m = columns.earliest_m(own.motion, own.fitted, own.belief, own.onboard, own.roads, row, TICK_S)
         try:
             match message:
                 case words.Route():
@@ -185,11 +187,13 @@ class Ears:
         start = row * onboard_state.SEGMENTS_MAX
         stop = start + len(road.end_m)
         assert len(road.end_m) <= onboard_state.SEGMENTS_MAX
-        state.seg_end_m[start:stop] = road.end_m
-        state.seg_speed_mps[start:stop] = road.speed_max_mps
-        state.seg_grade[start:stop] = road.grade
-        state.seg_no_stop[start:stop] = road.no_stop
+        roads = self._fleet.roads
+        roads.end_m[start:stop] = road.end_m
+        roads.speed_mps[start:stop] = road.speed_max_mps
+        roads.grade[start:stop] = road.grade
+        roads.no_stop[start:stop] = road.no_stop
         state.first[row], state.last[row] = start, stop
+        state.same[row] = False
         lanes = list(dict.fromkeys(self._fleet.lane_row[segment.lane_id] for segment in path.segments))
         paths.set_path(self._fleet.paths, row, lanes, self._fleet.lane_length_m, path.start_m - path.segments[0].start_m)
         self._set_goal(row)

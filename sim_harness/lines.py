@@ -1,0 +1,143 @@
+"""
+The simulator's lines to a server over real gRPC: one stream a truck, one for the border's calls, one to drive the clock.
+
+Everything is counted, both ways: lockstep rests on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final
+
+import grpc
+import grpc.aio
+
+from fleet.v1 import (
+    border_pb2,
+    border_pb2_grpc,
+    dispatch_pb2,
+    dispatch_pb2_grpc,
+    lockstep_pb2,
+    lockstep_pb2_grpc,
+    truck_pb2,
+    truck_pb2_grpc,
+)
+from sim_harness import link
+
+ARRIVE_WITHIN_S: Final = 30.0
+ASK_WITHIN_S: Final = 30.0
+
+
+class MessagesLost(RuntimeError):
+    """The server counted messages that never came."""
+
+
+class Lines:
+    """All lines of one run to the server at *address*."""
+
+    def __init__(self, address: str, options: Sequence[tuple[str, int]], truck_count: int) -> None:
+        self._address = address
+        self._options = list(options)
+        self._truck_count = truck_count
+        self._streams: list[Any] = []
+        self._readers: list[asyncio.Task[None]] = []
+        self._control: list[list[truck_pb2.ControlMessage]] = [[] for _ in range(truck_count)]
+        self._border: list[border_pb2.BorderCall] = []
+        self._sent = 0
+        self._received = 0
+        self._more = asyncio.Event()
+
+    async def open(self) -> None:
+        """Connect everything. A border watcher that comes late misses nothing: it begins with every call still open."""
+        self._channel = grpc.aio.insecure_channel(self._address, options=self._options)
+        await asyncio.wait_for(self._channel.channel_ready(), ARRIVE_WITHIN_S)
+        self._dispatch = dispatch_pb2_grpc.DispatchServiceStub(self._channel)
+        self._border_desk = border_pb2_grpc.BorderServiceStub(self._channel)
+        self._drive: Any = lockstep_pb2_grpc.LockstepServiceStub(self._channel).Drive()
+        watch = self._border_desk.WatchBorder(border_pb2.WatchBorderRequest())
+        self._readers.append(asyncio.create_task(self._watch(watch)))
+        stub = truck_pb2_grpc.TruckServiceStub(self._channel)
+        for row in range(self._truck_count):
+            stream: Any = stub.Connect()
+            self._streams.append(stream)
+            self._readers.append(asyncio.create_task(self._listen(row, stream)))
+
+    async def close(self) -> None:
+        """Hang up."""
+        for reader in self._readers:
+            reader.cancel()
+        await asyncio.gather(*self._readers, return_exceptions=True)
+        await self._channel.close()
+
+    async def _listen(self, row: int, stream: Any) -> None:
+        async for message in stream:
+            self._control[row].append(message)
+            self._note()
+
+    async def _watch(self, watch: Any) -> None:
+        async for call in watch:
+            self._border.append(call)
+            self._note()
+
+    def _note(self) -> None:
+        self._received += 1
+        self._more.set()
+
+    async def say(self, row: int, message: truck_pb2.TruckMessage) -> None:
+        """Send one truck's message."""
+        self._sent += 1
+        await self._streams[row].write(message)
+
+    async def ask(self, method: str, request: link.Request) -> str | None:
+        """Make a unary request; why it was refused, or None."""
+        self._sent += 1
+        service, _, name = method.partition("/")
+        stub = self._dispatch if service == "DispatchService" else self._border_desk
+        try:
+            await getattr(stub, name)(request, timeout=ASK_WITHIN_S)
+        except grpc.aio.AioRpcError as refused:
+            return f"{method}: {refused.details()}"
+        return None
+
+    async def step(self, now_ns: int) -> None:
+        """
+        Let the server run one tick, and wait for all it says.
+
+        Raises:
+            MessagesLost: it counted more than ever came.
+        """
+        # Requests begun this tick run as tasks of their own: each must be on its way before it is counted as sent.
+        await asyncio.sleep(0)
+        await self._drive.write(lockstep_pb2.LockstepStep(now_ns=now_ns, messages_sent=self._sent))
+        stepped = await self._drive.read()
+        if not isinstance(stepped, lockstep_pb2.LockstepStepped):
+            raise MessagesLost(f"the server stopped stepping at {now_ns} ns")
+        try:
+            async with asyncio.timeout(ARRIVE_WITHIN_S):
+                while self._received < stepped.messages_sent:
+                    self._more.clear()
+                    await self._more.wait()
+        except TimeoutError as late:
+            raise MessagesLost(f"{self._received} of {stepped.messages_sent} messages came") from late
+
+    def take_control(self) -> list[tuple[int, truck_pb2.ControlMessage]]:
+        """What the trucks were told since last taken, truck by truck."""
+        heard = [(row, message) for row, messages in enumerate(self._control) for message in messages]
+        for messages in self._control:
+            messages.clear()
+        return heard
+
+    def take_calls(self) -> list[link.Heard]:
+        """What the server asked of the border since last taken."""
+        calls = [read for read in map(link.read_call, self._border) if read is not None]
+        self._border.clear()
+        return calls
+
+    async def why(self, truck_id: str) -> tuple[str, str] | None:
+        """The root of why a truck stands; None while the server does not see it stand."""
+        answer = await self._dispatch.ExplainHold(dispatch_pb2.ExplainHoldRequest(truck_id=truck_id), timeout=ASK_WITHIN_S)
+        if not answer.causes:
+            return None
+        root = answer.causes[-1]
+        return root.kind, root.subject_id

@@ -1,0 +1,107 @@
+"""What every run has, whoever carries its messages: the world, the plant and its people, the books and the record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, Generic, TypeVar
+
+import numpy as np
+
+from sim_harness import link
+from sim_harness.books import UNEXPLAINED, Books, Causes
+from sim_harness.clock import Streams, VirtualClock
+from sim_harness.observation import SAMPLE_TICKS, TICK_S, Checker, Recorder, Sample, Totals
+from sim_harness.operator import Operator
+from sim_harness.plant import Plant, PlantRules, Site
+from sim_harness.scenario import Scenario
+from sim_harness.truck_agent import World
+
+PROGRESS_TICKS: Final = 600
+Fleet = TypeVar("Fleet", bound=World)
+
+
+class Stage(Generic[Fleet]):
+    """One scenario set up at time 0; *call* is how its people reach the server."""
+
+    def __init__(
+        self, scenario: Scenario, fleet: type[Fleet], call: Callable[[str, link.Request], None], watchers: tuple[Recorder, Checker]
+    ) -> None:
+        self.scenario = scenario
+        self._recorder, self._checker = watchers
+        self.streams = Streams(scenario.seed)
+        corridor = scenario.corridor
+        self.clock = VirtualClock()
+        self.books = Books(scenario.roster, self._recorder)
+        lane_ix = np.array([corridor.lane_ix[stand.lane_id] for stand in scenario.stands], dtype=np.int32)
+        stop_m = np.array([stand.stop_m for stand in scenario.stands], dtype=np.float64)
+        self.trucks = fleet(scenario.roster, self.streams, lane_ix, stop_m)
+        self.trucks.charge(self.streams, scenario.spec.truck.charge_least, scenario.spec.truck.charge_most)
+        site = Site(corridor=corridor, rules=PlantRules(**scenario.spec.plant.model_dump()), streams=self.streams)
+        self._plant = Plant(site, self.trucks, call, self.books.notice)
+        self._operator = Operator(scenario.spec.orders, call, self.books.notice)
+        self._start_m = self.trucks.travelled_m()
+        self.books.notice("run_started", scenario=scenario.spec.scenario, seed=scenario.seed, trucks=scenario.spec.trucks)
+
+    @property
+    def tick_count(self) -> int:
+        """How many ticks the scenario lasts."""
+        return round(self.scenario.hours * 3600.0 / TICK_S)
+
+    def advance(self) -> int:
+        """Begin the next tick; its time in nanoseconds."""
+        now_ns = self.clock.advance()
+        self.books.now_s = self.clock.now_s
+        return now_ns
+
+    def people(self, now_ns: int) -> None:
+        """Let operator, officers and machines do what is due."""
+        self._operator.step(now_ns)
+        self._plant.step(now_ns)
+
+    def heard(self, calls: Sequence[link.Heard], refusals: Sequence[tuple[str, str]]) -> None:
+        """Give the server's calls to the plant, and its refusals to the books."""
+        for call in calls:
+            self._plant.hear(call)
+        for method, reason in refusals:
+            self.books.notice("command_refused", method=method, reason=reason)
+
+    @property
+    def samples(self) -> bool:
+        """Whether this tick is one to keep."""
+        return self.clock.tick % SAMPLE_TICKS == 0
+
+    def observe(self, causes: Callable[[], Causes]) -> None:
+        """End the tick: books, checks and, twice a second, the record; *causes* is asked only then."""
+        books = self.books
+        if self.trucks.happened:
+            for row, event, detail in self.trucks.happened:
+                truck_id = self.scenario.roster.truck_ids[row]
+                books.notice(event, truck_id=truck_id, **{"cause" if event == "emergency_braked" else "reason": detail})
+            self.trucks.happened.clear()
+        view = self.trucks.view(self.clock.now_s)
+        books.tick(view)
+        self._checker.tick(view)
+        if self.samples:
+            named = books.sample(view, causes())
+            end_lane_ix, end_chainage_m = self.trucks.ends()
+            self._recorder.sample(Sample(view=view, end_lane_ix=end_lane_ix, end_chainage_m=end_chainage_m, standing_cause=named))
+
+    def totals(self, wall_s: float) -> Totals:
+        """The books as they stand."""
+        books = self.books
+        return Totals(
+            scenario=self.scenario.spec.scenario,
+            seed=self.scenario.seed,
+            trace_hash=books.trace_hash,
+            sim_seconds=self.clock.now_s,
+            wall_seconds=wall_s,
+            truck_km=float(np.sum(self.trucks.travelled_m() - self._start_m)) / 1000.0,
+            round_trips=books.round_trips,
+            round_trip_s=tuple(books.round_trip_s),
+            tonnes=books.tonnes,
+            gate_wait_s=tuple(books.gate_wait_s),
+            waiting_s_by_cause={cause: seconds for cause, seconds in books.waiting_s.items() if cause != UNEXPLAINED},
+            unexplained_wait_s=books.waiting_s[UNEXPLAINED],
+            emergency_brakes=books.emergency_brakes,
+            energy_wh=float(np.sum(self.trucks.motion.energy_wh)),
+        )

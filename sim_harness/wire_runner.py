@@ -1,0 +1,101 @@
+"""
+One run over real gRPC: every truck has its own stream, the plant its own calls, and the clock is simulated.
+
+Server and simulator move in lockstep: before each tick the server has heard everything that was said, and after it the
+simulator has heard everything that was answered. So a run on the wire is as repeatable as one in memory, only slower.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from fleet.onboard.link import CHANNEL_OPTIONS
+from sim_harness import link
+from sim_harness.books import STANDING_MPS, Causes
+from sim_harness.lines import Lines
+from sim_harness.observation import Checker, Recorder, Totals
+from sim_harness.scenario import Scenario
+from sim_harness.spawn import served
+from sim_harness.stage import PROGRESS_TICKS, Stage
+from sim_harness.truck_objects import TruckObjects
+
+# Asking why a truck stands is a read a truck: often enough to name each wait, seldom enough not to be the load.
+ASK_AGAIN_TICKS: Final = 50
+
+
+class WireRunner:
+    """Runs a scenario against a server at *address* that lets itself be driven."""
+
+    def __init__(self, scenario: Scenario, address: str, recorder: Recorder, checker: Checker) -> None:
+        self._stage = Stage(scenario, TruckObjects, self._call, (recorder, checker))
+        self._lines = Lines(address, CHANNEL_OPTIONS, self._stage.trucks.count)
+        self._calls: list[asyncio.Task[str | None]] = []
+        self._causes: dict[str, tuple[str, str]] = {}
+        self._asked_tick: dict[str, int] = {}
+
+    async def run(self, progress: Callable[[float], None]) -> Totals:
+        """Run to the scenario's end; *progress* hears the simulated seconds once a simulated minute."""
+        began_s = time.monotonic()
+        await self._lines.open()
+        try:
+            for _ in range(self._stage.tick_count):
+                await self._tick()
+                if self._stage.clock.tick % PROGRESS_TICKS == 0:
+                    progress(self._stage.clock.now_s)
+        finally:
+            await self._lines.close()
+        return self._stage.totals(time.monotonic() - began_s)
+
+    def _call(self, method: str, request: link.Request) -> None:
+        self._calls.append(asyncio.create_task(self._lines.ask(method, request)))
+
+    async def _tick(self) -> None:
+        stage, trucks, lines = self._stage, self._stage.trucks, self._lines
+        now_ns = stage.advance()
+        for row, message in lines.take_control():
+            stage.books.hear(message.SerializeToString(deterministic=True))
+            trucks.receive(row, message, now_ns)
+        trucks.step(now_ns)
+        for row in range(trucks.count):
+            for said in trucks.said(row, stage.clock.tick, now_ns):
+                await lines.say(row, said)
+        stage.people(now_ns)
+        await lines.step(now_ns)
+        refused = [answer for answer in await asyncio.gather(*self._calls) if answer is not None]
+        self._calls.clear()
+        stage.heard(lines.take_calls(), [("unary", reason) for reason in refused])
+        if stage.samples:
+            await self._ask_causes()
+        stage.observe(self._known_causes)
+
+    def _known_causes(self) -> Causes:
+        return self._causes
+
+    async def _ask_causes(self) -> None:
+        """Ask why trucks stand: at once for those that have just stopped, now and then for the others."""
+        view = self._stage.trucks.view(self._stage.clock.now_s)
+        tick = self._stage.clock.tick
+        for row, truck_id in enumerate(self._stage.scenario.roster.truck_ids):
+            if view.speed_mps[row] >= STANDING_MPS:
+                self._causes.pop(truck_id, None)
+            elif truck_id not in self._causes or tick - self._asked_tick[truck_id] >= ASK_AGAIN_TICKS:
+                self._asked_tick[truck_id] = tick
+                cause = await self._lines.why(truck_id)
+                if cause is not None:
+                    self._causes[truck_id] = cause
+
+
+async def _run(scenario: Scenario, day_start_s: int, watchers: tuple[Recorder, Checker], progress: Callable[[float], None]) -> Totals:
+    with tempfile.TemporaryDirectory(prefix="khulan-wire-") as data:
+        async with served(scenario.site, Path(data), day_start_s) as address:
+            return await WireRunner(scenario, address, *watchers).run(progress)
+
+
+def run_on_wire(scenario: Scenario, day_start_s: int, watchers: tuple[Recorder, Checker], progress: Callable[[float], None]) -> Totals:
+    """Run *scenario* against a server process of our own; see `WireRunner.run`."""
+    return asyncio.run(_run(scenario, day_start_s, watchers, progress))
