@@ -75,12 +75,8 @@ def _lane(lane_id: str, ends: tuple[Node, Node], speed_mps: float) -> Lane:
     )
 
 
-def tiny_corridor() -> Corridor:
-    """
-    A rectangle driven one way round: loading yard in the west, `out` eastward, unloading yard in the east, `back` westward.
-
-    `out` runs along y = 0 from x = 0 to 1000, `back` along y = 20; the yards' lanes `load` and `unload` lie beyond either end.
-    """
+def _ring() -> tuple[dict[str, Node], tuple[Lane, ...]]:
+    """Corners and lanes of the rectangle."""
     corners = {
         "west": Node(node_id="west", x_m=0.0, y_m=0.0),
         "east": Node(node_id="east", x_m=ROAD_M, y_m=0.0),
@@ -98,6 +94,16 @@ def tiny_corridor() -> Corridor:
         _lane("turn_west", (at("top_west"), at("far_west")), YARD_SPEED_MPS),
         _lane("load", (at("far_west"), at("west")), YARD_SPEED_MPS),
     )
+    return corners, lanes
+
+
+def tiny_corridor() -> Corridor:
+    """
+    A rectangle driven one way round: loading yard in the west, `out` eastward, unloading yard in the east, `back` westward.
+
+    `out` runs along y = 0 from x = 0 to 1000, `back` along y = 20; the yards' lanes `load` and `unload` lie beyond either end.
+    """
+    corners, lanes = _ring()
     strip = (Stretch(lane_id="out", start_m=500.0, end_m=540.0), Stretch(lane_id="back", start_m=650.0, end_m=690.0))
     return Corridor(
         site_id="tiny",

@@ -1,0 +1,1 @@
+"""The control server: pure machines inside, sockets, files and time around them."""
