@@ -81,7 +81,7 @@ class Server:
         self._clock = EpochClock()
         self._engine = Engine(corridor, engine_options(corridor, settings, self._clock))
         self._journal = SqliteJournal(settings.data)
-        self._pumps = Pumps()
+        self._pumps = Pumps(messages_per_tick_max=None) if settings.lockstep else Pumps()
         self._counter = Counter(self._engine.inbox, self._engine.reader, self._engine.writer)
         self._speaker = Speaker(self._engine.switchboard, self._counter, self._engine.board)
         self._writability = Writability(self._engine.inbox)
@@ -165,12 +165,15 @@ class Server:
     def _tick(self, now_ns: int) -> None:
         self._writability.ticks_waiting(self._writer.waiting_count)
         outgoing = self._engine.tick(now_ns)
-        if outgoing.stops or outgoing.heartbeats is not None:
-            self._on_streams(lambda: self._speaker.early(outgoing))
+        self._on_streams(lambda: self._say_early(outgoing))
         self._writer.submit(outgoing.facts, lambda: self._on_streams(lambda: self._speaker.durable(outgoing)))
         self._facts_since_snapshot += len(outgoing.facts)
         if self._facts_since_snapshot >= self._settings.snapshot_facts:
             self._take_snapshot()
+
+    def _say_early(self, outgoing: Outgoing) -> None:
+        self._pumps.ticked()
+        self._speaker.early(outgoing)
 
     def _take_snapshot(self) -> None:
         facts = self._engine.loop.snapshot()

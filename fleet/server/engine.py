@@ -110,7 +110,7 @@ class Engine:
 
     def trucks(self) -> Sequence[c.TruckAnswer]:
         """What the desk knows of every truck, by row."""
-        return [self.desk.truck(row) for row in range(len(self.loop.view().truck_ids))]
+        return [self.desk.truck(row) for row in range(self.loop.trucks.count)]
 
     def orders(self) -> Sequence[c.OrderAnswer]:
         """Every order, oldest first."""

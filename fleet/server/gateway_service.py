@@ -50,6 +50,7 @@ class GatewayService(gateway_pb2_grpc.GatewayServiceServicer):
 
     async def _read(self, connection: Connection, frames: AsyncIterator[gateway_pb2.GatewayMessage | Unreadable]) -> None:
         said = False
+        quota = self._pumps.quota()
         async for frame in frames:
             try:
                 if isinstance(frame, Unreadable):
@@ -60,6 +61,7 @@ class GatewayService(gateway_pb2_grpc.GatewayServiceServicer):
                 if not said:  # once a stream: a broken gateway must not fill the log
                     _LOG.alarm(Event.MESSAGE_REFUSED, reason=error.reason, **error.facts())
                     said = True
+            await quota.spend()
         connection.end()
 
 

@@ -7,6 +7,9 @@ Idleness is what simulated time waits for before it takes the next step.
 from __future__ import annotations
 
 import asyncio
+from typing import Final
+
+MESSAGES_PER_TICK_MAX: Final = 200
 
 
 class Pump:
@@ -33,11 +36,50 @@ class Pump:
             self.idle.set()
 
 
-class Pumps:
-    """Every writer of the server."""
+class Quota:
+    """What one stream has said since the last tick."""
 
-    def __init__(self) -> None:
+    def __init__(self, pumps: Pumps) -> None:
+        self._pumps = pumps
+        self.tick = 0
+        self.count = 0
+
+    async def spend(self) -> None:
+        """One message was read; returns when the next one may be."""
+        await self._pumps.spend(self)
+
+
+class Pumps:
+    """
+    Every writer of the server, and the beat by which its readers read.
+
+    *messages_per_tick_max*: whoever says more between two ticks is not read on until the next one; the transport then holds him
+    back, and nobody else. None reads on for ever, for simulated time, whose ticks wait for messages.
+    """
+
+    def __init__(self, *, messages_per_tick_max: int | None = MESSAGES_PER_TICK_MAX) -> None:
         self._pumps: set[Pump] = set()
+        self._messages_max = messages_per_tick_max
+        self._tick = 0
+        self._next_tick = asyncio.Event()
+
+    def ticked(self) -> None:
+        """A tick was said."""
+        self._tick += 1
+        self._next_tick.set()
+        self._next_tick = asyncio.Event()
+
+    def quota(self) -> Quota:
+        """The quota of a new stream."""
+        return Quota(self)
+
+    async def spend(self, quota: Quota) -> None:
+        """One message was read; returns when the next one may be."""
+        if quota.tick != self._tick:
+            quota.tick, quota.count = self._tick, 0
+        quota.count += 1
+        if self._messages_max is not None and quota.count >= self._messages_max:
+            await self._next_tick.wait()
 
     def begin(self) -> Pump:
         """A stream begins."""

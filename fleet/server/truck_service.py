@@ -47,6 +47,7 @@ class TruckService(truck_pb2_grpc.TruckServiceServicer):
             self._switchboard.disconnected(connection)
 
     async def _read(self, connection: Connection, messages: AsyncIterator[truck_pb2.TruckMessage | Unreadable]) -> None:
+        quota = self._pumps.quota()
         try:
             async with asyncio.timeout(HELLO_WITHIN_S) as patience:
                 async for message in messages:
@@ -54,6 +55,7 @@ class TruckService(truck_pb2_grpc.TruckServiceServicer):
                         raise message.fault
                     self._switchboard.hear_truck(connection, message)
                     patience.reschedule(None)
+                    await quota.spend()
         except TimeoutError:
             self._switchboard.refuse(connection, HelloMissing())
         except FleetError as error:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 from fleet.site import load_site
@@ -146,3 +147,37 @@ async def test_a_second_process_on_the_same_data_says_so_and_ends(server: Server
     assert second.returncode == 1
     assert b"Another server holds this journal" in said
     assert server.runs
+
+
+async def created_in_the_storm(server: ServerProcess, connect: Callable[[str], Any], request: d.CreateTransportOrderRequest) -> str:
+    """Asks until it is answered, with the same request id, as a client does."""
+    while True:
+        desk = dispatch_grpc.DispatchServiceStub(connect(server.address))
+        try:
+            return str((await desk.CreateTransportOrder(request, timeout=WITHIN_S, wait_for_ready=True)).order_id)
+        except grpc.aio.AioRpcError as lost:
+            assert lost.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}, lost.details()
+
+
+async def test_every_order_takes_effect_exactly_once_through_a_storm_of_kills(server: ServerProcess, connect: Callable[[str], Any]) -> None:
+    """The answer is kept in the same commit as the order: a retry after a kill finds it, and never makes another."""
+    requests = [
+        d.CreateTransportOrderRequest(request_id=f"r{at}", from_yard_id="mn", to_yard_id="cn", container_count=at % 7 + 1)
+        for at in range(60)
+    ]
+
+    async def storm() -> None:
+        for _ in range(2):
+            await server.end(signal.SIGKILL)
+            await server.start()
+
+    killing = asyncio.ensure_future(storm())
+    asked = [await created_in_the_storm(server, connect, request) for request in requests]
+    await killing
+    again = [await created_in_the_storm(server, connect, request) for request in requests]
+    desk = dispatch_grpc.DispatchServiceStub(connect(server.address))
+    listed = await desk.ListTransportOrders(d.ListTransportOrdersRequest(page_size=1000), timeout=WITHIN_S)
+
+    assert len(set(asked)) == len(requests)
+    assert again == asked
+    assert sorted(found.order_id for found in listed.orders) == sorted(asked)

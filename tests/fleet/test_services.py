@@ -287,3 +287,30 @@ async def test_health_and_reflection_say_what_is_served(channel: Any) -> None:
 
     assert found.status == health_pb2.HealthCheckResponse.SERVING
     assert {"fleet.v1.TruckService", "fleet.v1.DispatchService"} <= named
+
+
+async def test_one_who_floods_is_held_back_and_the_rest_are_served(
+    channel: Any, truck: Any, connect: Callable[[str], Any], running: Running
+) -> None:
+    """A broken or hostile truck costs itself: the transport holds it back, others hear their heartbeats and get answers."""
+    flooder, sound = truck(2), truck(3)
+    await flooder.say_hello(instance_id="flood", boot_id="flood")
+    await flooder.hear_until("welcome")
+    sound.stamp_ns = 10**12
+    await sound.say_hello(boot_id="later")
+    await sound.hear_until("welcome")
+    desk = dispatch_grpc.DispatchServiceStub(connect(running.address))
+
+    async def flood() -> None:
+        while True:
+            await flooder.say_report()
+
+    flooding = asyncio.ensure_future(flood())
+    first = await sound.hear_until("heartbeat")
+    await desk.CreateTransportOrder(order("in-the-flood"), timeout=WITHIN_S)
+    second = await sound.hear_until("heartbeat")
+    flooding.cancel()
+    flooder.call.cancel()
+    await asyncio.gather(flooding, return_exceptions=True)
+
+    assert second.tick > first.tick

@@ -63,7 +63,7 @@ def test_a_server_killed_again_and_again_forgets_nothing_and_hurts_nobody() -> N
     The dead server's desk and the new one's are compared fact by fact; bodies and ends of authority are watched all the while.
     """
     scenario = load_scenario("mandula", hours=HOURS)
-    server = KilledServer(scenario.corridor, int(opening_s(scenario.roster)), random.Random(5))
+    server = KilledServer(scenario.corridor, int(opening_s(scenario.roster)), random.Random(5))  # noqa: S311 - chance that replays
     checkers = Checkers(scenario.roster)
     with Recorder(None, scenario.roster) as recorder:
         totals = Runner(scenario, server, recorder, checkers).run(lambda _: None)
