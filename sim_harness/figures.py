@@ -9,12 +9,12 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from os.path import commonprefix
 from pathlib import Path
 from typing import Any, Final
 
 import matplotlib as mpl
 import numpy as np
+import shapely
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
@@ -57,8 +57,12 @@ SECONDS_PER_DAY: Final = 86_400
 # Lanes are cut so for the corridor's picture, and drawn with so many points a piece.
 PIECE_M: Final = 20.0
 PIECE_POINTS: Final = 3
+# A drawn lane may stray this far from its centre line.
+DRAWN_M: Final = 0.1
 # Offsets from the axis up to this are drawn to scale, larger ones logarithmically: lanes are 4 m apart, yards 300 m wide.
 STRETCH_M: Final = 15.0
+# Names closer than this share of the axis would be written over one another.
+LABEL_SHARE: Final = 0.04
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,15 +122,15 @@ def _bands(axes: Axes, scene: Scene, *, laden: bool) -> None:
             low, high = np.sort(axis.along(ix, np.array([part.stretch.start_m, part.stretch.end_m])))
             if high > 1.0 and low < axis.length_m - 1.0:
                 axes.axhspan(low, high, color=ZONE, alpha=0.05 if zone.derived else 0.22, linewidth=0)
-    labels: dict[int, list[str]] = {}
+    spots: list[tuple[float, str]] = []
     for gate in corridor.gates:
         ix = corridor.lane_ix[gate.lane_id]
         if ix in used:
-            at = float(axis.along(ix, np.array([gate.barrier_m]))[0])
-            labels.setdefault(round(at / 40.0), []).append(gate.gate_id)
-            axes.axhline(at, color=GATE, linewidth=0.8, alpha=0.8)
-    for key, names in labels.items():
-        axes.annotate(shared_name(names), (1.005, key * 40.0), xycoords=("axes fraction", "data"), color=GATE, fontsize=7.5, va="center")
+            at_m = float(axis.along(ix, np.array([gate.barrier_m]))[0])
+            spots.append((at_m, gate.gate_id))
+            axes.axhline(at_m, color=GATE, linewidth=0.8, alpha=0.8)
+    for at_m, names in neighbours(spots, LABEL_SHARE * axis.length_m):
+        axes.annotate(", ".join(names), (1.005, at_m), xycoords=("axes fraction", "data"), color=GATE, fontsize=7.5, va="center")
 
 
 def _draw_strings(axes: Axes, lines: Sequence[String], *, color: str, width: float) -> None:
@@ -158,23 +162,25 @@ def stringline(scene: Scene) -> Figure:
     return figure
 
 
-def _standing_per_piece(scene: Scene, unrolled: Unrolled) -> tuple[list[Any], list[float]]:
-    """Lane pieces as unrolled points, and truck-seconds stood with the nose on each."""
+def _unrolled_lanes(scene: Scene, unrolled: Unrolled) -> tuple[list[FloatArray], list[tuple[FloatArray, float]]]:
+    """Lanes as unrolled points; and the pieces of them on which noses stood, with the truck-seconds."""
     corridor, motion = scene.corridor, scene.motion
     lines = LaneLines.of(corridor)
     still = motion.speed_mps < STANDING_MPS
     times = np.unique(motion.time_s)
     step_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-    segments: list[Any] = []
-    seconds: list[float] = []
+    whole: list[FloatArray] = []
+    stood: list[tuple[FloatArray, float]] = []
     for ix, lane in enumerate(corridor.lanes):
         count = max(1, round(lane.length_m / PIECE_M))
         cuts = np.linspace(0.0, lane.length_m, count * PIECE_POINTS + 1)
         places = np.column_stack(unrolled.place(*lines.places(np.full(len(cuts), ix, dtype=np.int32), cuts)))
-        stood, _ = np.histogram(motion.chainage_m[still & (motion.lane_ix == ix)], bins=cuts[::PIECE_POINTS])
-        segments += [places[k * PIECE_POINTS : (k + 1) * PIECE_POINTS + 1] for k in range(count)]
-        seconds += (stood * step_s).tolist()
-    return segments, seconds
+        whole.append(shapely.get_coordinates(shapely.simplify(shapely.linestrings(places), DRAWN_M)))
+        samples, _ = np.histogram(motion.chainage_m[still & (motion.lane_ix == ix)], bins=cuts[::PIECE_POINTS])
+        stood += [
+            (places[k * PIECE_POINTS : (k + 1) * PIECE_POINTS + 1], float(samples[k]) * step_s) for k in np.flatnonzero(samples).tolist()
+        ]
+    return whole, stood
 
 
 def _marks(scene: Scene, unrolled: Unrolled, spots: Sequence[tuple[str, float]]) -> tuple[FloatArray, FloatArray]:
@@ -183,23 +189,34 @@ def _marks(scene: Scene, unrolled: Unrolled, spots: Sequence[tuple[str, float]])
     return unrolled.place(*LaneLines.of(scene.corridor).places(rows, np.array([chainage_m for _, chainage_m in spots])))
 
 
-def shared_name(names: Sequence[str]) -> str:
-    """What gates side by side are called together: the beginning they share, or all their names."""
-    shared = commonprefix(list(names)).rstrip("_-. ")  # noqa: RUF071 - characters are what is meant
-    return shared or ", ".join(names)
+def neighbours(spots: Sequence[tuple[float, str]], apart_m: float) -> list[tuple[float, list[str]]]:
+    """
+    Names of gates that would be written over one another, brought together; with the middle of their places.
+
+    Gates that stand abreast (`g3_1`, `g3_2`) have one name: what comes before the last underscore.
+    """
+    groups: list[list[tuple[float, str]]] = []
+    for at_m, name in sorted(spots):
+        if groups and at_m - groups[-1][-1][0] < apart_m:
+            groups[-1].append((at_m, name))
+        else:
+            groups.append([(at_m, name)])
+    return [
+        (sum(at_m for at_m, _ in group) / len(group), list(dict.fromkeys(name.rpartition("_")[0] or name for _, name in group)))
+        for group in groups
+    ]
 
 
 def _name_gates(axes: Axes, scene: Scene, places: tuple[FloatArray, FloatArray]) -> None:
-    """One name beside each gate, or beside the outermost of gates that stand abreast."""
-    abreast: dict[tuple[int, bool], tuple[float, float, list[str]]] = {}
-    for gate, along_m, left_m in zip(scene.corridor.gates, *places, strict=True):
-        key = (round(along_m / 60.0), left_m > STRETCH_M)
-        far_m, _, names = abreast.get(key, (left_m, along_m, []))
-        abreast[key] = (max(far_m, left_m), along_m, [*names, gate.gate_id])
-    for far_m, along_m, names in abreast.values():
-        axes.annotate(
-            shared_name(names), (along_m, far_m), xytext=(0, 7), textcoords="offset points", color=GATE, fontsize=7.0, ha="center"
-        )
+    """Gates' names above the outermost of those that stand together, one row per direction."""
+    along_m, left_m = places
+    for homeward in (False, True):
+        rows = [row for row in range(len(scene.corridor.gates)) if (left_m[row] > STRETCH_M) == homeward]
+        spots = [(float(along_m[row]), scene.corridor.gates[row].gate_id) for row in rows]
+        for at_m, names in neighbours(spots, LABEL_SHARE * scene.axis.length_m):
+            near = [row for row in rows if abs(along_m[row] - at_m) < LABEL_SHARE * scene.axis.length_m]
+            top_m = max(float(left_m[row]) for row in near)
+            axes.annotate(", ".join(names), (at_m, top_m), xytext=(0, 7), textcoords="offset points", color=GATE, fontsize=7.0, ha="center")
 
 
 def corridor_picture(scene: Scene) -> Figure:
@@ -211,11 +228,11 @@ def corridor_picture(scene: Scene) -> Figure:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(11.0, 3.6))
         axes = figure.subplots()
-        segments, seconds = _standing_per_piece(scene, unrolled)
-        axes.add_collection(LineCollection(segments, colors=ROAD, linewidths=1.3, capstyle="round"))
-        most = max(seconds)
-        hot = [(line, 1.0 + 6.0 * (much / most) ** 0.5) for line, much in zip(segments, seconds, strict=True) if much > 0.0]
-        axes.add_collection(LineCollection([line for line, _ in hot], colors=STAND, linewidths=[width for _, width in hot], alpha=0.55))
+        whole, stood = _unrolled_lanes(scene, unrolled)
+        axes.add_collection(LineCollection(whole, colors=ROAD, linewidths=1.3, capstyle="round"))
+        most = max((seconds for _, seconds in stood), default=0.0)
+        widths = [1.0 + 6.0 * (seconds / most) ** 0.5 for _, seconds in stood]
+        axes.add_collection(LineCollection([piece for piece, _ in stood], colors=STAND, linewidths=widths, alpha=0.55))
         axes.scatter(*_marks(scene, unrolled, gates), s=18, marker="D", color=GATE, zorder=3, label="gate", linewidths=0)
         axes.scatter(*_marks(scene, unrolled, bays), s=12, marker="s", color=LADEN, zorder=3, label="bay", linewidths=0)
         _name_gates(axes, scene, _marks(scene, unrolled, gates))

@@ -113,7 +113,9 @@ class Recorder:
         self._columns = Columns(roster)
         self._rows = 0
         self._batches: list[pa.RecordBatch] = []
-        self._trajectory = pq.ParquetWriter(out_dir / TRAJECTORY, SCHEMA, compression="zstd", compression_level=1)
+        # Names repeat, numbers do not: dictionaries for numbers would cost time and room.
+        names = [field.name for field in SCHEMA if pa.types.is_string(field.type)]
+        self._trajectory = pq.ParquetWriter(out_dir / TRAJECTORY, SCHEMA, compression="zstd", compression_level=1, use_dictionary=names)
         self._events = (out_dir / EVENTS).open("w", encoding="utf-8")
         self._mcap = FoxgloveWriter(out_dir / MCAP, roster)
 

@@ -68,7 +68,9 @@ class Report(_Part):
     tonnes: float = Field(description="Coal and boxes unloaded, in tonnes.")
     tonnes_per_day: float = Field(description="tonnes, scaled from the open hours of the run to the open hours of a day.")
     round_trip_s: Percentiles = Field(description="From one entry of the loading yard to the next.")
-    gate_wait_s: Percentiles = Field(description="From standing at a gate's stop line, or in the queue before it, until it is proven open.")
+    gate_wait_s: Percentiles = Field(
+        description="Seconds a truck stood for a gate, at its stop line or in the queue before it, until the gate was proven open for it."
+    )
     waiting_s_by_cause: Mapping[str, float] = Field(description="Standing seconds (below 0.05 m/s) of all trucks, by named cause.")
     unexplained_wait_s: float = Field(description="Standing seconds without a named cause.")
     overlaps: int = Field(description="Episodes in which the true bodies of two trucks intersect.")

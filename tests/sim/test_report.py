@@ -14,7 +14,9 @@ from jsonschema import Draft202012Validator
 from planner.bound import Bound
 from planner.corridor import Window
 from sim_harness.checkers import Checkers, CheckFigures
+from sim_harness.figures import neighbours
 from sim_harness.observation import Roster, Sample, Totals
+from sim_harness.picture import draw
 from sim_harness.recording import Recorder
 from sim_harness.report import Report, build_report, open_seconds, opening_s, report_schema, write_report
 from sim_harness.report_html import save_stringline, window_of
@@ -211,12 +213,28 @@ def test_the_same_recording_gives_the_same_page(recorded: tuple[Path, Roster, Re
 
 @pytest.mark.parametrize("name", ["stringline.svg", "stringline.png"])
 def test_the_stringline_can_be_saved_by_itself(recorded: tuple[Path, Roster, Report], name: str) -> None:
-    """A README shows it."""
+    """For a page of one's own, as lines or as pixels."""
     out_dir, roster, _ = recorded
 
     save_stringline(out_dir, roster, (0.0, 150.0), out_dir / "docs" / name)
 
     assert (out_dir / "docs" / name).stat().st_size > 5_000
+
+
+def test_the_pictures_of_the_readme_come_from_a_recording(recorded: tuple[Path, Roster, Report]) -> None:
+    """They are made again when behaviour changes, by one command."""
+    out_dir, roster, _ = recorded
+
+    draw(out_dir, roster, out_dir / "docs")
+
+    assert {path.name for path in (out_dir / "docs").iterdir()} == {"stringline.svg", "corridor.svg"}
+
+
+def test_gates_that_stand_together_share_a_label() -> None:
+    """Names written over one another cannot be read."""
+    spots = [(2480.0, "g3_1"), (2480.0, "g3_2"), (2570.0, "portal"), (6270.0, "g4_1")]
+
+    assert neighbours(spots, 200.0) == [(pytest.approx(2510.0), ["g3", "portal"]), (6270.0, ["g4"])]
 
 
 def test_a_long_run_draws_two_hours() -> None:
