@@ -216,6 +216,10 @@ class SqliteJournal:
             head = Head(sequence=sealed.sequence, digest=sealed.digest)
         return head.sequence
 
+    def chain(self) -> Iterator[Sealed]:
+        """Every record ever written, in order, unchecked."""
+        return self._rows(1)
+
     def close(self) -> None:
         """Lets go of the files; the lock last."""
         with suppress(sqlite3.Error):

@@ -20,11 +20,13 @@ CODEC = Codec(["a", "b"])
 
 
 def report(**changes: Any) -> truck_pb2.Report:
+    """A sound report."""
     fields: dict[str, Any] = {"stamp_ns": 1, "lane_id": "b", "chainage_m": 2.0, "speed_mps": 3.0, "bound_m": 0.5, "intact": True}
     return truck_pb2.Report(**{**fields, **changes})
 
 
 def hello(**changes: Any) -> truck_pb2.Hello:
+    """A sound hello."""
     fields: dict[str, Any] = {
         "truck_id": "t1",
         "instance_id": "i",
@@ -38,6 +40,7 @@ def hello(**changes: Any) -> truck_pb2.Hello:
 
 
 def frame(count: int, **changes: list[Any]) -> gateway_pb2.ReportFrame:
+    """A sound frame of that many trucks."""
     columns: dict[str, list[Any]] = {
         "handle": list(range(count)),
         "stamp_ns": [1] * count,
@@ -58,6 +61,7 @@ def frame(count: int, **changes: list[Any]) -> gateway_pb2.ReportFrame:
 
 
 def everyone(rows: Any) -> Any:
+    """The sender may speak for every row."""
     return np.ones(len(rows), np.bool_)
 
 
@@ -78,7 +82,7 @@ def test_an_unknown_lane_is_a_value_the_integrity_rules_can_judge() -> None:
 @pytest.mark.parametrize("name", ["chainage_m", "speed_mps", "acceleration_mps2", "bound_m", "battery_wh", "friction"])
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e300])
 def test_no_number_beyond_all_physics_passes(name: str, value: float) -> None:
-    """protobuf accepts NaN and infinity; one of them in a column would poison every comparison after it."""
+    """The wire carries NaN and infinity; one of them in a column would poison every comparison after it."""
     with pytest.raises(InvalidField) as refused:
         CODEC.report(report(**{name: value}))
 

@@ -18,10 +18,12 @@ from fleet.server.journal import (
 
 
 def records(count: int) -> list[Record]:
+    """So many records, all different."""
     return [Record(kind="Fact", key=str(at), body=bytes([at])) for at in range(count)]
 
 
 def read(chain: list[Sealed], *, starts_with_snapshot: bool = False) -> tuple[Record, ...]:
+    """What a reader makes of *chain*."""
     reader = ChainReader(starts_with_snapshot=starts_with_snapshot)
     for sealed in chain:
         reader.feed(sealed)

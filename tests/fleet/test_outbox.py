@@ -38,9 +38,11 @@ class Board:
         self.woken = 0
 
     def connect(self, *, relays: bool = False) -> Connection:
+        """A stream."""
         return self.switchboard.connect(relays=relays, wake=self._wake)
 
     def hello(self, connection: Connection, truck_id: str) -> int:
+        """A hello over *connection*; the answer is its link."""
         message = truck_message(truck_id)
         if connection.relays:
             relayed = gateway_pb2.RelayedTruckMessage(truck_id=truck_id, message=message)
@@ -52,16 +54,19 @@ class Board:
         return heard.link
 
     def welcomed(self, connection: Connection, truck_id: str, row: int, supersedes: int | None = None) -> int:
+        """A hello that the loop answers at once."""
         link = self.hello(connection, truck_id)
         self.say(welcomes=(WelcomeOut(link=link, row=row, epoch=1, hello_stamp_ns=5, supersedes=supersedes),))
         return link
 
     def say(self, **words: Any) -> None:
+        """One tick's words, early and durable."""
         outgoing = Outgoing(tick=1, now_ns=0, **words)
         self.switchboard.say_early(outgoing)
         self.switchboard.say_durable(outgoing)
 
     def said(self, connection: Connection) -> list[str]:
+        """The kinds of words that wait for a truck."""
         return [str(message.WhichOneof("content")) for message in self.switchboard.take_truck(connection)]
 
     def _wake(self) -> None:
@@ -69,15 +74,18 @@ class Board:
 
 
 def truck_message(truck_id: str, **report: Any) -> truck_pb2.TruckMessage:
+    """A hello."""
     hello = truck_pb2.Hello(truck_id=truck_id, instance_id="i", boot_id="b", truck_type_id="k", report=truck_pb2.Report(**report))
     return truck_pb2.TruckMessage(hello=hello)
 
 
 def stop(row: int, stop_id: str = "s") -> StopOut:
+    """A stop for one row."""
     return StopOut(row=row, stop_id=stop_id, reaction=Reaction.EMERGENCY_STOP, cause="test")
 
 
 def route(row: int, sequence: int) -> RouteOut:
+    """A short route for one row."""
     one = np.zeros(1)
     return RouteOut(
         row=row,
@@ -93,6 +101,7 @@ def route(row: int, sequence: int) -> RouteOut:
 
 
 def grants(rows: list[int], sequence: int, end_m: float = 10.0) -> GrantsOut:
+    """The same grant for every row."""
     count = len(rows)
     return GrantsOut(
         epoch=1,
@@ -108,10 +117,12 @@ def grants(rows: list[int], sequence: int, end_m: float = 10.0) -> GrantsOut:
 
 
 def shortening(row: int, sequence: int) -> ShorteningOut:
+    """A shortening for one row."""
     return ShorteningOut(row=row, epoch=1, sequence=sequence, route_sequence=1, end=LanePlace(lane_ix=0, chainage_m=1.0))
 
 
 def beats(rows: list[int], tick: int = 1) -> HeartbeatColumns:
+    """Heartbeats for the rows."""
     count = len(rows)
     return HeartbeatColumns(tick=tick, epoch=1, rows=np.array(rows, np.int32), challenge_echo=np.arange(count), challenge=np.arange(count))
 
@@ -344,6 +355,7 @@ def test_a_second_hello_on_the_same_stream_is_a_new_conversation() -> None:
 
 
 def acknowledgement() -> truck_pb2.Acknowledgement:
+    """An answer to a shortening."""
     return truck_pb2.Acknowledgement(term=common_pb2.Term(epoch=1, sequence=1), end=common_pb2.LanePoint(lane_id="a"))
 
 

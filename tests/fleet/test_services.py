@@ -35,6 +35,7 @@ async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Run
 
 @pytest.fixture
 def channel(running: Running, connect: Callable[[str], Any]) -> Any:
+    """A channel to the server."""
     return connect(running.address)
 
 
@@ -50,11 +51,13 @@ def truck(channel: Any, standing_truck: Any) -> Callable[[int], Any]:
 
 
 def order(request_id: str, **changes: Any) -> d.CreateTransportOrderRequest:
+    """A request for an order."""
     fields: dict[str, Any] = {"request_id": request_id, "from_yard_id": "mn", "to_yard_id": "cn", "container_count": 1}
     return d.CreateTransportOrderRequest(**{**fields, **changes})
 
 
 def error_info(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo:
+    """What the error says to programs."""
     status = rpc_status.from_call(error)
     assert status is not None
     found = error_details_pb2.ErrorInfo()
@@ -289,9 +292,7 @@ async def test_health_and_reflection_say_what_is_served(channel: Any) -> None:
     assert {"fleet.v1.TruckService", "fleet.v1.DispatchService"} <= named
 
 
-async def test_one_who_floods_is_held_back_and_the_rest_are_served(
-    channel: Any, truck: Any, connect: Callable[[str], Any], running: Running
-) -> None:
+async def test_one_who_floods_is_held_back_and_the_rest_are_served(truck: Any, connect: Callable[[str], Any], running: Running) -> None:
     """A broken or hostile truck costs itself: the transport holds it back, others hear their heartbeats and get answers."""
     flooder, sound = truck(2), truck(3)
     await flooder.say_hello(instance_id="flood", boot_id="flood")

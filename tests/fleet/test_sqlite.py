@@ -16,14 +16,17 @@ from fleet.server.sqlite import HEAD_FILE, JOURNAL_FILE, RESERVE_FILE, SqliteJou
 
 
 def record(text: str, size: int = 0) -> Record:
+    """A record named *text*, with so many bytes more."""
     return Record(kind="Fact", key=text, body=text.encode() + bytes(size))
 
 
 def keys(journal: SqliteJournal) -> list[str]:
+    """The keys of what is recovered."""
     return [found.key for found in journal.recover().records]
 
 
 def written(folder: Path, count: int) -> None:
+    """A journal of so many records, closed in order."""
     with closing(SqliteJournal(folder)) as journal:
         journal.recover()
         epoch = journal.acquire()
@@ -123,6 +126,7 @@ def test_an_older_copy_of_the_journal_is_noticed(tmp_path: Path) -> None:
 
 
 def outcome(folder: Path) -> tuple[str, ...] | str:
+    """What a server finds in *folder*, or why it will not start."""
     try:
         with closing(SqliteJournal(folder)) as journal:
             return tuple(keys(journal))
@@ -188,6 +192,7 @@ class Heard:
         self.failed = threading.Event()
 
     def listener(self) -> Listener:
+        """Itself, as the writer wants it."""
         return Listener(changed=self._changed, failed=self._failed)
 
     def _changed(self, writable: bool, reason: str) -> None:
@@ -200,6 +205,7 @@ class Heard:
 
 
 def lifted(name: str) -> Fact:
+    """A small fact."""
     return AllStopLifted(stop_id=name, actor="op", at_ns=1)
 
 

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from fleet.cli.journal import app
+from fleet.server.facts import AllStopLifted
+from fleet.server.records import records_of
+from fleet.server.sqlite import JOURNAL_FILE, SqliteJournal
+
+RUNNER = CliRunner()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A journal with two facts and a snapshot."""
+    with closing(SqliteJournal(tmp_path)) as journal:
+        journal.recover()
+        epoch = journal.acquire()
+        facts = [AllStopLifted(stop_id=name, actor="op", at_ns=1) for name in ("fire", "flood")]
+        journal.append(epoch, records_of(facts))
+        journal.snapshot(epoch, records_of(facts[1:]))
+    return tmp_path
+
+
+def test_a_whole_journal_is_called_whole(folder: Path) -> None:
+    """The person who restores a machine needs one word, and an exit code."""
+    found = RUNNER.invoke(app, ["verify", str(folder), "--json"])
+
+    assert found.exit_code == 0
+    assert json.loads(found.stdout) == {"records": 6, "epoch": 1, "recovery_records": 1}
+
+
+def test_a_damaged_journal_exits_1(folder: Path) -> None:
+    """Even in a record that no restart would read any more."""
+    with closing(sqlite3.connect(folder / JOURNAL_FILE)) as connection, connection:
+        connection.execute("update record set key = 'x' where sequence = 2")
+
+    found = RUNNER.invoke(app, ["verify", str(folder)])
+
+    assert found.exit_code == 1
+    assert "damaged" in found.stderr
+
+
+def test_a_folder_without_a_journal_is_wrong_usage(tmp_path: Path) -> None:
+    """Nothing must be made where somebody only looked."""
+    found = RUNNER.invoke(app, ["verify", str(tmp_path)])
+
+    assert found.exit_code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_reads_back(folder: Path) -> None:
+    """One line of JSON a record, content under its own name."""
+    lines = [json.loads(line) for line in RUNNER.invoke(app, ["export", str(folder)]).stdout.splitlines()]
+
+    assert [line["sequence"] for line in lines] == [1, 2, 3, 4, 5, 6]
+    assert lines[1]["content"] == {"stop_id": "fire", "actor": "op", "at_ns": 1}
