@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
-from typing import Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -106,7 +106,8 @@ def _compile(fn: Callable[P, R], *, inner: bool) -> Callable[P, R]:
     before = settings["CACHE_DIR"]
     settings["CACHE_DIR"] = str(_root() / "kernels" / source_digest(fn))
     try:
-        compiled: Callable[P, R] = numba.njit(
+        jit: Any = numba.njit  # its stubs do not know every option
+        compiled: Callable[P, R] = jit(
             nogil=True, cache=not inner, boundscheck=BOUNDSCHECK, error_model="numpy", forceinline=inner, _nrt=False
         )(fn)
     finally:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from math import inf, sqrt
 
-from planner.limits import FRICTION_USE, GRAVITY_MPS2
+from planner.limits import FRICTION_USE, GRAVITY_MPS2, REACTION_S
 
 
 def a_safe_mps2(guaranteed_mps2: float, brake_health: float, friction: float, grade: float) -> float:
@@ -72,6 +72,44 @@ def service_speed_to_mps(distance_m: float, speed_then_mps: float, reaction_s: f
     lag_mps = brake_mps2 * reaction_s
     room = lag_mps * lag_mps + 2.0 * brake_mps2 * distance_m + speed_then_mps * speed_then_mps
     return max(speed_then_mps, sqrt(room) - lag_mps)
+
+
+def travel_s(distance_m: float, speed_mps: float, speed_max_mps: float, acceleration_mps2: float) -> float:
+    """Seconds to cover *distance_m* from *speed_mps* while speeding up evenly to *speed_max_mps*; zero behind."""
+    if distance_m <= 0.0:
+        return 0.0
+    if speed_mps >= speed_max_mps:
+        return distance_m / speed_mps
+    rising_m = (speed_max_mps * speed_max_mps - speed_mps * speed_mps) / (2.0 * acceleration_mps2)
+    if distance_m <= rising_m:
+        return (sqrt(speed_mps * speed_mps + 2.0 * acceleration_mps2 * distance_m) - speed_mps) / acceleration_mps2
+    return (speed_max_mps - speed_mps) / acceleration_mps2 + (distance_m - rising_m) / speed_max_mps
+
+
+def swept_m(speed_mps: float, wait_s: float, speed_max_mps: float, acceleration_mps2: float, brake_mps2: float) -> float:
+    """Metres used by speeding up for *wait_s* and then, after the reaction, braking to rest."""
+    rising_s = min(wait_s, (speed_max_mps - speed_mps) / acceleration_mps2)
+    then_mps = speed_mps + acceleration_mps2 * rising_s
+    running_m = 0.5 * (speed_mps + then_mps) * rising_s + then_mps * (wait_s - rising_s)
+    return running_m + service_distance_m(then_mps, REACTION_S, brake_mps2)
+
+
+def run_up_speed_mps(way_m: float, wait_s: float, speed_max_mps: float, acceleration_mps2: float, brake_mps2: float) -> float:
+    """
+    The speed of now that brings a truck fastest to a place which opens in *wait_s*, and lets it still stop *way_m* ahead.
+
+    From it the truck may speed up all the while; *speed_max_mps* when there is room even for that, zero when there is none.
+    """
+    low, high = 0.0, speed_max_mps
+    if swept_m(high, wait_s, speed_max_mps, acceleration_mps2, brake_mps2) <= way_m:
+        return high
+    for _ in range(12):
+        middle = 0.5 * (low + high)
+        if swept_m(middle, wait_s, speed_max_mps, acceleration_mps2, brake_mps2) <= way_m:
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 def headway_s(speed_mps: float, occupied_m: float, lag_s: float, brake_mps2: float) -> float:

@@ -46,9 +46,9 @@ ACCELERATION_MAX_MPS2: Final = 8.0  # no truck of ours speeds up or brakes harde
 FROZEN_SPEED_MPS: Final = 0.5  # this fast and in the very same place again is a stuck sensor, not a slow wheel
 OVERSPEED: Final = 1.1  # share of a type's top speed that a step may show before it cannot be true
 GRADE_MAX: Final = 0.15
-CRAWL_MPS: Final = 1.5  # advice never asks for less: slower than this is stop-and-go by another name
+CRAWL_MPS: Final = 0.6  # advice never asks for less: zero would mean no wish
 ADVICE_S: Final = 4.0  # time over which advice lets a gap close
-CLEARING_GUESS_S: Final = 1.0  # added to when a zone's holder should be out
+CLEARING_LAG_S: Final = 0.5  # between a holder's being out and the waiting truck's knowing: report, tick, message
 
 # Position and margins.
 BOUND_USUAL_M: Final = 0.5
@@ -57,7 +57,7 @@ BOUND_STOP_M: Final = 5.0  # a truck this unsure of its place stops
 OVERRUN_M: Final = 1.0  # a truck this far past where it could still stop inside its authority, by our own sums, is stopped
 STEP_MARGIN_M: Final = 0.5  # a report may be this far beyond physics before it is disbelieved
 STOP_MARK_M: Final = 2.0  # a truck comes to rest this far, plus its bound, before its end
-STANDING_MARGIN_M: Final = 1.0  # kept between an end of authority and the confirmed rear ahead
+STANDING_MARGIN_M: Final = 2.0  # kept between an end of authority and the confirmed rear ahead: corners meet first in a tight curve
 STOP_TOLERANCE_M: Final = 0.5  # how far short of its stopping mark a truck may come to rest
 NO_STOP_BEFORE_M: Final = 0.1  # an end stays this far before a no-stop stretch: stretches are closed at their start
 NO_STOP_BEYOND_M: Final = 3.75  # beyond truck and bounds, so that the *confirmed* rear of a truck at rest has left the stretch

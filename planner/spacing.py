@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from planner.authority import Cause
 from planner.kernels.ground import Holders, Walls
-from planner.kernels.spacing import CAUSE, CLAIMING, END_M, FRICTION, GAP_M, LEADER_ROW, REF, Answers, Asks, extend_ends
-from planner.limits import EXTEND_MIN_FOLLOWING_M, EXTEND_MIN_M, SAME_PLACE_M
+from planner.kernels.spacing import CAUSE, CLAIMING, END_M, FRICTION, GAP_M, LEADER_ROW, REF, WORTH, Answers, Asks, extend_ends
 from planner.tables import BoolArray, FloatArray, IndexArray, LaneTable, LongArray, TruckTable, require_column
-from planner.zones import ZoneStates, empty_heads, empty_holders, first_claims, no_walls
+from planner.zones import ZoneStates, empty_holders, first_claims, no_walls
+
+_BOOL, _F8, _I4, _I8 = np.dtype(np.bool_), np.dtype(np.float64), np.dtype(np.int32), np.dtype(np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,14 +56,9 @@ def extend(lanes: LaneTable, trucks: TruckTable, request: ExtendRequest) -> Exte
         TableFault: a column of the request does not fit the tables.
     """
     n = trucks.count
-    require_column("may_extend", request.may_extend, (n,), np.bool_)
-    require_column("limit_m", request.limit_m, (n,), np.float64)
-    require_column("limit_cause", request.limit_cause, (n,), np.int32)
-    require_column("limit_ref", request.limit_ref, (n,), np.int32)
-    require_column("claim_since", request.claim_since, (n,), np.int64)
-    require_column("friction_lane", request.friction_lane, (lanes.count,), np.float64)
-    real = np.empty((3, n), np.float64)
-    whole = np.empty((4, n), np.int32)
+    _check(request, n, lanes.count)
+    real = np.empty((4, n), np.float64)
+    whole = np.empty((5, n), np.int32)
     holders = empty_holders(lanes)
     asks = Asks(
         may_extend=request.may_extend,
@@ -74,9 +69,8 @@ def extend(lanes: LaneTable, trucks: TruckTable, request: ExtendRequest) -> Exte
         waits=request.claim_since > 0,
         lane_friction=request.friction_lane,
     )
-    heads = empty_heads(lanes, trucks)
     answers = Answers(real=real, whole=whole)
-    extend_ends(n, lanes.columns, trucks.columns, request.walls, heads, holders, asks, answers)
+    extend_ends(n, lanes.columns, trucks.columns, request.walls, trucks.heads, holders, asks, answers)
     return Extension(
         end_m=real[END_M],
         cause=whole[CAUSE],
@@ -91,6 +85,28 @@ def extend(lanes: LaneTable, trucks: TruckTable, request: ExtendRequest) -> Exte
     )
 
 
+def _check(request: ExtendRequest, n: int, lane_count: int) -> None:
+    """Cheap where all is well; says what is wrong where it is not."""
+    sound = (
+        request.may_extend.dtype == _BOOL
+        and request.limit_m.dtype == request.friction_lane.dtype == _F8
+        and request.limit_cause.dtype == request.limit_ref.dtype == _I4
+        and request.claim_since.dtype == _I8
+        and len(request.may_extend) == len(request.limit_m) == len(request.limit_cause) == n
+        and len(request.limit_ref) == len(request.claim_since) == n
+        and len(request.friction_lane) == lane_count
+    )
+    # A sum is a number unless one of its terms is not, or infinities of both signs meet.
+    if sound and not np.isnan(request.limit_m.sum()) and not np.isnan(request.friction_lane.sum()):
+        return
+    require_column("may_extend", request.may_extend, (n,), np.bool_)
+    require_column("limit_m", request.limit_m, (n,), np.float64)
+    require_column("limit_cause", request.limit_cause, (n,), np.int32)
+    require_column("limit_ref", request.limit_ref, (n,), np.int32)
+    require_column("claim_since", request.claim_since, (n,), np.int64)
+    require_column("friction_lane", request.friction_lane, (lane_count,), np.float64)
+
+
 def worth_granting(trucks: TruckTable, request: ExtendRequest, extension: Extension) -> BoolArray:
     """
     Which extensions are worth a message, (n,).
@@ -98,8 +114,6 @@ def worth_granting(trucks: TruckTable, request: ExtendRequest, extension: Extens
     In free flow a truck holds seconds more than it needs and can wait for several metres; behind a leader each metre is
     capacity; and an end that reaches what holds it is always said.
     """
-    gain_m = extension.end_m - trucks.end_m[: trucks.count]
-    least_m = np.where(extension.cause == Cause.HORIZON, EXTEND_MIN_M, EXTEND_MIN_FOLLOWING_M)
-    reached = (extension.end_m >= request.limit_m - SAME_PLACE_M) | (extension.cause == Cause.ZONE)
-    worth: BoolArray = (gain_m >= least_m) | (reached & (gain_m > SAME_PLACE_M))
+    assert len(extension.end_m) == trucks.count == len(request.limit_m), "an extension of another tick"
+    worth: BoolArray = extension.answers.whole[WORTH] > 0
     return worth

@@ -83,6 +83,27 @@ class TruckColumns(NamedTuple):
     order: IndexArray
 
 
+class Heads(NamedTuple):
+    """
+    Trucks along lanes, as kernels last found them. m lanes, n trucks.
+
+    lane_first (m + 2,)  trucks with their rear on lane l are order[lane_first[l] : lane_first[l + 1]]; those without a path
+                         come last, under "lane" m
+    place      (n,)      where each row is in the order
+    head_m     (m,)      first occupied chainage of a lane, +inf when empty; 0 when ground comes in across its start
+    head_row   (m,)      whose, NOBODY for nobody's or a wall's
+    scratch    (n,)
+    key_m      (n,)      rear chainage of each row
+    """
+
+    lane_first: IndexArray
+    place: IndexArray
+    head_m: FloatArray
+    head_row: IndexArray
+    scratch: IndexArray
+    key_m: FloatArray
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneTable:
     """
@@ -284,6 +305,15 @@ class TruckTable:
             end_k=np.zeros(capacity, np.int32),
             nose_k=np.zeros(capacity, np.int32),
             order=np.arange(capacity, dtype=np.int32),
+        )
+        # Kernels own no memory; this is where they keep the order of trucks along lanes while a tick lasts.
+        self.heads = Heads(
+            lane_first=np.zeros(lanes.count + 2, np.int32),
+            place=np.zeros(capacity, np.int32),
+            head_m=np.zeros(lanes.count, np.float64),
+            head_row=np.zeros(lanes.count, np.int32),
+            scratch=np.zeros(capacity, np.int32),
+            key_m=np.zeros(capacity, np.float64),
         )
 
     def add(self, truck_type: TruckType) -> int:

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from planner.kernels.ground import MANY, NOBODY, Heads, Holders, Walls
-from planner.tables import IndexArray, LaneTable, LongArray, TruckTable, require_column
+from planner.kernels.ground import MANY, NOBODY, Holders, Walls
+from planner.tables import IndexArray, LaneTable, LongArray, require_column
 
-__all__ = ["MANY", "NOBODY", "ZoneStates", "claims_after", "empty_heads", "empty_holders", "first_claims", "no_walls", "walls_of"]
+__all__ = ["MANY", "NOBODY", "ZoneStates", "claims_after", "empty_holders", "first_claims", "no_walls", "walls_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,21 +32,8 @@ class ZoneStates:
 
 def empty_holders(lanes: LaneTable) -> Holders:
     """Room for a kernel's answer."""
-    room = np.full((4, lanes.zone_count), NOBODY, np.int32)
+    room = np.empty((4, lanes.zone_count), np.int32)
     return Holders(branch=room[0], row=room[1], wanted_branch=room[2], wanted_row=room[3])
-
-
-def empty_heads(lanes: LaneTable, trucks: TruckTable) -> Heads:
-    """Room for a kernel's answer."""
-    room = np.zeros((2, trucks.count), np.int32)
-    return Heads(
-        lane_first=np.zeros(lanes.count + 2, np.int32),
-        place=room[0],
-        head_m=np.empty(lanes.count, np.float64),
-        head_row=np.empty(lanes.count, np.int32),
-        scratch=room[1],
-        key_m=np.empty(trucks.count, np.float64),
-    )
 
 
 _NO_WALLS = Walls(lane=np.empty(0, np.int32), from_m=np.empty(0), to_m=np.empty(0), owner=np.empty(0, np.int32))
@@ -78,13 +65,20 @@ def walls_of(lanes: LaneTable, stretches: list[tuple[int, float, float, int]]) -
     return walls
 
 
+_NO_ROWS = np.empty(0, np.int32)
+
+
 def first_claims(claim_since: LongArray) -> IndexArray:
     """Rows that wait, oldest claim first, then by row. *claim_since* is the tick of the first refusal, 0 for none."""
-    waiting = np.flatnonzero(claim_since)
+    waiting = claim_since.nonzero()[0]
+    if not len(waiting):
+        return _NO_ROWS
     return waiting[np.argsort(claim_since[waiting], kind="stable")].astype(np.int32)
 
 
 def claims_after(claim_since: LongArray, claiming: IndexArray, tick: int) -> LongArray:
     """The ages of claims after a tick: kept while the truck goes on waiting, *tick* for new ones (so ticks count from 1)."""
     assert tick > 0, "tick 0 would read as no claim"
+    if not claiming.any():
+        return np.zeros(len(claiming), np.int64)
     return np.where(claiming > 0, np.where(claim_since > 0, claim_since, tick), 0)

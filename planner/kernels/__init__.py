@@ -12,5 +12,8 @@ for _fn in (
     braking.service_distance_m,
     braking.service_speed_mps,
     braking.service_speed_to_mps,
+    braking.travel_s,
+    braking.swept_m,
+    braking.run_up_speed_mps,
 ):
     adopt(_fn)

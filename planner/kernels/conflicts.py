@@ -11,13 +11,14 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from planner._jit import kernel, piece
-from planner.braking import a_safe_mps2, pushed_speed_mps, service_distance_m, stopping_distance_m
+from planner.braking import a_safe_mps2, pushed_speed_mps, run_up_speed_mps, service_distance_m, stopping_distance_m, travel_s
 from planner.kernels.ground import END, NOBODY, REAR, Holders, Walls
 from planner.kernels.integrity import NOSE, SPEED, SPEED_MAX
 from planner.kernels.spacing import (
     BOUND,
     BRAKE_SERVICE,
     CAUSE,
+    CLOSED_M,
     END_M,
     FRICTION,
     GAP_M,
@@ -30,7 +31,7 @@ from planner.kernels.spacing import (
 from planner.limits import (
     A_SAFE_MIN_MPS2,
     ADVICE_S,
-    CLEARING_GUESS_S,
+    CLEARING_LAG_S,
     CRAWL_MPS,
     OVERRUN_M,
     REACTION_S,
@@ -79,12 +80,17 @@ def _grade_min(i: int, lanes: LaneColumns, trucks: TruckColumns) -> float:
 
 
 @piece
+def _pull_mps2(i: int, trucks: TruckColumns) -> float:
+    return float(trucks.real[ACCELERATION_LADEN, i] if trucks.laden[i] else trucks.real[ACCELERATION_EMPTY, i])
+
+
+@piece
 def _mark_margin(i: int, friction: float, lanes: LaneColumns, trucks: TruckColumns, marks: Marks) -> None:
     real = trucks.real
     grade = _grade_min(i, lanes, trucks)
     a_safe = a_safe_mps2(real[BRAKE_GUARANTEED, i], real[BRAKE_HEALTH, i], friction, grade)
-    traction = real[ACCELERATION_LADEN, i] if trucks.laden[i] else real[ACCELERATION_EMPTY, i]
-    pushed = pushed_speed_mps(real[SPEED, i], grade, real[DEAD_S, i] + real[BUILD_UP_S, i], traction, real[CUTOFF_S, i])
+    delay_s = real[DEAD_S, i] + real[BUILD_UP_S, i]
+    pushed = pushed_speed_mps(real[SPEED, i], grade, delay_s, _pull_mps2(i, trucks), real[CUTOFF_S, i])
     if real[SPEED, i] < SPEED_STANDING_MPS:
         pushed = 0.0
     stop_m = stopping_distance_m(pushed, a_safe, real[DEAD_S, i], real[BUILD_UP_S, i])
@@ -94,36 +100,51 @@ def _mark_margin(i: int, friction: float, lanes: LaneColumns, trucks: TruckColum
 
 
 @piece
-def _clear_in_s(zone: int, i: int, lanes: LaneColumns, trucks: TruckColumns) -> float:
-    """When the rear of *i* will have left *zone* at its speed of now; +inf for a standing truck, 0 when it is out."""
-    real = trucks.real
-    if real[SPEED, i] < SPEED_STANDING_MPS:
-        return np.inf
+def _passed_in_s(way_m: float, i: int, trucks: TruckColumns) -> float:
+    """When *i* will be *way_m* further, if nothing holds it."""
+    return float(travel_s(way_m, max(0.0, trucks.real[SPEED, i]), trucks.real[SPEED_MAX, i], _pull_mps2(i, trucks)))
+
+
+@piece
+def _left_m(zone: int, i: int, lanes: LaneColumns, trucks: TruckColumns) -> float:
+    """How far *i* still has to go until its rear has left *zone*."""
     left_m = 0.0
     for k in range(trucks.rear_k[i], trucks.path_count[i]):
         base_m = trucks.path_start_m[i, k]
-        if base_m >= real[END, i]:
+        if base_m >= trucks.real[END, i]:
             break
         lane = trucks.path_lane[i, k]
         for p in range(lanes.part_start[lane], lanes.part_start[lane + 1]):
             if lanes.part_zone[p] == zone:
-                left_m = max(left_m, base_m + lanes.part_to_m[p] - real[REAR, i])
-    return float(left_m / real[SPEED, i])
+                left_m = max(left_m, base_m + lanes.part_to_m[p] - trucks.real[REAR, i])
+    return left_m
 
 
 @piece
 def _advice_mps(i: int, lanes: LaneColumns, trucks: TruckColumns, holders: Holders, said: Answers) -> float:
-    """The speed that lets the reason of waiting pass before the truck must stop for it; +inf for no wish."""
+    """
+    The speed that lets the reason of waiting pass before the truck must brake for it; +inf for no wish.
+
+    Before a closed chain: held back so far that it meets the opening at speed, with room to brake should the way not open. A
+    queue that creeps up to the line and starts from rest there loses a quarter of the zone's capacity. Behind a leader: its
+    speed, and a little more while the gap is wide.
+    """
     real = trucks.real
     cause, ref = said.whole[CAUSE, i], said.whole[REF, i]
-    if cause == LEADER and ref != NOBODY:
+    if ref == NOBODY or (cause != LEADER and cause != ZONE):  # noqa: PLR1714 - numba has no `in` for mixed widths
+        return np.inf
+    lag_s, wish = CLEARING_LAG_S, np.inf
+    if cause == LEADER:
         then = max(0.0, real[SPEED, ref])
-        wish_m = STANDING_MARGIN_M + STOP_MARK_M + real[BOUND, i] + service_distance_m(then, REACTION_S, real[BRAKE_SERVICE, i])
-        return float(then + (said.real[GAP_M, i] - wish_m) / ADVICE_S)
-    if cause == ZONE and ref != NOBODY and holders.row[ref] >= 0 and holders.row[ref] != i:
+        rest_m = STANDING_MARGIN_M + STOP_MARK_M + real[BOUND, i] + service_distance_m(then, REACTION_S, real[BRAKE_SERVICE, i])
+        wish = then + (said.real[GAP_M, i] - rest_m) / ADVICE_S
+        lag_s += _passed_in_s(said.real[CLOSED_M, i] + STANDING_MARGIN_M - real[NOSE, i] - said.real[GAP_M, i], ref, trucks)
+    elif holders.row[ref] >= 0 and holders.row[ref] != i:
+        lag_s += _passed_in_s(_left_m(ref, holders.row[ref], lanes, trucks), holders.row[ref], trucks)
+    if said.real[CLOSED_M, i] < np.inf:
         way_m = said.real[END_M, i] - STOP_MARK_M - real[BOUND, i] - real[NOSE, i]
-        return float(way_m / (_clear_in_s(ref, holders.row[ref], lanes, trucks) + CLEARING_GUESS_S))
-    return np.inf
+        wish = run_up_speed_mps(way_m, lag_s, real[SPEED_MAX, i], _pull_mps2(i, trucks), real[BRAKE_SERVICE, i])
+    return float(wish)
 
 
 @kernel

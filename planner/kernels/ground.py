@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner._jit import kernel, piece
-from planner.tables import REAL_COLUMNS, FloatArray, IndexArray, LaneColumns, TruckColumns
+from planner.tables import REAL_COLUMNS, FloatArray, Heads, IndexArray, LaneColumns, TruckColumns
 
 REAR: Final = REAL_COLUMNS.index("rear_m")
 END: Final = REAL_COLUMNS.index("end_m")
@@ -31,27 +31,6 @@ class Walls(NamedTuple):
     from_m: FloatArray
     to_m: FloatArray
     owner: IndexArray  # the truck whose doubt it is; NOBODY when it is no truck's
-
-
-class Heads(NamedTuple):
-    """
-    Trucks along lanes. m lanes, n trucks.
-
-    lane_first (m + 2,)  trucks with their rear on lane l are order[lane_first[l] : lane_first[l + 1]]; those without a path
-                         come last, under "lane" m
-    place      (n,)      where each row is in the order
-    head_m     (m,)      first occupied chainage of a lane, +inf when empty; 0 when ground comes in across its start
-    head_row   (m,)      whose, NOBODY for nobody's or a wall's
-    scratch    (n,)
-    key_m      (n,)      rear chainage of each row
-    """
-
-    lane_first: IndexArray
-    place: IndexArray
-    head_m: FloatArray
-    head_row: IndexArray
-    scratch: IndexArray
-    key_m: FloatArray
 
 
 class Holders(NamedTuple):

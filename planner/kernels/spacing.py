@@ -19,16 +19,19 @@ import numpy as np
 from planner._jit import kernel, piece
 from planner.authority import Cause
 from planner.braking import service_distance_m
-from planner.kernels.ground import END, NOBODY, REAR, Heads, Holders, Walls, hold_zones, k_high, order_rears, take_parts
+from planner.kernels.ground import END, NOBODY, REAR, Holders, Walls, hold_zones, k_high, order_rears, take_parts
 from planner.limits import (
+    EXTEND_MIN_FOLLOWING_M,
+    EXTEND_MIN_M,
     HORIZON_EXTRA_M,
     HORIZON_HOLD_S,
     NO_STOP_BEFORE_M,
     REACTION_S,
+    SAME_PLACE_M,
     STANDING_MARGIN_M,
     STOP_MARK_M,
 )
-from planner.tables import REAL_COLUMNS, BoolArray, FloatArray, IndexArray, LaneColumns, TruckColumns
+from planner.tables import REAL_COLUMNS, BoolArray, FloatArray, Heads, IndexArray, LaneColumns, TruckColumns
 
 NOSE: Final = REAL_COLUMNS.index("nose_m")
 BOUND: Final = REAL_COLUMNS.index("bound_m")
@@ -46,11 +49,13 @@ NO_ORDER: Final = int(Cause.NO_ORDER)
 END_M: Final = 0
 GAP_M: Final = 1
 FRICTION: Final = 2
+CLOSED_M: Final = 3
 # Rows of Answers.whole
 CAUSE: Final = 0
 REF: Final = 1
 LEADER_ROW: Final = 2
 CLAIMING: Final = 3
+WORTH: Final = 4
 
 
 class Asks(NamedTuple):
@@ -77,9 +82,12 @@ class Asks(NamedTuple):
 
 class Answers(NamedTuple):
     """
-    What spacing answers: real (3, n) rows END_M GAP_M FRICTION, whole (4, n) rows CAUSE REF LEADER_ROW CLAIMING.
+    What spacing answers: real (4, n) rows END_M GAP_M FRICTION CLOSED_M, whole (5, n) rows CAUSE REF LEADER_ROW CLAIMING
+    WORTH.
 
-    GAP_M is nose to the ground ahead, +inf when there is none up to the limit; CLAIMING is 1 for a truck held before a zone it needs.
+    CLOSED_M is the path coordinate where the chain of no-stop stretches ends that the truck waits before, +inf for none.
+    GAP_M is nose to the ground ahead, +inf when there is none up to the limit; CLAIMING is 1 for a truck held before a zone it needs,
+    WORTH for an extension worth a message.
     """
 
     real: FloatArray
@@ -248,7 +256,7 @@ def _extend(
     """Find, say and settle the end of one row that may move on."""
     hard_m, cause, ref = _hard_bound(i, trucks, walls, heads, asks, out)
     end_m, closed_to_m, hard = _walk(i, hard_m, lanes, trucks, holders, out)
-    out.real[END_M, i] = end_m
+    out.real[END_M, i], out.real[CLOSED_M, i] = end_m, closed_to_m
     if hard > 0.0:
         out.whole[CAUSE, i], out.whole[REF, i] = cause, ref
     elif closed_to_m < np.inf:
@@ -263,16 +271,27 @@ def _extend(
 
 
 @piece
+def _worth(i: int, held_m: float, asks: Asks, out: Answers) -> bool:
+    """Whether the new end of *i* is worth a message."""
+    end_m, cause = out.real[END_M, i], out.whole[CAUSE, i]
+    if cause == ZONE or end_m >= asks.limit_m[i] - SAME_PLACE_M:
+        return bool(end_m - held_m > SAME_PLACE_M)
+    return bool(end_m - held_m >= (EXTEND_MIN_M if cause == HORIZON else EXTEND_MIN_FOLLOWING_M))
+
+
+@piece
 def _turn(i: int, lanes: LaneColumns, trucks: TruckColumns, walls: Walls, heads: Heads, holders: Holders, asks: Asks, out: Answers) -> None:
     """One row's turn."""
     held_m = trucks.real[END, i]
-    out.real[END_M, i], out.real[GAP_M, i], out.real[FRICTION, i] = held_m, np.inf, trucks.real[TRUCK_FRICTION, i]
+    out.real[END_M, i], out.real[FRICTION, i] = held_m, trucks.real[TRUCK_FRICTION, i]
+    out.real[GAP_M, i], out.real[CLOSED_M, i] = np.inf, np.inf
     out.whole[CAUSE, i], out.whole[REF, i] = asks.limit_cause[i], asks.limit_ref[i]
-    out.whole[LEADER_ROW, i], out.whole[CLAIMING, i] = NOBODY, 1 if asks.waits[i] else 0
+    out.whole[LEADER_ROW, i], out.whole[CLAIMING, i], out.whole[WORTH, i] = NOBODY, 1 if asks.waits[i] else 0, 0
     if trucks.path_count[i] == 0:
         return
     if asks.may_extend[i]:
         _extend(i, lanes, trucks, walls, heads, holders, asks, out)
+        out.whole[WORTH, i] = 1 if _worth(i, held_m, asks, out) else 0
     last = k_high(trucks.path_start_m[i], trucks.path_count[i], trucks.end_k[i], out.real[END_M, i])
     for k in range(trucks.rear_k[i], last + 1):
         out.real[FRICTION, i] = min(out.real[FRICTION, i], asks.lane_friction[trucks.path_lane[i, k]])
@@ -291,8 +310,8 @@ def extend_ends(
     """
     order_rears(count, lanes, trucks, walls, heads)
     hold_zones(count, lanes, trucks, walls, holders)
-    for at in range(len(asks.first)):
-        _turn(asks.first[at], lanes, trucks, walls, heads, holders, asks, out)
-    for i in range(count):
-        if not asks.waits[i]:
+    waiting = len(asks.first)
+    for at in range(waiting + count):
+        i = asks.first[at] if at < waiting else at - waiting
+        if at < waiting or not asks.waits[i]:
             _turn(i, lanes, trucks, walls, heads, holders, asks, out)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from math import inf
 
 from planner.authority import Cause
-from planner.braking import a_safe_mps2, pushed_speed_mps, service_distance_m, stopping_distance_m
+from planner.braking import a_safe_mps2, pushed_speed_mps, run_up_speed_mps, service_distance_m, stopping_distance_m, travel_s
 from planner.limits import (
     A_SAFE_MIN_MPS2,
     ADVICE_S,
-    CLEARING_GUESS_S,
+    CLEARING_LAG_S,
     CRAWL_MPS,
     OVERRUN_M,
     REACTION_S,
@@ -35,10 +35,15 @@ class Mark:
     unbraked: bool = False
 
 
-def _clear_in_s(lanes: LaneTable, trucks: TruckTable, zone: int, row: int) -> float:
-    speed = float(trucks.speed_mps[row])
-    if speed < SPEED_STANDING_MPS:
-        return inf
+def _pull_mps2(trucks: TruckTable, row: int) -> float:
+    return float((trucks.acceleration_laden_mps2 if trucks.laden[row] else trucks.acceleration_empty_mps2)[row])
+
+
+def _passed_in_s(trucks: TruckTable, way_m: float, row: int) -> float:
+    return travel_s(way_m, max(0.0, float(trucks.speed_mps[row])), float(trucks.speed_max_mps[row]), _pull_mps2(trucks, row))
+
+
+def _left_m(lanes: LaneTable, trucks: TruckTable, zone: int, row: int) -> float:
     tail = ground_of(trucks, row)[0].k
     ways = [
         leg.base_m + float(lanes.part_to_m[p]) - float(trucks.rear_m[row])
@@ -46,19 +51,26 @@ def _clear_in_s(lanes: LaneTable, trucks: TruckTable, zone: int, row: int) -> fl
         for p in range(int(lanes.part_start[leg.lane]), int(lanes.part_start[leg.lane + 1]))
         if lanes.part_zone[p] == zone and leg.base_m < float(trucks.end_m[row])
     ]
-    return max([0.0, *ways]) / speed
+    return max([0.0, *ways])
 
 
 def _wish_mps(lanes: LaneTable, trucks: TruckTable, zones: Sequence[Holding], row: int, turn: Turn) -> float:
-    bound = float(trucks.bound_m[row])
-    if turn.cause == Cause.LEADER and turn.ref >= 0:
+    if turn.ref < 0 or turn.cause not in {Cause.LEADER, Cause.ZONE}:
+        return inf
+    bound, nose_m, brake = float(trucks.bound_m[row]), float(trucks.nose_m[row]), float(trucks.brake_service_mps2[row])
+    lag_s, wish = CLEARING_LAG_S, inf
+    if turn.cause == Cause.LEADER:
         then = max(0.0, float(trucks.speed_mps[turn.ref]))
-        wish_m = STANDING_MARGIN_M + STOP_MARK_M + bound + service_distance_m(then, REACTION_S, float(trucks.brake_service_mps2[row]))
-        return then + (turn.gap_m - wish_m) / ADVICE_S
-    if turn.cause == Cause.ZONE and turn.ref >= 0 and zones[turn.ref].row >= 0 and zones[turn.ref].row != row:
-        way_m = turn.end_m - STOP_MARK_M - bound - float(trucks.nose_m[row])
-        return way_m / (_clear_in_s(lanes, trucks, turn.ref, zones[turn.ref].row) + CLEARING_GUESS_S)
-    return inf
+        rest_m = STANDING_MARGIN_M + STOP_MARK_M + bound + service_distance_m(then, REACTION_S, brake)
+        wish = then + (turn.gap_m - rest_m) / ADVICE_S
+        lag_s += _passed_in_s(trucks, turn.closed_m + STANDING_MARGIN_M - nose_m - turn.gap_m, turn.ref)
+    elif zones[turn.ref].row >= 0 and zones[turn.ref].row != row:
+        holder = zones[turn.ref].row
+        lag_s += _passed_in_s(trucks, _left_m(lanes, trucks, turn.ref, holder), holder)
+    if turn.closed_m < inf:
+        way_m = turn.end_m - STOP_MARK_M - bound - nose_m
+        wish = run_up_speed_mps(way_m, lag_s, float(trucks.speed_max_mps[row]), _pull_mps2(trucks, row), brake)
+    return wish
 
 
 def slow_assess_conflicts(
@@ -74,8 +86,7 @@ def slow_assess_conflicts(
         grade = min(0.0, *(float(lanes.grade_min[leg.lane]) for leg in ground))
         a_safe = a_safe_mps2(float(trucks.brake_guaranteed_mps2[row]), float(trucks.brake_health[row]), turn.friction, grade)
         dead_s, build_up_s = float(trucks.brake_dead_s[row]), float(trucks.brake_build_up_s[row])
-        traction = float((trucks.acceleration_laden_mps2 if trucks.laden[row] else trucks.acceleration_empty_mps2)[row])
-        pushed = pushed_speed_mps(speed, grade, dead_s + build_up_s, traction, float(trucks.traction_cutoff_s[row]))
+        pushed = pushed_speed_mps(speed, grade, dead_s + build_up_s, _pull_mps2(trucks, row), float(trucks.traction_cutoff_s[row]))
         pushed = pushed if speed >= SPEED_STANDING_MPS else 0.0
         stop_m = stopping_distance_m(pushed, a_safe, dead_s, build_up_s)
         margin_m = float(trucks.end_m[row]) - (float(trucks.nose_m[row]) + float(trucks.bound_m[row]) + stop_m)

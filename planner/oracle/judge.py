@@ -3,10 +3,12 @@ The safety judge: plain code that shares nothing with the kernels and looks at e
 
 It checks exclusivity on the columns as they would be afterwards: the ground of two trucks, from confirmed rear to the furthest
 end held, never shares a metre of lane, and a zone never has two holders that exclude each other. Each tick it looks at the
-rows the decision touches; ground elsewhere only shrinks, so by induction the rest stays sound. Once a second it sweeps
+ground that the decision adds; ground elsewhere only shrinks, so by induction the rest stays sound. Once a second it sweeps
 everything and believes nothing it remembered.
 
-A row counts as touched when its end moved on, it was placed, or its path was replaced.
+A row counts as touched when its end moved on, it was placed, or its path was replaced. Added is whatever lies beyond the ends,
+behind the rears or on other lanes than when the judge last looked; it looks whenever a row is touched, so what it remembers
+was sound then.
 """
 
 from __future__ import annotations
@@ -62,19 +64,20 @@ class Judge:
                 self._parts_of_lane[part.lane].append(part)
         # Per lane: truck row -> path coordinate of the lane's chainage 0 on that truck's path. May name trucks long gone.
         self._members: list[dict[int, float]] = [{} for _ in corridor.lanes]
+        # Rears and ends of every row when the judge last looked.
+        self._judged: tuple[list[float], list[float]] = ([], [])
 
     def objections(self, trucks: TruckTable, touched: Iterable[int]) -> list[Objection]:
-        """What is wrong around the rows *touched*; empty when the decision may leave."""
+        """What is wrong with the ground added to the rows *touched*; empty when the decision may leave."""
         rear_m, end_m = trucks.rear_m[: trucks.count].tolist(), trucks.end_m[: trucks.count].tolist()
-        grounds = [(row, self._enter(trucks, row, rear_m[row], end_m[row])) for row in touched]
+        added = [piece for row in touched for piece in self._enter(trucks, row, rear_m[row], end_m[row])]
+        self._judged = (rear_m, end_m)
         found: list[Objection] = []
-        for row, ground in grounds:
-            for lane, base_m in ground:
-                low_m, high_m = rear_m[row] - base_m, end_m[row] - base_m
-                found += self._on_lane(row, lane, (low_m, high_m), rear_m, end_m)
-                for part in self._parts_of_lane[lane]:
-                    if low_m < part.to_m - TOUCHING_M and part.from_m < high_m - TOUCHING_M:
-                        found += self._in_zone(row, part, rear_m, end_m)
+        for row, lane, low_m, high_m in added:
+            found += self._on_lane(row, lane, (low_m, high_m), rear_m, end_m)
+            for part in self._parts_of_lane[lane]:
+                if part.from_m < high_m - TOUCHING_M and low_m < part.to_m - TOUCHING_M:
+                    found += self._in_zone(row, part, rear_m, end_m)
         return found
 
     def sweep(self, trucks: TruckTable) -> list[Objection]:
@@ -83,6 +86,7 @@ class Judge:
         for members in self._members:
             members.clear()
         rear_m, end_m = trucks.rear_m[:n], trucks.end_m[:n]
+        self._judged = (rear_m.tolist(), end_m.tolist())
         start_m, count = trucks.path_start_m[:n], trucks.path_count[:n]
         low = np.minimum((start_m[:, 1:] <= rear_m[:, None]).sum(axis=1), count - 1)
         high = np.minimum(np.maximum((start_m < end_m[:, None]).sum(axis=1) - 1, low), count - 1)
@@ -104,49 +108,59 @@ class Judge:
             Objection(place_id=self._lane_ids[lane[at]], holder=int(row[at]), claimant=int(row[at + 1]), overlap_m=float(overlap_m[at]))
             for at in np.flatnonzero(overlap_m > TOUCHING_M)
         ]
-        return [*found, *self._zones_shared(rear_m.tolist(), end_m.tolist())]
+        return [*found, *self._zones_shared(*self._judged)]
 
-    def _enter(self, trucks: TruckTable, row: int, rear_m: float, end_m: float) -> list[tuple[int, float]]:
-        """Note the lanes under the ground of *row*: (lane, coordinate of its chainage 0)."""
+    def _enter(self, trucks: TruckTable, row: int, rear_m: float, end_m: float) -> list[tuple[int, int, float, float]]:
+        """Note the lanes under the ground of *row*; what of it was not there when last judged, as (row, lane, from, to)."""
         count = int(trucks.path_count[row])
         if count == 0:
             return []
         start_m: list[float] = trucks.path_start_m[row, :count].tolist()
         first = max(bisect_right(start_m, rear_m) - 1, 0)
         last = max(bisect_left(start_m, end_m) - 1, first)
-        ground = list(zip(trucks.path_lane[row, first : last + 1].tolist(), start_m[first : last + 1], strict=True))
-        for lane, base_m in ground:
-            self._members[lane][row] = base_m
-        return ground
+        tail_lane = int(trucks.path_lane[row, first])
+        if self._members[tail_lane].get(row) != start_m[first]:
+            # Placed anew: what was remembered of it elsewhere, in coordinates of then, says nothing about now.
+            for members in self._members:
+                members.pop(row, None)
+        judged_rear_m, judged_end_m = self._judged
+        known_m = judged_end_m[row] if row < len(judged_end_m) and rear_m >= judged_rear_m[row] else rear_m
+        added = []
+        for lane, base_m in zip(trucks.path_lane[row, first : last + 1].tolist(), start_m[first : last + 1], strict=True):
+            members = self._members[lane]
+            from_m = max(rear_m, known_m) if members.get(row) == base_m else rear_m
+            members[row] = base_m
+            added.append((row, lane, max(from_m - base_m, 0.0), min(end_m - base_m, self._length_m[lane])))
+        return added
 
-    def _on_lane(self, row: int, lane: int, ground_m: tuple[float, float], rear_m: list[float], end_m: list[float]) -> Iterable[Objection]:
-        low_m, high_m = ground_m
+    def _on_lane(self, row: int, lane: int, added_m: tuple[float, float], rear_m: list[float], end_m: list[float]) -> Iterable[Objection]:
+        low_m, high_m = added_m
         for other, base_m in self._members[lane].items():
-            if other == row:
-                continue
-            # Clipped to the lane: beyond its ends the same numbers mean different road on different paths.
-            overlap_m = min(high_m, end_m[other] - base_m, self._length_m[lane]) - max(low_m, rear_m[other] - base_m, 0.0)
-            if overlap_m > TOUCHING_M:
-                yield Objection(place_id=self._lane_ids[lane], holder=other, claimant=row, overlap_m=overlap_m)
+            other_low_m, other_high_m = rear_m[other] - base_m, end_m[other] - base_m
+            if other_low_m < high_m - TOUCHING_M and low_m < other_high_m - TOUCHING_M and other != row:
+                overlap_m = min(high_m, other_high_m) - max(low_m, other_low_m)
+                if overlap_m > TOUCHING_M:
+                    yield Objection(place_id=self._lane_ids[lane], holder=other, claimant=row, overlap_m=overlap_m)
 
     def _in_zone(self, row: int, mine: _Part, rear_m: list[float], end_m: list[float]) -> Iterable[Objection]:
         for part in self._parts_of_zone[mine.zone]:
             if part.branch == mine.branch and not self._exclusive[mine.zone]:
                 continue
-            for other in self._inside(part, rear_m, end_m):
-                if other != row:
+            for other, base_m in self._members[part.lane].items():
+                inside = rear_m[other] - base_m < part.to_m - TOUCHING_M and part.from_m < end_m[other] - base_m - TOUCHING_M
+                if inside and other != row:
                     yield Objection(place_id=self._zone_ids[mine.zone], holder=other, claimant=row, overlap_m=0.0)
 
-    def _inside(self, part: _Part, rear_m: list[float], end_m: list[float]) -> Iterable[int]:
-        """Rows with ground in *part*."""
-        for row, base_m in self._members[part.lane].items():
-            if rear_m[row] - base_m < part.to_m - TOUCHING_M and part.from_m < end_m[row] - base_m - TOUCHING_M:
-                yield row
-
     def _zones_shared(self, rear_m: list[float], end_m: list[float]) -> Iterable[Objection]:
-        for zone, parts in enumerate(self._parts_of_zone):
-            inside = [(row, part.branch) for part in parts if self._members[part.lane] for row in self._inside(part, rear_m, end_m)]
-            for at, (row, branch) in enumerate(inside):
-                for other, other_branch in inside[:at]:
+        inside: dict[int, list[tuple[int, int]]] = {}
+        for lane, members in enumerate(self._members):
+            for row, base_m in members.items():
+                low_m, high_m = rear_m[row] - base_m + TOUCHING_M, end_m[row] - base_m - TOUCHING_M
+                for part in self._parts_of_lane[lane]:
+                    if low_m < part.to_m and part.from_m < high_m:
+                        inside.setdefault(part.zone, []).append((row, part.branch))
+        for zone, holders in inside.items():
+            for at, (row, branch) in enumerate(holders):
+                for other, other_branch in holders[:at]:
                     if other != row and (self._exclusive[zone] or other_branch != branch):
                         yield Objection(place_id=self._zone_ids[zone], holder=other, claimant=row, overlap_m=0.0)

@@ -15,7 +15,17 @@ from typing import Final
 
 from planner.authority import Cause
 from planner.braking import service_distance_m
-from planner.limits import HORIZON_EXTRA_M, HORIZON_HOLD_S, NO_STOP_BEFORE_M, REACTION_S, STANDING_MARGIN_M, STOP_MARK_M
+from planner.limits import (
+    EXTEND_MIN_FOLLOWING_M,
+    EXTEND_MIN_M,
+    HORIZON_EXTRA_M,
+    HORIZON_HOLD_S,
+    NO_STOP_BEFORE_M,
+    REACTION_S,
+    SAME_PLACE_M,
+    STANDING_MARGIN_M,
+    STOP_MARK_M,
+)
 from planner.tables import LaneTable, TruckTable
 
 NOBODY: Final = -1
@@ -123,6 +133,8 @@ class Turn:
     leader: int
     friction: float
     claiming: bool
+    closed_m: float
+    worth: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -168,17 +180,36 @@ class SlowSpacing:
         own = float(trucks.friction[row])
         claiming = self.claim_since[row] > 0
         if not trucks.path_count[row]:
-            return Turn(end_m=held_m, cause=cause, ref=ref, gap_m=inf, leader=NOBODY, friction=own, claiming=claiming)
-        end_m, gap_m, leader = held_m, inf, NOBODY
+            return Turn(end_m=held_m, cause=cause, ref=ref, gap_m=inf, leader=NOBODY, friction=own, claiming=claiming, closed_m=inf)
+        end_m, gap_m, leader, closed_m = held_m, inf, NOBODY, inf
         if self.may_extend[row]:
             hard, gap_m, leader = self._hard(row)
             end_m, cause, ref, closing = self._choose(row, hard)
             self._settle(row, end_m)
             claiming = closing is not None and self._waits(row, closing, hard)
+            closed_m = closing.to_m if closing is not None else inf
             if closing is not None and hard[0] >= closing.to_m:
                 self._want(row, closing)
         friction = min([own] + [self.friction_lane[leg.lane] for leg in ground_of(trucks, row, end_m)])
-        return Turn(end_m=end_m, cause=cause, ref=ref, gap_m=gap_m, leader=leader, friction=friction, claiming=claiming)
+        return Turn(
+            end_m=end_m,
+            cause=cause,
+            ref=ref,
+            gap_m=gap_m,
+            leader=leader,
+            friction=friction,
+            claiming=claiming,
+            closed_m=closed_m,
+            worth=self._worth(row, end_m, cause),
+        )
+
+    def _worth(self, row: int, end_m: float, cause: int) -> bool:
+        gain_m = end_m - float(self.trucks.end_m[row])
+        if not self.may_extend[row]:
+            return False
+        if cause == Cause.ZONE or end_m >= self.limits[row][0] - SAME_PLACE_M:
+            return gain_m > SAME_PLACE_M
+        return gain_m >= (EXTEND_MIN_M if cause == Cause.HORIZON else EXTEND_MIN_FOLLOWING_M)
 
     def _target_m(self, row: int) -> float:
         trucks, ground = self.trucks, ground_of(self.trucks, row)

@@ -12,10 +12,13 @@ from planner.braking import (
     best_speed_mps,
     headway_s,
     pushed_speed_mps,
+    run_up_speed_mps,
     service_distance_m,
     service_speed_mps,
     service_speed_to_mps,
     stopping_distance_m,
+    swept_m,
+    travel_s,
 )
 from planner.limits import A_SAFE_MIN_MPS2, FRICTION_DRY, GRAVITY_MPS2
 
@@ -114,3 +117,23 @@ def test_a_stream_carries_what_the_formula_says() -> None:
 
     assert per_hour == pytest.approx([417, 426, 375], abs=1)
     assert best_speed_mps(27.0, 1.5) == pytest.approx(9.0)
+
+
+@pytest.mark.parametrize("way_m", [5.0, 20.0, 46.0, 80.0, 200.0])
+@pytest.mark.parametrize("wait_s", [0.0, 3.0, 11.0])
+def test_a_run_up_meets_the_opening_and_can_still_stop(way_m: float, wait_s: float) -> None:
+    """Held back just so far: faster would need the way to be open, slower would waste it."""
+    speed = run_up_speed_mps(way_m, wait_s, 25 / 3.6, 0.5, 1.5)
+
+    assert swept_m(speed, wait_s, 25 / 3.6, 0.5, 1.5) <= way_m or speed == 0.0
+    assert speed == 25 / 3.6 or swept_m(speed + 0.01, wait_s, 25 / 3.6, 0.5, 1.5) > way_m
+
+
+@pytest.mark.parametrize("way_m", [-1.0, 0.0, 10.0, 500.0])
+def test_travel_time_speeds_up_and_then_holds(way_m: float) -> None:
+    """Expected times of opening come from it."""
+    seconds = travel_s(way_m, 2.0, 7.0, 0.5)
+
+    rising_s = min(10.0, seconds)
+    assert 2.0 * rising_s + 0.25 * rising_s**2 + 7.0 * (seconds - rising_s) == pytest.approx(max(0.0, way_m))
+    assert travel_s(70.0, 7.0, 7.0, 0.5) == 10.0

@@ -114,3 +114,34 @@ def test_ground_seen_once_is_remembered(draw: Any) -> None:
         found = judge.objections(scene.trucks, [behind])
 
         assert bool(found) == (scene.trucks.end_m[behind] > 100.0)
+
+
+def test_a_shortened_end_is_forgotten(draw: Any) -> None:
+    """Road given back and taken by another must not count as judged when its old holder asks again."""
+    scene = draw.scene_of(draw.corridor([draw.lane("a", ("p", "q"), 500.0)]))
+    judge = Judge(scene.corridor)
+    back, front = scene.place([0], 40.0, 200.0), scene.place([0], 300.0, 350.0)
+    judge.objections(scene.trucks, [back, front])
+    scene.trucks.end_m[back] = 100.0
+    scene.trucks.rear_m[front] = 150.0
+
+    assert judge.objections(scene.trucks, [front]) == []
+
+    scene.trucks.end_m[back] = 180.0
+
+    assert [each.overlap_m for each in judge.objections(scene.trucks, [back])] == [30.0]
+
+
+def test_a_truck_placed_anew_is_only_where_it_is(draw: Any) -> None:
+    """After a repair it may come back elsewhere, in other path coordinates: its old place must not haunt the lane."""
+    scene = draw.scene_of(draw.corridor([draw.lane("a", ("p", "q"), 500.0), draw.lane("b", ("q", "r"), 500.0)]))
+    judge = Judge(scene.corridor)
+    moved = scene.place([0], 300.0, 350.0, start_m=1000.0)
+    judge.objections(scene.trucks, [moved])
+    scene.trucks.set_path(moved, [1], 1200.0)
+    scene.trucks.rear_m[moved], scene.trucks.end_m[moved] = 1300.0, 1350.0
+    judge.objections(scene.trucks, [moved])
+    late = scene.place([0], 280.0, 400.0)
+
+    assert judge.objections(scene.trucks, [late]) == []
+    assert judge.sweep(scene.trucks) == []

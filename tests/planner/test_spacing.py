@@ -87,6 +87,7 @@ def test_the_kernel_and_its_twin_agree_to_the_last_bit(seed: int, scenes: Callab
         assert got.gap_m.tolist() == [turn.gap_m for turn in turns]
         assert got.leader.tolist() == [turn.leader for turn in turns]
         assert got.friction.tolist() == [turn.friction for turn in turns]
+        assert worth_granting(scene.trucks, request, got).tolist() == [turn.worth for turn in turns]
         assert got.claiming.tolist() == [int(turn.claiming) for turn in turns]
         assert got.zones.row.tolist() == [zone.row for zone in twin.zones]
         assert got.zones.branch.tolist() == [zone.branch for zone in twin.zones]
@@ -240,7 +241,7 @@ def test_a_wall_closes_lane_and_zones(draw: Any) -> None:
 def test_small_gains_wait_in_free_flow_but_not_behind_a_leader(draw: Any) -> None:
     """Messages cost; behind a leader so does every metre."""
     scene = draw.scene_of(draw.corridor([draw.lane("a", ("p", "q"), 5000.0)]))
-    free, leader, follower = scene.place([0], 3000.0, 3020.0), scene.place([0], 100.0, 150.0), scene.place([0], 40.0, 97.5)
+    free, leader, follower = scene.place([0], 3000.0, 3020.0), scene.place([0], 100.0, 150.0), scene.place([0], 40.0, 96.0)
     request = free_request(scene.lanes, scene.trucks, may_extend=np.array([True, False, True]))
     reach = float(extend(scene.lanes, scene.trucks, request).end_m[free])
     scene.trucks.end_m[free] = scene.trucks.sent_m[free] = reach - 3.0
