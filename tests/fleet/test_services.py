@@ -11,6 +11,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
 
+from fleet.clock import SystemClock
+from fleet.onboard import Command, Identity, LanePoint, MemoryStore, Sensors, TruckClient
 from fleet.server.app import Running, Server
 from fleet.server.settings import ServerSettings
 from fleet.site import load_site
@@ -315,3 +317,51 @@ async def test_one_who_floods_is_held_back_and_the_rest_are_served(truck: Any, c
     await asyncio.gather(flooding, return_exceptions=True)
 
     assert second.tick > first.tick
+
+
+class Pretender:
+    """Hardware of a truck that stands, whatever it is told."""
+
+    def __init__(self, stand: str) -> None:
+        self.place = LanePoint(stand, STOP_M[stand])
+        self.commands: list[Command] = []
+        self.clock = SystemClock()
+
+    def sensors(self) -> Sensors:
+        """At the stand, brakes on."""
+        return Sensors(
+            stamp_ns=self.clock.now_ns(),
+            nose=self.place,
+            speed_mps=0.0,
+            acceleration_mps2=0.0,
+            bound_m=0.3,
+            laden=False,
+            immobilised=True,
+        )
+
+    def actuate(self, command: Command) -> None:
+        """Remembers what it was told."""
+        self.commands.append(command)
+
+
+async def test_the_truck_sdk_is_welcomed_and_given_road(running: Running, channel: Any) -> None:
+    """The two halves were written apart; here they meet over the real wire."""
+    kind = CORRIDOR.truck_types[0]
+    identity = Identity(truck_id="sdk", instance_id="onboard", boot_id="boot", truck_type_id=kind.truck_type_id)
+    client = TruckClient(identity, kind, Pretender("mn_park_10"), server=running.address, store=MemoryStore())
+    desk = dispatch_grpc.DispatchServiceStub(channel)
+    driving = asyncio.ensure_future(client.run())
+
+    async with asyncio.timeout(WITHIN_S):
+        while not (found := await known(desk, "sdk")) or found.session != common_pb2.SESSION_STATE_LIVE or not found.HasField("end"):
+            assert not driving.done(), driving.exception()
+
+    driving.cancel()
+    await asyncio.gather(driving, return_exceptions=True)
+    assert found.nose.lane_id == "mn_park_10"
+
+
+async def known(desk: Any, truck_id: str) -> d.Truck | None:
+    """The truck, once the server knows it."""
+    trucks = (await desk.ListTrucks(d.ListTrucksRequest(page_size=1000), timeout=WITHIN_S)).trucks
+    return next((truck for truck in trucks if truck.truck_id == truck_id), None)
