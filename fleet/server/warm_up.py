@@ -12,11 +12,12 @@ from typing import Final
 from fleet.server.engine import EngineOptions
 from fleet.server.headless import HeadlessServer
 from fleet.server.settings import TICK_NS
-from fleet.v1 import gateway_pb2, truck_pb2
-from planner.corridor import Corridor, Stand, TruckType
+from fleet.v1 import dispatch_pb2, gateway_pb2, truck_pb2
+from planner.corridor import Corridor, Stand, TruckType, YardRole
 
 TRUCKS: Final = 2
-TICKS: Final = 30
+# Long enough for the slowest look of the desk, the assignment of missions.
+TICKS: Final = 60
 WARM_UP: Final = "warm-up"
 
 
@@ -25,6 +26,15 @@ def warm_up(corridor: Corridor) -> None:
     server = HeadlessServer(corridor, EngineOptions())
     kind = min(corridor.truck_types, key=lambda truck_type: truck_type.length_m)
     stands = [stand for stand in corridor.stands if stand.stop_m > kind.length_m + 2.0][:TRUCKS]
+    yards = corridor.yard_by_role
+    if YardRole.LOADING in yards and YardRole.UNLOADING in yards:
+        wanted = dispatch_pb2.CreateTransportOrderRequest(
+            request_id=WARM_UP,
+            from_yard_id=yards[YardRole.LOADING].yard_id,
+            to_yard_id=yards[YardRole.UNLOADING].yard_id,
+            container_count=1,
+        )
+        server.call("DispatchService/CreateTransportOrder", wanted)
     for tick in range(TICKS):
         now_ns = tick * TICK_NS
         relayed = [
