@@ -33,6 +33,7 @@ from fleet.server.stands import NOBODY, SERVED, StandBooked
 from fleet.server.trips import NOWHERE, RoundTripMade, TruckKept
 from fleet.server.wayfinding import Wayfinding
 from fleet.server.yard import BayWork, Yard
+from planner.authority import Cause
 from planner.corridor import Corridor
 from planner.limits import ASSIGNMENT_PERIOD_TICKS, MISSION_PERIOD_TICKS, STAND_END_M
 from planner.tables import LaneTable, TruckTable
@@ -196,6 +197,7 @@ class Dispatch:
                 self._yard.left(row)
             if arrived[row]:
                 self.books.keep_truck(row, settled=True)
+                self.books.reins.because(row, Cause.GOAL, self.books.trips.known(row).goal_ix)
             if entered[row]:
                 self._entered(row, now_ns)
             if works[row]:

@@ -88,6 +88,9 @@ class Yard:
     def call(self, row: int, work: BayWork, now_ns: int) -> None:
         """The truck stands immobilised: its keeper may begin."""
         books = self._books
+        if work is BayWork.NONE:
+            return
+        books.reins.loosen(row)
         truck = books.trips.known(row)
         mission = books.missions.of_row.get(row)
         containers = mission.containers if mission is not None and work is not BayWork.CHARGE else ()

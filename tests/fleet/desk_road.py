@@ -33,14 +33,19 @@ class Plant:
 
     gate_s: float = 5.0
     bay_s: float = 20.0
+    shut_s: float = 1.0
     decide: Callable[[str], int] = lambda _crossing_id: 1
     at_portal: Callable[[str], int] = lambda _crossing_id: 0
     due: list[tuple[int, int, c.Command]] = field(default_factory=list)
     asked: int = 0
+    heard: set[int] = field(default_factory=set)
 
     def hear(self, call: BorderCall, now_ns: int, roles: dict[str, str]) -> None:
         """One call."""
         content = call.content
+        if call.call_id in self.heard:
+            return
+        self.heard.add(call.call_id)
         if isinstance(content, ManifestDeclared):
             crossing_id = content.crossing.crossing_id
             self._later(
@@ -57,7 +62,7 @@ class Plant:
             self._later(self.gate_s, now_ns, lambda name: c.ReportBarrier(request_id=name, gate_id=gate_id, state=2, truck_id=truck_id))
         elif isinstance(content, GatePassed):
             gate_id = content.gate_id
-            self._later(1.0, now_ns, lambda name: c.ReportBarrier(request_id=name, gate_id=gate_id, state=1, truck_id=""))
+            self._later(self.shut_s, now_ns, lambda name: c.ReportBarrier(request_id=name, gate_id=gate_id, state=1, truck_id=""))
         elif isinstance(content, BayCall):
             bay_id, truck_id = content.bay_id, content.truck_id
             aboard = content.containers if content.work == 1 else ()

@@ -1,0 +1,153 @@
+"""Why a truck stands: to the root, in words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fleet.errors import NotFound
+from fleet.server import commands as c
+from fleet.server.explain import explain
+from fleet.server.fleet_view import FleetView
+from fleet.server.phrases import PHRASES, phrase
+from fleet.site import load_site
+from planner.authority import Cause
+from tests.fleet.desk_road import DeskRoad, Plant
+
+MANDULA = load_site("mandula")
+NEVER_S = 1e9
+
+
+def view_of(road: DeskRoad, causes: dict[int, tuple[Cause, int]] | None = None) -> FleetView:
+    """The picture with the desk's causes, or the given ones; trucks stand as they do on the road."""
+    n = road.trucks.count
+    cause, ref = road.desk.limit_cause[:n].astype(np.int32), road.desk.limit_ref[:n].copy()
+    for row, (name, subject) in (causes or {}).items():
+        cause[row], ref[row] = name, subject
+    return FleetView(
+        tick=road.tick,
+        now_ns=road.now_ns,
+        epoch=1,
+        truck_ids=tuple(road.desk.books.trips.known(row).truck_id for row in range(n)),
+        truck_type_ids=("coal_truck_70t",) * n,
+        session=np.full(n, 3, np.int8),
+        lane_ix=np.zeros(n, np.int32),
+        chainage_m=np.zeros(n),
+        speed_mps=road.trucks.speed_mps[:n].copy(),
+        laden=road.laden[:n].copy(),
+        end_lane_ix=np.zeros(n, np.int32),
+        end_chainage_m=np.zeros(n),
+        battery_wh=road.battery_wh[:n].copy(),
+        report_age_ns=np.zeros(n, np.int64),
+        standing=road.trucks.speed_mps[:n] < 0.05,
+        cause=cause,
+        cause_ref=ref,
+        cause_since_ns=np.full(n, 7, np.int64),
+    )
+
+
+def kinds(road: DeskRoad, truck_id: str, causes: dict[int, tuple[Cause, int]] | None = None) -> list[tuple[str, str]]:
+    """The chain as (kind, subject)."""
+    found = explain(road.desk.books, view_of(road, causes), truck_id)
+    return [(link.kind, link.subject_id) for link in found.causes]
+
+
+def test_the_chain_ends_at_the_root() -> None:
+    """The third truck in a queue does not stand because of the second, but because of the gate."""
+    road = DeskRoad(MANDULA, ["mn_bay_01", "mn_bay_02"], Plant(gate_s=NEVER_S, bay_s=5.0))
+    road.order(4)
+    road.step(2000)
+    first = int(road.desk.books.gates.called_row[MANDULA.gate_ix["g1"]])
+    second = 1 - first
+    leader = {second: (Cause.LEADER, first)}
+
+    assert kinds(road, f"T{second:02d}", leader) == [("leader", f"T{first:02d}"), ("gate", "g1")]
+    sentence = explain(road.desk.books, view_of(road, leader), f"T{second:02d}").sentence
+    assert sentence == f"T{second:02d} waits behind T{first:02d}; T{first:02d} waits until gate g1 is proven open for it."
+
+
+def test_a_gate_that_serves_another_names_it() -> None:
+    """Who waits at a busy gate wants to know for whom it is busy."""
+    road = DeskRoad(MANDULA, ["mn_bay_01", "mn_bay_02"], Plant(gate_s=NEVER_S, bay_s=5.0))
+    road.order(4)
+    road.step(2000)
+    first = int(road.desk.books.gates.called_row[MANDULA.gate_ix["g1"]])
+    second = 1 - first
+
+    assert kinds(road, f"T{second:02d}") == [("gate", "g1"), ("gate", "g1")]
+
+
+def test_a_circle_is_said_once() -> None:
+    """A chain that comes back to a truck ends there: the answer comes in any case."""
+    road = DeskRoad(MANDULA, ["mn_park_01", "mn_park_02"])
+
+    chain = kinds(road, "T00", {0: (Cause.LEADER, 1), 1: (Cause.LEADER, 0)})
+
+    assert chain == [("leader", "T01"), ("leader", "T00")]
+
+
+def test_a_truck_that_waits_for_a_bay_is_told_whose_it_is() -> None:
+    """Slot, then the truck in the bay, then the loader's work."""
+    road = DeskRoad(MANDULA, ["mn_bay_01", "mn_bay_02", "mn_park_01", "mn_park_02", "mn_park_03"], Plant(bay_s=NEVER_S))
+    road.order(40)
+    road.step(1500)
+
+    assert kinds(road, "T04") == [("slot", "mn_bay_01"), ("bay", "mn_bay_01")]
+
+
+def test_a_zone_names_the_truck_on_it() -> None:
+    """Zones have no will of their own; the truck on them has."""
+    road = DeskRoad(MANDULA, ["mn_park_01", "mn_park_02"])
+    lane, low_m, _ = road.trucks.ground(1)[0]
+    parts = [(zone_ix, part) for zone_ix, zone in enumerate(MANDULA.zones) for part in zone.parts]
+    zone_ix = next(ix for ix, part in parts if MANDULA.lane_ix[part.stretch.lane_id] == lane)
+    road.trucks.end_m[1] = MANDULA.lanes[lane].length_m
+    road.trucks.rear_m[1] = min(low_m, 0.0)
+
+    chain = kinds(road, "T00", {0: (Cause.ZONE, zone_ix)})
+
+    assert chain[0] == ("zone", MANDULA.zones[zone_ix].zone_id)
+    assert len(chain) == 2
+
+
+def test_persons_are_named() -> None:
+    """A hold is somebody's, and so is the way out of it."""
+    road = DeskRoad(MANDULA, ["mn_park_01"])
+    road.give(c.HoldTruck(request_id="h", truck_id="T00", reason="tyre"), "bat")
+    road.give(c.StopAll(stop_id="storm", reason="dust"), "od")
+
+    assert kinds(road, "T00", {0: (Cause.HOLD, -1)}) == [("hold", "bat")]
+    assert kinds(road, "T00", {0: (Cause.ALL_STOP, -1)}) == [("all_stop", "storm")]
+
+
+@pytest.mark.parametrize("cause", Cause)
+@pytest.mark.parametrize("language", sorted(PHRASES))
+def test_every_cause_has_words_in_every_language(cause: Cause, language: str) -> None:
+    """A truck without a reason is the one thing an operator may not see."""
+    assert cause in PHRASES[language]
+    assert phrase(cause, "", language)
+    assert phrase(cause, "x", f"{language}-XX") == phrase(cause, "x", language)
+
+
+@pytest.mark.parametrize("cause", Cause)
+def test_every_cause_can_be_explained_without_a_subject(cause: Cause) -> None:
+    """The loop may not know whom to blame; the answer comes all the same."""
+    road = DeskRoad(MANDULA, ["mn_park_01"])
+
+    chain = kinds(road, "T00", {0: (cause, -1)})
+
+    assert chain[0][0] == cause.name.lower()
+
+
+def test_a_moving_truck_needs_no_reason() -> None:
+    """It does not stand."""
+    road = DeskRoad(MANDULA, ["mn_park_01"])
+    road.trucks.speed_mps[0] = 3.0
+
+    found = explain(road.desk.books, view_of(road), "T00", "zh")
+
+    assert not found.standing
+    assert found.causes == ()
+    assert found.sentence == "T00 正在行驶."
+    with pytest.raises(NotFound):
+        explain(road.desk.books, view_of(road), "T99")

@@ -1,0 +1,330 @@
+"""Gates: called one at a time, passed only on proof, never over-filled; and the border's hours."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fleet.errors import NotFound
+from fleet.server import commands as c
+from fleet.server.crossing import CrossingState, IllegalCrossingEvent
+from fleet.server.dispatch import DispatchOptions
+from fleet.server.gates import Gates
+from fleet.server.opening import Opening, OpeningSet
+from fleet.server.outgoing import GateCall
+from fleet.server.passage import DecisionTooLate, GateNotCalled
+from fleet.site import load_site
+from planner.authority import Cause
+from planner.corridor import Window
+from planner.tables import LaneTable
+from tests.fleet.desk_road import DeskRoad, Plant
+
+MANDULA = load_site("mandula")
+BIG = load_site("ganqimaodu")
+NEVER_S = 1e9
+HOUR_NS = 3600 * 1_000_000_000
+
+
+def to_gate(road: DeskRoad, gate_id: str) -> int:
+    """Runs until a truck is called to the gate; its row."""
+    gate_ix = road.corridor.gate_ix[gate_id]
+    assert road.until(lambda: road.desk.books.gates.called_row[gate_ix] >= 0, 1500)
+    return int(road.desk.books.gates.called_row[gate_ix])
+
+
+def opened(gate_id: str, truck_id: str, name: str = "open") -> c.ReportBarrier:
+    """The interlock's proof."""
+    return c.ReportBarrier(request_id=name, gate_id=gate_id, state=2, truck_id=truck_id)
+
+
+def test_no_truck_passes_an_unproven_gate() -> None:
+    """The barrier may be down: nothing but the interlock's proof moves the end past the stop line."""
+    road = DeskRoad(MANDULA, ["mn_bay_01"], Plant(gate_s=NEVER_S))
+    road.order(2)
+    row = to_gate(road, "g1")
+    gate = road.desk.books.trips.next_gate(row)
+
+    road.step(600)
+
+    assert gate is not None
+    assert road.trucks.end_m[row] <= gate.stop_m
+    assert Cause(int(road.desk.limit_cause[row])) is Cause.GATE
+    assert road.desk.limit_ref[row] == MANDULA.gate_ix["g1"]
+
+
+def test_a_proof_lets_the_named_truck_pass_and_no_other() -> None:
+    """A barrier opened for one truck shuts behind it, not behind the next."""
+    road = DeskRoad(MANDULA, ["mn_bay_01", "mn_bay_02"], Plant(gate_s=NEVER_S, bay_s=5.0))
+    road.order(4)
+    row = to_gate(road, "g1")
+    road.step(400)
+    other = 1 - row
+
+    with pytest.raises(GateNotCalled):
+        road.give(opened("g1", road.desk.books.trips.known(other).truck_id, "wrong"))
+    road.give(opened("g1", road.desk.books.trips.known(row).truck_id))
+
+    line_m = {k: gate.stop_m for k in (row, other) if (gate := road.desk.books.trips.next_gate(k)) is not None}
+    assert road.desk.limit_m[row] > line_m[row]
+    assert road.desk.limit_m[other] == line_m[other]
+
+
+def test_the_next_truck_is_called_only_when_the_barrier_is_proven_shut() -> None:
+    """Two trucks under one barrier is what a barrier is there to prevent."""
+    road = DeskRoad(MANDULA, ["mn_bay_01", "mn_bay_02"], Plant(gate_s=1.0, bay_s=5.0, shut_s=NEVER_S))
+    road.order(4)
+    gate_ix = MANDULA.gate_ix["g1"]
+    assert road.until(lambda: bool(road.desk.books.gates.awaits_shut[gate_ix]), 400)
+
+    road.step(600)
+    assert road.desk.books.gates.called_row[gate_ix] == -1
+
+    road.give(c.ReportBarrier(request_id="shut", gate_id="g1", state=1, truck_id=""))
+    road.step(2)
+    assert road.desk.books.gates.called_row[gate_ix] >= 0
+
+
+def test_a_lost_proof_pulls_the_limit_back() -> None:
+    """Losing the proof before the truck has passed is an emergency: the loop is told to shorten."""
+    road = DeskRoad(MANDULA, ["mn_bay_01"], Plant(gate_s=NEVER_S))
+    road.order(2)
+    row = to_gate(road, "g1")
+    road.give(opened("g1", "T00"))
+    road.step(3)
+    line = road.desk.books.trips.next_gate(row)
+
+    road.give(c.ReportBarrier(request_id="lost", gate_id="g1", state=1, truck_id=""))
+
+    assert line is not None
+    assert road.desk.limit_m[row] == line.stop_m
+    assert road.desk.revoked[row]
+    road.give(opened("g1", "T00", "again"))
+    assert not road.desk.revoked[row]
+
+
+def test_after_a_restart_gates_are_asked_again() -> None:
+    """What was proven to a server that died is not proven to its successor; ids rise, so no old answer fits."""
+    road = DeskRoad(MANDULA, ["mn_bay_01"], Plant(gate_s=NEVER_S))
+    road.order(2)
+    row = to_gate(road, "g1")
+    road.give(opened("g1", "T00"))
+    before = max(call.call_id for call in road.desk.open_calls()) if road.desk.open_calls() else 0
+
+    after = road.recover()
+    after.step()
+
+    line = after.desk.books.trips.next_gate(row)
+    assert line is not None
+    assert after.desk.limit_m[row] == line.stop_m
+    calls = [call for call in after.desk.open_calls() if isinstance(call.content, GateCall)]
+    assert len(calls) == 1
+    assert calls[0].call_id > before
+    assert calls[0].content == GateCall(gate_id="g1", truck_id="T00", crossing_id="crossing-000001")
+
+
+def test_the_customs_gate_wants_a_clearance_too() -> None:
+    """An open barrier is no clearance: the load stays until customs has spoken."""
+    road = DeskRoad(MANDULA, ["mn_bay_01"], Plant(decide=lambda _crossing: 4))
+    road.order(2)
+    gate_ix = MANDULA.gate_ix["g3"]
+    assert road.until(lambda: road.desk.books.gates.open_row[gate_ix] == 0, 900)
+
+    road.step(100)
+    assert Cause(int(road.desk.limit_cause[0])) is Cause.CUSTOMS
+
+    road.give(c.DecideCrossing(request_id="late", crossing_id="crossing-000001", decision=1, officer="li"))
+    line = road.desk.books.trips.next_gate(0)
+    assert line is not None
+    assert road.desk.limit_m[0] > line.stop_m
+
+
+def test_a_decision_after_the_last_gate_is_too_late() -> None:
+    """A truck with permission to leave the checkpoint cannot be called back by paper; a person must hold it."""
+    road = DeskRoad(MANDULA, ["mn_bay_01"])
+    road.order(2)
+    assert road.until(lambda: "crossing-000001" in road.desk.books.crossings.by_id, 60)
+    gate_ix = MANDULA.gate_ix["g3"]
+    assert road.until(lambda: road.desk.books.gates.open_row[gate_ix] == 0, 900)
+    road.step(15)
+    refuse = c.DecideCrossing(request_id="x", crossing_id="crossing-000001", decision=3, officer="li")
+
+    with pytest.raises(DecisionTooLate):
+        road.give(refuse)
+
+    assert road.until(lambda: road.desk.books.crossings.by_id["crossing-000001"].state is CrossingState.THROUGH, 600)
+    with pytest.raises(IllegalCrossingEvent):
+        road.give(refuse)
+
+
+def test_a_picked_load_goes_through_the_x_ray() -> None:
+    """Inspection is a place on the way, not a word on paper."""
+    road = DeskRoad(BIG, ["mn_bay_01"], Plant(bay_s=2.0, gate_s=1.0, decide=lambda _crossing: 2))
+    road.order(2)
+    called: list[str] = []
+
+    def unloading() -> bool:
+        called.extend(call.content.gate_id for call in road.desk.open_calls() if isinstance(call.content, GateCall))
+        return road.mission_state(0) == "UNLOADING"
+
+    assert road.until(unloading, 2400)
+    assert any(gate_id.startswith("xray") for gate_id in called)
+    assert [crossing.state.name for crossing in road.desk.books.crossings.by_id.values()] == ["THROUGH"]
+
+
+def test_a_portal_alarm_sends_the_truck_to_the_x_ray() -> None:
+    """The turn is taken at the portal's hold point, before the fork."""
+    road = DeskRoad(BIG, ["mn_bay_01"], Plant(bay_s=2.0, gate_s=1.0, at_portal=lambda _crossing: 2))
+    road.order(2)
+
+    assert road.until(lambda: road.desk.books.crossings.by_id.get("crossing-000001") is not None, 60)
+    assert road.until(lambda: road.desk.books.crossings.by_id["crossing-000001"].scanned, 2400)
+
+
+def test_a_load_refused_at_the_customs_gate_comes_back() -> None:
+    """It passes the gate, takes the turn-back link, is unloaded where it came from, and counts as returned."""
+    words = iter([4, 3])
+    road = DeskRoad(MANDULA, ["mn_bay_01"], Plant(bay_s=5.0, decide=lambda _crossing: next(words)))
+    order_id = road.order(2)
+    gate_ix = MANDULA.gate_ix["g3"]
+    assert road.until(lambda: road.desk.books.gates.open_row[gate_ix] == 0, 900)
+
+    road.give(c.DecideCrossing(request_id="no", crossing_id="crossing-000001", decision=3, officer="li"))
+    lanes_driven: set[str] = set()
+
+    def returned() -> bool:
+        lanes_driven.add(MANDULA.lanes[road.trucks.lane_at(0, float(road.trucks.nose_m[0]))[0]].lane_id)
+        return road.desk.books.orders.by_id[order_id].returned_count == 2
+
+    assert road.until(returned, 1500)
+    assert "turn_back" in lanes_driven
+    assert "cn_entry" not in lanes_driven
+    assert road.desk.totals.round_trips == 0
+
+
+def test_a_gates_queue_is_not_over_filled() -> None:
+    """Trucks wait on their stands when the queue before the gate has no more room, and say so."""
+    bays = [f"mn_bay_{k:02d}" for k in range(1, 13)]
+    road = DeskRoad(BIG, bays, Plant(gate_s=NEVER_S, bay_s=3.0))
+    road.order(100)
+    gates = road.desk.books.gates
+    group = int(gates.group_ix[BIG.gate_ix["g1_1"]])
+
+    most = 0
+    for _ in range(200):
+        road.step(10)
+        bound = road.desk.books.trips.gate_ix
+        most = max(most, int((gates.group_ix[bound[bound >= 0]] == group).sum()))
+
+    assert most == gates.room[group]
+    waiting = [row for row in range(12) if road.desk.books.trips.settled[row]]
+    assert len(waiting) == 12 - most
+    assert {Cause(int(road.desk.limit_cause[row])) for row in waiting} == {Cause.GATE}
+
+
+def test_neighbouring_gates_share_the_trucks() -> None:
+    """Two gates side by side with one queue each: nobody waits at one while the other stands idle."""
+    road = DeskRoad(BIG, [f"mn_bay_{k:02d}" for k in range(1, 7)], Plant(gate_s=20.0, bay_s=3.0))
+    road.order(12)
+    used: set[int] = set()
+
+    for _ in range(150):
+        road.step(10)
+        used |= {gate_ix for gate_ix, row in enumerate(road.desk.books.gates.called_row.tolist()) if row >= 0}
+
+    assert {BIG.gate_ix["g1_1"], BIG.gate_ix["g1_2"]} <= used
+
+
+def test_gates_of_one_role_in_two_yards_are_two_groups() -> None:
+    """A queue at the far yard says nothing about the near one."""
+    gates = Gates(BIG, LaneTable.of(BIG), 16.5)
+    group = {gate.gate_id: int(gates.group_ix[k]) for k, gate in enumerate(BIG.gates)}
+
+    assert group["g4_1"] == group["g4_2"] != group["g6_1"] == group["g6_2"]
+    assert group["g1_1"] == group["g1_2"] != group["g5_1"]
+    assert (gates.room >= 1).all()
+
+
+def at_closing(minutes_left: float) -> DispatchOptions:
+    """The border (open to 20:00) closes that many minutes after time 0."""
+    return DispatchOptions(day_start_s=int(20 * 3600 - minutes_left * 60))
+
+
+def test_at_closing_nobody_is_between_the_border_and_the_customs_gate() -> None:
+    """The strip between two states is empty at night."""
+    road = DeskRoad(MANDULA, ["mn_bay_01", "mn_bay_02", "mn_park_01", "mn_park_02"], Plant(bay_s=60.0), at_closing(25.0))
+    road.order(40)
+    strip = {"g2", "g3"}
+
+    road.step(25 * 600)
+
+    between = []
+    for row in range(4):
+        gates = [MANDULA.gates[gate.gate_ix].gate_id for gate in road.desk.books.trips.gates_ahead(row)]
+        between += [row] if strip & set(gates) == {"g3"} else []
+    assert between == []
+    waits = {Cause(int(road.desk.limit_cause[row])) for row in range(4)}
+    assert Cause.OPENING in waits
+    road.step(600)
+    assert not {row for row in range(4) if road.desk.books.gates.called_row[MANDULA.gate_ix["g2"]] == row}
+
+
+def test_nobody_starts_what_cannot_be_finished() -> None:
+    """Half an hour is enough to cross, five minutes are not: the truck waits in its bay, with the reason."""
+    road = DeskRoad(MANDULA, ["mn_bay_01"], Plant(bay_s=5.0), at_closing(5.0))
+    road.order(2)
+
+    road.step(1200)
+
+    assert road.mission_state(0) == "LADEN"
+    assert Cause(int(road.desk.limit_cause[0])) is Cause.OPENING
+
+
+def test_a_shift_handover_stops_calls_and_not_trucks() -> None:
+    """For half an hour no gate takes a truck; afterwards the one that waits is called at once."""
+    corridor = replace(MANDULA, shift_handovers=(Window(open_s=36_300, close_s=38_100),))
+    road = DeskRoad(corridor, ["mn_bay_01"], Plant(bay_s=290.0), DispatchOptions(day_start_s=36_000))
+    road.order(2)
+
+    road.step(6000)
+    gate_ix = corridor.gate_ix["g1"]
+    assert road.desk.books.gates.called_row[gate_ix] == -1
+    assert Cause(int(road.desk.limit_cause[0])) is Cause.OPENING
+
+    road.step(15_100)
+    assert road.desk.books.trips.known(0).passed_m > 0.0
+
+
+@pytest.mark.parametrize(("local_h", "left_h"), [(5.0, 0.0), (6.0, 20.0), (23.0, 3.0), (1.5, 0.5), (2.0, 0.0), (2.5, 0.0)])
+def test_a_window_may_pass_midnight(local_h: float, left_h: float) -> None:
+    """06:00 to 02:00 is one opening of twenty hours."""
+    opening = Opening(replace(MANDULA, windows=(Window(open_s=21_600, close_s=93_600),)), day_start_s=0)
+
+    assert opening.border_left_s(int(local_h * HOUR_NS)) == pytest.approx(left_h * 3600)
+
+
+def test_without_windows_the_border_never_closes() -> None:
+    """A site that says nothing of hours is open."""
+    assert Opening(replace(MANDULA, windows=()), day_start_s=0).border_left_s(0) == float("inf")
+
+
+def test_a_persons_word_beats_the_window() -> None:
+    """A storm closes the border in the middle of the day, for as long as was said."""
+    opening = Opening(MANDULA, day_start_s=12 * 3600)
+    opening.apply(OpeningSet(gate_ix=-1, open=False, until_ns=HOUR_NS))
+    opening.apply(OpeningSet(gate_ix=2, open=False, until_ns=0))
+
+    assert opening.border_left_s(0) == 0.0
+    assert opening.border_left_s(HOUR_NS) == pytest.approx(7 * 3600)
+    assert not opening.gate_takes(2, 5 * HOUR_NS)
+    assert opening.gate_takes(1, 0)
+
+
+def test_a_gate_nobody_has_is_refused() -> None:
+    """A typo moves nothing."""
+    road = DeskRoad(MANDULA, [])
+
+    with pytest.raises(NotFound):
+        road.give(opened("g99", "T00"))
+    assert np.isneginf(road.desk.limit_m).all()

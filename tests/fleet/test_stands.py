@@ -1,0 +1,107 @@
+"""Refuges: who has them, and where trucks queue for bays."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fleet.server.staging import staging_of
+from fleet.server.stands import NOBODY, BayProven, BayState, StandBooked, StandFreed, Stands
+from fleet.site import load_site
+from planner.corridor import StandKind
+from planner.tables import LaneTable
+from tests.fleet.desk_road import DeskRoad, Plant
+
+MANDULA = load_site("mandula")
+
+
+def test_a_stand_is_one_trucks() -> None:
+    """Two trucks sent to one stand would meet there."""
+    stands = Stands(MANDULA)
+    stands.apply(StandBooked(stand_ix=0, row=1))
+
+    with pytest.raises(AssertionError):
+        stands.apply(StandBooked(stand_ix=0, row=2))
+
+    stands.apply(StandFreed(stand_ix=0))
+    stands.apply(StandBooked(stand_ix=0, row=2))
+    assert stands.held_by(2) == [0]
+
+
+def test_a_blocked_bay_is_not_offered() -> None:
+    """A broken loader must not collect trucks."""
+    stands = Stands(MANDULA)
+    bays = stands.free("mn", (StandKind.BAY,))
+
+    stands.apply(BayProven(stand_ix=bays[0], state=BayState.BLOCKED))
+
+    assert stands.free("mn", (StandKind.BAY,)) == bays[1:]
+
+
+def test_a_stand_stays_booked_until_the_tail_has_left() -> None:
+    """The next truck is sent only when the confirmed rear, not the wish to leave, has cleared the place."""
+    road = DeskRoad(MANDULA, ["mn_bay_01"])
+    bay = MANDULA.stand_ix["mn_bay_01"]
+    road.order(2)
+    assert road.until(lambda: road.desk.books.trips.known(0).left_ix == bay, 60)
+
+    seen: list[tuple[float, int]] = []
+    while road.desk.books.trips.known(0).left_ix == bay:
+        seen.append((float(road.trucks.rear_m[0]), int(road.desk.books.stands.holder_row[bay])))
+        road.step()
+
+    assert {holder for _, holder in seen} == {0}
+    assert seen[-1][0] < MANDULA.stands[bay].stop_m + 3.0 <= float(road.trucks.rear_m[0]) + 1.0
+    assert road.desk.books.stands.holder_row[bay] == NOBODY
+
+
+def test_trucks_queue_before_the_bays_and_not_beyond_their_room() -> None:
+    """The lane before the bays holds so many; the rest wait on their stands, where they block nobody."""
+    area = staging_of(MANDULA, LaneTable.of(MANDULA), "mn")
+    road = DeskRoad(MANDULA, [f"mn_park_{k:02d}" for k in range(1, 9)], Plant(bay_s=400.0))
+    road.order(40)
+
+    road.step(3000)
+
+    assert area is not None
+    staged = [truck for truck in road.desk.books.trips.truck if truck is not None and truck.staged]
+    assert len(staged) == area.room == 2
+    assert MANDULA.lanes[area.lane_ix].lane_id == "mn_3"
+    assert sum(bool(road.desk.books.trips.settled[row]) for row in range(8)) == 6
+
+
+def test_the_foremost_in_the_queue_gets_the_bay() -> None:
+    """Whoever stands behind another cannot use a bay before him."""
+    road = DeskRoad(MANDULA, [f"mn_park_{k:02d}" for k in range(1, 6)], Plant(bay_s=120.0))
+    road.order(40)
+    road.step(600)
+    order_of_joining: list[int] = []
+    order_of_loading: list[int] = []
+
+    for _ in range(9000):
+        road.step()
+        for row in range(5):
+            if road.desk.books.trips.known(row).staged and row not in order_of_joining:
+                order_of_joining.append(row)
+            if road.mission_state(row) == "LOADING" and row in order_of_joining and row not in order_of_loading:
+                order_of_loading.append(row)
+
+    assert len(order_of_loading) >= 2
+    assert order_of_loading == order_of_joining[: len(order_of_loading)]
+
+
+@given(seed=st.lists(st.integers(0, 9), min_size=5, max_size=30))
+@settings(max_examples=6, deadline=None)
+def test_no_play_of_holds_and_blocks_sends_two_trucks_to_one_stand(seed: list[int]) -> None:
+    """Every booking goes through one assertion; random holds, lost contact and blocked bays must not reach it."""
+    road = DeskRoad(MANDULA, [f"mn_park_{k:02d}" for k in range(1, 7)] + ["cn_bay_01", "cn_park_01"], Plant(bay_s=15.0))
+    road.order(60)
+
+    for k, choice in enumerate(seed):
+        row = choice % road.trucks.count
+        road.live[row] = not road.live[row] if choice < 4 else road.live[row]
+        road.step(150 + 10 * (k % 3))
+
+    holders = [int(row) for row in road.desk.books.stands.holder_row if row != NOBODY]
+    assert all(holders.count(row) <= 2 for row in holders)
