@@ -45,6 +45,16 @@ class _Part:
     to_m: float
 
 
+def _union(intervals: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    out: list[tuple[float, float]] = []
+    for from_m, to_m in sorted(intervals):
+        if out and from_m <= out[-1][1]:
+            out[-1] = (out[-1][0], max(out[-1][1], to_m))
+        else:
+            out.append((from_m, to_m))
+    return out
+
+
 class Judge:
     """Remembers, per lane, who may have ground there; the columns themselves are read anew each time."""
 
@@ -62,6 +72,8 @@ class Judge:
         for parts in self._parts_of_zone:
             for part in parts:
                 self._parts_of_lane[part.lane].append(part)
+        # Per lane: the stretches that lie in any zone; most trucks stand on none and need no look at single parts.
+        self._zoned = [_union((part.from_m, part.to_m) for part in parts) for parts in self._parts_of_lane]
         # Per lane: truck row -> path coordinate of the lane's chainage 0 on that truck's path. May name trucks long gone.
         self._members: list[dict[int, float]] = [{} for _ in corridor.lanes]
         # Rears and ends of every row when the judge last looked.
@@ -156,6 +168,8 @@ class Judge:
         for lane, members in enumerate(self._members):
             for row, base_m in members.items():
                 low_m, high_m = rear_m[row] - base_m + TOUCHING_M, end_m[row] - base_m - TOUCHING_M
+                if not any(low_m < to_m and from_m < high_m for from_m, to_m in self._zoned[lane]):
+                    continue
                 for part in self._parts_of_lane[lane]:
                     if low_m < part.to_m and part.from_m < high_m:
                         inside.setdefault(part.zone, []).append((row, part.branch))
