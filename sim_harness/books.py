@@ -46,7 +46,9 @@ class Books:
         self._is_entry[list(self._entry_yard)] = True
         self._loading_yard = roster.corridor.yard_by_role[YardRole.LOADING].yard_id
         self._lane_ix: IndexArray = np.full(count, -1, dtype=np.int32)
+        self._lanes_before = b""
         self._unloaded = [False] * count
+        self._trips = [0] * count
         self._entered_s: list[float | None] = [None] * count
         self._cause = [""] * count
         self._stood_s = [0.0] * count
@@ -95,15 +97,23 @@ class Books:
         """Digest of true motion and of all that was said to the trucks."""
         return self._hash.hexdigest()
 
+    @property
+    def trucks_around(self) -> int:
+        """How many trucks have made a round trip."""
+        return sum(trips > 0 for trips in self._trips)
+
     # -- every tick ----------------------------------------------------------------------------------------------------
 
     def tick(self, view: TickView) -> None:
         """Look for trucks that enter a yard."""
+        lanes = view.lane_ix.tobytes()
+        if lanes == self._lanes_before:
+            return
+        self._lanes_before = lanes
         moved_on: FlagArray = (view.lane_ix != self._lane_ix) & self._is_entry[view.lane_ix]
-        if moved_on.any():
-            for row in np.flatnonzero(moved_on):
-                if self._lane_ix[row] >= 0:
-                    self._entered(int(row), self._entry_yard[int(view.lane_ix[row])])
+        for row in np.flatnonzero(moved_on):
+            if self._lane_ix[row] >= 0:
+                self._entered(int(row), self._entry_yard[int(view.lane_ix[row])])
         self._lane_ix[:] = view.lane_ix
 
     def _entered(self, row: int, yard_id: str) -> None:
@@ -114,6 +124,7 @@ class Books:
         if self._unloaded[row]:
             self._unloaded[row] = False
             self.round_trips += 1
+            self._trips[row] += 1
             before_s = self._entered_s[row]
             if before_s is None:
                 self.notice("round_trip_done", truck_id=truck_id)

@@ -315,3 +315,33 @@ def end_places(state: Onboard, paths: Paths, out_lane_ix: IndexArray, out_chaina
             k -= 1
         out_lane_ix[i] = paths.lane[i, k]
         out_chainage_m[i] = end_m - paths.start_m[i, k]
+
+
+@kernel
+def watch(motion: Motion, state: Onboard, demand: Demand, was_emergency: FlagArray, now_ns: int, hello_age_ns: int) -> int:
+    """
+    Whether anybody needs attention: 1 when a truck has begun to brake in emergency, 2 when one has to say hello, 3 for both.
+
+    motion, state, demand   (n,)
+    was_emergency           (n,) as left by the tick before; not written
+    """
+    found = 0
+    for i in range(was_emergency.shape[0]):
+        braking = demand.mode[i] == supervisor.EMERGENCY_BRAKE and motion.speed_mps[i] > 0.0
+        if braking != was_emergency[i]:
+            found |= 1
+        if state.lost[i] and (state.hello_ns[i] == 0 or now_ns - state.hello_ns[i] > hello_age_ns):
+            found |= 2
+    return found
+
+
+@kernel
+def end_paths(state: Onboard, out_end_m: FloatArray) -> None:
+    """
+    Say each end of authority held on its truck's path coordinate.
+
+    state      (n,)
+    out_end_m  (n,) written; nan where none is held
+    """
+    for i in range(out_end_m.shape[0]):
+        out_end_m[i] = state.end_m[i] if state.end_m[i] != -math.inf else math.nan

@@ -86,6 +86,7 @@ class FleetColumns:
         self.answers: list[tuple[int, words.Acknowledgement]] = []
         self.was_emergency = np.zeros(count, dtype=np.bool_)
         self.battery_wh = roster.column("battery_wh")
+        self.end_path_m = np.full(count, np.nan)
         self.drawn_wh = np.zeros(count, dtype=np.float64)
         self.happened: list[tuple[int, str, str]] = []
         paths.locate(self.paths, self.grades, self.motion.nose_m, self.length_m, self.places)

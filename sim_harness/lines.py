@@ -47,6 +47,7 @@ class Lines:
         self._sent = 0
         self._received = 0
         self._more = asyncio.Event()
+        self._stepping = False
 
     async def open(self) -> None:
         """Connect everything. A border watcher that comes late misses nothing: it begins with every call still open."""
@@ -84,10 +85,16 @@ class Lines:
         self._received += 1
         self._more.set()
 
-    async def say(self, row: int, message: truck_pb2.TruckMessage) -> None:
-        """Send one truck's message."""
-        self._sent += 1
-        await self._streams[row].write(message)
+    async def say(self, said: Sequence[Sequence[truck_pb2.TruckMessage]]) -> None:
+        """Send what the trucks say, row by row; the streams do not wait for each other."""
+        self._sent += sum(len(messages) for messages in said)
+        speaking = [self._speak(self._streams[row], messages) for row, messages in enumerate(said) if messages]
+        await asyncio.gather(*speaking)
+
+    @staticmethod
+    async def _speak(stream: Any, messages: Sequence[truck_pb2.TruckMessage]) -> None:
+        for message in messages:
+            await stream.write(message)
 
     async def ask(self, method: str, request: link.Request) -> str | None:
         """Make a unary request; why it was refused, or None."""
@@ -100,19 +107,26 @@ class Lines:
             return f"{method}: {refused.details()}"
         return None
 
-    async def step(self, now_ns: int) -> None:
+    async def begin_step(self, now_ns: int) -> None:
+        """Let the server run one tick as soon as it has heard all that was said."""
+        # Requests begun this tick run as tasks of their own: each must be on its way before it is counted as sent.
+        await asyncio.sleep(0)
+        await self._drive.write(lockstep_pb2.LockstepStep(now_ns=now_ns, messages_sent=self._sent))
+        self._stepping = True
+
+    async def end_step(self) -> None:
         """
-        Let the server run one tick, and wait for all it says.
+        Wait for the tick under way, if any, and for all that the server said in it.
 
         Raises:
             MessagesLost: it counted more than ever came.
         """
-        # Requests begun this tick run as tasks of their own: each must be on its way before it is counted as sent.
-        await asyncio.sleep(0)
-        await self._drive.write(lockstep_pb2.LockstepStep(now_ns=now_ns, messages_sent=self._sent))
+        if not self._stepping:
+            return
+        self._stepping = False
         stepped = await self._drive.read()
         if not isinstance(stepped, lockstep_pb2.LockstepStepped):
-            raise MessagesLost(f"the server stopped stepping at {now_ns} ns")
+            raise MessagesLost("the server stopped stepping")
         try:
             async with asyncio.timeout(ARRIVE_WITHIN_S):
                 while self._received < stepped.messages_sent:

@@ -9,17 +9,15 @@ authorities and heartbeats as frames of columns, everything else relayed.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fleet.onboard import supervisor
 from fleet.onboard.contact import WELCOME_AGE_MAX_NS
 from fleet.onboard.link import message_of
 from fleet.v1 import common_pb2, gateway_pb2, truck_pb2
-from sim_harness import columns, dynamics, link, paths
+from sim_harness import columns, dynamics, link, paths, report_frame
 from sim_harness.clock import Streams
 from sim_harness.fleet_columns import FleetColumns
 from sim_harness.observation import TICK_S, FlagArray, FloatArray, IndexArray, Roster, TickView
@@ -28,7 +26,11 @@ from sim_harness.truck_ears import Ears
 REPORT_TICKS: Final = 2
 SOFTWARE: Final = "khulan-sim"
 WIRE_VERSION: Final = 1
-LADEN, INTACT, IMMOBILISED, EMERGENCY_BRAKING = 1, 2, 4, 8
+GATEWAY: Final = "gateway-1"
+REPORTS_TAG: Final = bytes([2 << 3 | 2])
+# What `columns.watch` answers.
+EMERGENCY_CHANGED: Final = 1
+HELLO_DUE: Final = 2
 
 
 class World:
@@ -95,20 +97,22 @@ class World:
 
     def view(self, time_s: float) -> TickView:
         """The truth now; the arrays stay the simulator's."""
+        fleet = self._fleet
+        columns.end_paths(fleet.compiled.onboard, fleet.end_path_m)
         return TickView(
             time_s=time_s,
-            lane_ix=self._fleet.places.lane_ix,
-            chainage_m=self._fleet.places.chainage_m,
-            body_lanes=self._fleet.places.body_lanes,
-            nose_path_m=self._fleet.motion.nose_m,
-            end_path_m=np.where(self._fleet.onboard.end_m == -math.inf, math.nan, self._fleet.onboard.end_m),
-            speed_mps=self._fleet.motion.speed_mps,
-            acceleration_mps2=self._fleet.motion.acceleration_mps2,
-            laden=self._fleet.around.laden,
-            mode=self._fleet.demand.mode,
-            grade_least=self._fleet.places.grade_least,
-            friction=self._fleet.around.friction,
-            brake_health=self._fleet.around.brake_health,
+            lane_ix=fleet.places.lane_ix,
+            chainage_m=fleet.places.chainage_m,
+            body_lanes=fleet.places.body_lanes,
+            nose_path_m=fleet.motion.nose_m,
+            end_path_m=fleet.end_path_m,
+            speed_mps=fleet.motion.speed_mps,
+            acceleration_mps2=fleet.motion.acceleration_mps2,
+            laden=fleet.around.laden,
+            mode=fleet.demand.mode,
+            grade_least=fleet.places.grade_least,
+            friction=fleet.around.friction,
+            brake_health=fleet.around.brake_health,
         )
 
     def ends(self) -> tuple[IndexArray, FloatArray]:
@@ -138,12 +142,24 @@ class World:
         self._fleet.drawn_wh[:] = drawn_wh
 
 
+def length_prefix(length: int) -> bytes:
+    """A length as the wire writes it: seven bits a byte, the lowest first."""
+    written = bytearray()
+    while length >= 128:
+        written.append(length & 127 | 128)
+        length >>= 7
+    written.append(length)
+    return bytes(written)
+
+
 class Trucks(World):
     """A fleet of simulated trucks behind one gateway."""
 
     def __init__(self, roster: Roster, streams: Streams, lane_ix: IndexArray, chainage_m: FloatArray) -> None:
         super().__init__(roster, streams, lane_ix, chainage_m)
         self._ears = Ears(self._fleet)
+        self._frames = report_frame.ReportFrames(len(roster.truck_ids))
+        self._attention = HELLO_DUE
 
     def hear(self, frame: bytes, now_ns: int) -> None:
         """Take one frame of the server's."""
@@ -155,14 +171,14 @@ class Trucks(World):
         columns.step(own.motion, own.fitted, own.belief, own.onboard, own.roads, own.demand, now_ns, TICK_S)
         self._move()
         columns.take_reading(own.motion, own.fitted, own.belief, own.onboard, TICK_S)
-        self._note_emergencies()
+        self._attention = columns.watch(own.motion, own.onboard, own.demand, self._fleet.was_emergency, now_ns, WELCOME_AGE_MAX_NS)
+        if self._attention & EMERGENCY_CHANGED:
+            self._note_emergencies()
 
     def _note_emergencies(self) -> None:
         braking: FlagArray = (self._fleet.demand.mode == supervisor.EMERGENCY_BRAKE) & (self._fleet.motion.speed_mps > 0.0)
-        fresh = braking & ~self._fleet.was_emergency
-        if fresh.any():
-            for row in np.flatnonzero(fresh):
-                self._fleet.happened.append((int(row), "emergency_braked", self._emergency_cause(int(row))))
+        for row in np.flatnonzero(braking & ~self._fleet.was_emergency):
+            self._fleet.happened.append((int(row), "emergency_braked", self._emergency_cause(int(row))))
         self._fleet.was_emergency = braking
 
     def _emergency_cause(self, row: int) -> str:
@@ -172,59 +188,37 @@ class Trucks(World):
 
     def say(self, tick: int, now_ns: int) -> bytes | None:
         """The gateway's frame of this tick, or None when nobody has anything to say."""
-        message = gateway_pb2.GatewayMessage(gateway_id="gateway-1")
-        for row in self._speechless(now_ns):
-            message.relayed.append(self._hello(int(row), now_ns))
+        reports = self._reports(now_ns) if tick % REPORT_TICKS == 0 else b""
+        rare = gateway_pb2.GatewayMessage(gateway_id=GATEWAY)
+        if self._attention & HELLO_DUE:
+            for row in self._speechless(now_ns):
+                rare.relayed.append(self._hello(row, now_ns))
         for row, answer in self._fleet.answers:
-            message.relayed.append(self._own(row, message_of(answer)))
+            rare.relayed.append(self._own(row, message_of(answer)))
         self._fleet.answers.clear()
-        if tick % REPORT_TICKS == 0:
-            self._fill_reports(message.reports, now_ns)
-        elif not message.relayed:
+        if not reports and not rare.relayed:
             return None
-        return message.SerializeToString()
+        # Two messages end to end are one message: the library writes what is rare, the kernel the reports.
+        return rare.SerializeToString() + (REPORTS_TAG + length_prefix(len(reports)) + reports if reports else b"")
 
-    def _speechless(self, now_ns: int) -> Sequence[int]:
+    def _speechless(self, now_ns: int) -> list[int]:
         """Rows that must say hello, again or for the first time."""
         hello_ns = self._fleet.onboard.hello_ns
         due = self._fleet.onboard.lost & ((hello_ns == 0) | (now_ns - hello_ns > WELCOME_AGE_MAX_NS))
-        return [int(row) for row in np.flatnonzero(due)] if due.any() else []
+        return [int(row) for row in np.flatnonzero(due)]
 
-    def _fill_reports(self, frame: gateway_pb2.ReportFrame, now_ns: int) -> None:
-        rows = np.flatnonzero(self._fleet.handle >= 0)
-        if not rows.size:
-            return
+    def _reports(self, now_ns: int) -> bytes:
+        """The reports of all trucks that were welcomed, as the bytes of a frame; none for none."""
         self._believe_places()
         self._use_battery()
-        flags = (
-            self._fleet.around.laden * LADEN
-            + INTACT
-            + self._fleet.onboard.parked * IMMOBILISED
-            + (self._fleet.demand.mode == supervisor.EMERGENCY_BRAKE) * EMERGENCY_BRAKING
+        fleet, own, frames = self._fleet, self._fleet.compiled, self._frames
+        count = report_frame.fill(own.motion, own.onboard, own.around, own.demand, fleet.handle, now_ns, frames.ints)
+        if count == 0:
+            return b""
+        report_frame.fill_places(
+            own.motion, own.belief, fleet.believed_lane_ix, fleet.believed_m, fleet.battery_wh, count, frames.ints, frames.floats
         )
-        everyone = rows.size == self._fleet.handle.size
-
-        def column(values: NDArray[np.generic]) -> list[float]:
-            chosen: list[float] = (values if everyone else values[rows]).tolist()
-            return chosen
-
-        count = rows.size
-        state = self._fleet.onboard
-        frame.handle.extend(column(self._fleet.handle))  # type: ignore[arg-type]
-        frame.stamp_ns.extend([now_ns] * count)
-        frame.lane_ix.extend(column(self._fleet.believed_lane_ix))  # type: ignore[arg-type]
-        frame.chainage_m.extend(column(self._fleet.believed_m))
-        frame.speed_mps.extend(column(self._fleet.motion.speed_mps))
-        frame.acceleration_mps2.extend(column(self._fleet.motion.acceleration_mps2))
-        frame.bound_m.extend(column(self._fleet.belief.bound_m))
-        frame.flags.extend(column(flags))  # type: ignore[arg-type]
-        frame.accepted_epoch.extend(column(state.seen_epoch))  # type: ignore[arg-type]
-        frame.accepted_sequence.extend(column(state.seen_sequence))  # type: ignore[arg-type]
-        frame.challenge.extend([now_ns] * count)
-        frame.challenge_echo.extend(column(state.echo))  # type: ignore[arg-type]
-        frame.battery_wh.extend(column(self._fleet.battery_wh))
-        frame.friction.extend(column(self._fleet.belief.friction))
-        state.asked_ns[:] = now_ns
+        return frames.encode(count)
 
     def _hello(self, row: int, now_ns: int) -> gateway_pb2.RelayedTruckMessage:
         self._fleet.onboard.hello_ns[row] = now_ns

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from fleet.onboard.link import CHANNEL_OPTIONS
+from fleet.v1 import truck_pb2
 from sim_harness import link
-from sim_harness.books import STANDING_MPS, Causes
+from sim_harness.books import STANDING_MPS, Books, Causes
 from sim_harness.lines import Lines
 from sim_harness.observation import Checker, Recorder, Totals
 from sim_harness.scenario import Scenario
@@ -28,18 +29,42 @@ from sim_harness.truck_objects import TruckObjects
 ASK_AGAIN_TICKS: Final = 50
 
 
+def _never(_: Books) -> bool:
+    return False
+
+
 class WireRunner:
     """Runs a scenario against a server at *address* that lets itself be driven."""
 
     def __init__(self, scenario: Scenario, address: str, recorder: Recorder, checker: Checker) -> None:
         self._stage = Stage(scenario, TruckObjects, self._call, (recorder, checker))
         self._lines = Lines(address, CHANNEL_OPTIONS, self._stage.trucks.count)
+        self._control: list[tuple[int, truck_pb2.ControlMessage]] = []
         self._calls: list[asyncio.Task[str | None]] = []
         self._causes: dict[str, tuple[str, str]] = {}
         self._asked_tick: dict[str, int] = {}
 
-    async def run(self, progress: Callable[[float], None]) -> Totals:
-        """Run to the scenario's end; *progress* hears the simulated seconds once a simulated minute."""
+    @property
+    def books(self) -> Books:
+        """What has been counted so far."""
+        return self._stage.books
+
+    @property
+    def now_s(self) -> float:
+        """Simulated seconds since the start."""
+        return self._stage.clock.now_s
+
+    @property
+    def truck_count(self) -> int:
+        """How many trucks take part."""
+        return self._stage.trucks.count
+
+    async def run(self, progress: Callable[[float], None], enough: Callable[[Books], bool] = _never) -> Totals:
+        """
+        Run to the scenario's end, or until *enough*; *progress* hears the simulated seconds.
+
+        Both are asked once a simulated minute.
+        """
         began_s = time.monotonic()
         await self._lines.open()
         try:
@@ -47,6 +72,8 @@ class WireRunner:
                 await self._tick()
                 if self._stage.clock.tick % PROGRESS_TICKS == 0:
                     progress(self._stage.clock.now_s)
+                    if enough(self._stage.books):
+                        break
         finally:
             await self._lines.close()
         return self._stage.totals(time.monotonic() - began_s)
@@ -55,23 +82,33 @@ class WireRunner:
         self._calls.append(asyncio.create_task(self._lines.ask(method, request)))
 
     async def _tick(self) -> None:
+        """
+        One tick: the fleet moves while the server still thinks about the tick before; then both hear each other.
+
+        So words take two ticks from a truck to the server and back, as on the in-memory wire, and both processes have work.
+        """
         stage, trucks, lines = self._stage, self._stage.trucks, self._lines
         now_ns = stage.advance()
-        for row, message in lines.take_control():
+        for row, message in self._control:
             stage.books.hear(message.SerializeToString(deterministic=True))
             trucks.receive(row, message, now_ns)
         trucks.step(now_ns)
-        for row in range(trucks.count):
-            for said in trucks.said(row, stage.clock.tick, now_ns):
-                await lines.say(row, said)
+        said = [trucks.said(row, stage.clock.tick, now_ns) for row in range(trucks.count)]
+        stage.observe(self._known_causes)
+        await self._hear()
+        await lines.say(said)
         stage.people(now_ns)
-        await lines.step(now_ns)
+        await lines.begin_step(now_ns)
+
+    async def _hear(self) -> None:
+        """Wait for the tick under way to end, and take all that the server said in it."""
+        await self._lines.end_step()
+        self._control = self._lines.take_control()
         refused = [answer for answer in await asyncio.gather(*self._calls) if answer is not None]
         self._calls.clear()
-        stage.heard(lines.take_calls(), [("unary", reason) for reason in refused])
-        if stage.samples:
+        self._stage.heard(self._lines.take_calls(), [("unary", reason) for reason in refused])
+        if self._stage.samples:
             await self._ask_causes()
-        stage.observe(self._known_causes)
 
     def _known_causes(self) -> Causes:
         return self._causes
