@@ -38,7 +38,8 @@ class DispatchOptions:
 
     *day_start_s*: seconds after local midnight at control time 0. *second_person_lifts*: an all-stop is lifted by two
     identities. *control_required*: operators' changes need the control lease. *battery_low*: share of the battery below which
-    a truck goes to charge. *closing_margin_s*: kept between the forecast end of a border passage and closing.
+    a truck goes to charge. *closing_margin_s*: kept between the forecast end of a border passage and closing. *arrival_near_s*:
+    a truck on the road this near its yard's bays may join the queue before them instead of parking.
     """
 
     day_start_s: int = DAY_START_S

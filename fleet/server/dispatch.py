@@ -72,7 +72,6 @@ class Dispatch:
         self._operators = Operators(self.books, self._moves)
         self._work: FlagColumn = np.zeros(trucks.capacity, np.bool_)
         self._gate_wait_s: FloatColumn = np.zeros(trucks.capacity)
-        self._rows = np.arange(trucks.capacity, dtype=np.int32)
         self._begun = False
         self._due_tick = 0
         self._handlers: Final[Mapping[type[Any], Callable[[Any, str, int], c.Answer]]] = self._handler_table()

@@ -212,10 +212,10 @@ class Trips:
         moving = not kept.settled and not kept.removed and kept.goal_ix != NOWHERE
         self.arrive_m[row] = path.goal_m - _AT_GOAL_M if moving else INF
         self.left_m[row] = kept.left_m if kept.left_ix != NOWHERE else INF
-        gate = self.next_gate(row)
+        gate = self.next_gate(row) if not kept.removed else None
         self.call_m[row] = gate.call_m if gate else INF
         self.clear_m[row] = gate.clear_m if gate else INF
         self.gate_ix[row] = gate.gate_ix if gate else NOWHERE
         self.drives_through[row] = gate is not None and self._corridor.gates[gate.gate_ix].drive_through
-        entries = [start for lane, start in zip(path.lanes, path.starts_m, strict=False) if lane in self._entries]
+        entries = [start for lane, start in zip(path.lanes, path.starts_m, strict=False) if lane in self._entries and not kept.removed]
         self.entry_m[row] = min((start for start in entries if start > kept.entered_m), default=INF)

@@ -247,7 +247,21 @@ def test_removing_a_truck_takes_two_persons_and_a_place() -> None:
     assert counts(road, order_id) == (0, 0, 0, 2)
     with pytest.raises(TruckGone):
         road.give(c.HoldTruck(request_id="h", truck_id="T00", reason=""))
-    road.step(100)
+
+
+def test_a_removed_truck_asks_for_nothing() -> None:
+    """A gate called for a truck in the workshop would never shut again."""
+    road = DeskRoad(MANDULA, ["mn_bay_01"], Plant(gate_s=NEVER_S, bay_s=5.0))
+    road.order(2)
+    gate_ix = MANDULA.gate_ix["g1"]
+    assert road.until(lambda: road.desk.books.gates.called_row[gate_ix] == 0, 300)
+
+    road.give(c.RemoveTruck(request_id="rm", truck_id="T00", taken_to="workshop", second_person="od", powered_off=True), "bat")
+    road.step(50)
+
+    assert road.desk.books.gates.called_row[gate_ix] == -1
+    assert road.desk.open_calls() == []
+    assert road.desk.gates()[gate_ix].queue_count == 0
 
 
 def test_a_closed_lane_is_driven_round_or_waited_for() -> None:
