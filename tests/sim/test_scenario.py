@@ -1,0 +1,77 @@
+"""Scenario files: what may stand in them, and how they say what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jsonschema
+import pytest
+from ruamel.yaml import YAML
+
+from planner.corridor import StandKind, YardRole
+from sim_harness import scenarios
+from sim_harness.scenario import ScenarioError, load_scenario, read_spec, scenario_names, scenario_schema
+
+FOLDER = Path(scenarios.__file__).parent
+
+
+@pytest.mark.parametrize("name", scenario_names())
+def test_every_scenario_of_ours_fits_the_published_schema(name: str) -> None:
+    """Editors check files by the schema; it must not refuse what we run."""
+    tree = YAML(typ="safe").load(FOLDER / f"{name}.yaml")
+
+    jsonschema.validate(tree, scenario_schema())
+
+
+def test_trucks_begin_on_the_loading_yards_stands_first() -> None:
+    """Time 0 means the same in every run that is compared."""
+    ready = load_scenario("mandula", trucks=20)
+    loading = ready.corridor.yard_by_role[YardRole.LOADING].yard_id
+
+    kinds = [(stand.yard_id == loading, stand.kind) for stand in ready.stands]
+
+    assert kinds[:12] == [(True, StandKind.PARKING)] * 12
+    assert kinds[-1][0] is False
+    assert len({stand.stand_id for stand in ready.stands}) == 20
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (["plant.inspect_shar=0.1"], "did you mean 'inspect_share'"),
+        (["truks=3"], "did you mean 'trucks'"),
+        (["trucks"], "is not KEY=VALUE"),
+        (["trucks=3000"], "less than or equal to 2000"),
+        (["trucks=60"], "60 trucks on 34 stands"),
+        (["hours=long"], "mandula.yaml:6: hours"),
+        (["truck_type=coal_truck_70"], "did you mean 'coal_truck_70t'"),
+        (["processes.bays={shape: fixed, fixed_s: 10}"], "did you mean 'bay'"),
+        (["orders=[{from: mn, to: cm, containers: 2}]"], "known here: checkpoint, cn, mn"),
+        (["processes.bay={shape: fixed}"], "shape fixed needs exactly fixed_s"),
+    ],
+)
+def test_what_cannot_be_is_named_with_what_was_meant(settings: list[str], said: str) -> None:
+    """Somebody mistypes a key at night and should not have to read code."""
+    with pytest.raises(ScenarioError) as refused:
+        load_scenario("mandula", settings)
+
+    assert said in str(refused.value)
+
+
+def test_an_unknown_scenario_names_the_nearest() -> None:
+    """The commonest mistake on the command line."""
+    with pytest.raises(ScenarioError, match="did you mean 'ganqimaodu'"):
+        read_spec("ganqimadu")
+
+
+def test_settings_lie_over_the_file(tmp_path: Path) -> None:
+    """A campaign varies a file it does not own."""
+    file = tmp_path / "mine.yaml"
+    file.write_text("scenario: mine\nsite: mandula\ntrucks: 3\nhours: 1\nplant: {inspect_share: 0.5}\n", encoding="utf-8")
+
+    ready = load_scenario(str(file), ["plant.refuse_share=0.1", "processes.bay={shape: fixed, fixed_s: 60}"], seed=9, hours=0.5)
+
+    assert (ready.seed, ready.hours) == (9, 0.5)
+    assert (ready.spec.plant.inspect_share, ready.spec.plant.refuse_share) == (0.5, 0.1)
+    assert ready.corridor.processes["bay"].a == 60.0
+    assert ready.corridor.digest == load_scenario("mandula").corridor.digest

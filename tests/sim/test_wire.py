@@ -1,0 +1,27 @@
+"""The same over real gRPC: each truck its own stream, server a process of its own, clocks in lockstep."""
+
+from __future__ import annotations
+
+import pytest
+
+from sim_harness.day import Wish, run_day
+from sim_harness.report import Report
+from sim_harness.scenario import load_scenario
+
+QUICK = ["processes.bay={shape: fixed, fixed_s: 20}", "plant.inspect_share=0", "plant.refuse_share=0", "plant.loader_mtbf_h=0"]
+
+
+def run(seed: int) -> Report:
+    """A few minutes with two trucks."""
+    return run_day(load_scenario("mandula", QUICK, seed=seed, hours=0.06, trucks=2), Wish(wire=True), lambda _: None)
+
+
+@pytest.mark.processes
+@pytest.mark.xdist_group("wire")
+def test_trucks_drive_over_the_wire_and_the_run_replays() -> None:
+    """Real sockets must not make a run depend on how fast anybody is."""
+    first, again = run(1), run(1)
+
+    assert first.verdict == "pass", first.failures
+    assert first.truck_km > 0.3
+    assert first.trace_hash == again.trace_hash
