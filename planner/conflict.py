@@ -39,7 +39,7 @@ def assess(lanes: LaneTable, trucks: TruckTable, request: ExtendRequest, extensi
     n = trucks.count
     real, flags = np.empty((3, n)), np.empty((3, n), np.bool_)
     marks = Marks(margin_m=real[0], closing_s=real[1], advice_mps=real[2], overrun=flags[0], in_doubt=flags[1], unbraked=flags[2])
-    assess_conflicts(n, lanes.columns, trucks.columns, request.walls, extension.holders, extension.answers, marks)
+    assess_conflicts(n, lanes.columns, trucks.columns, request.walls, trucks.heads, extension.holders, extension.answers, marks)
     return Assessment(
         margin_m=marks.margin_m,
         closing_s=marks.closing_s,

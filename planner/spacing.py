@@ -68,6 +68,7 @@ def extend(lanes: LaneTable, trucks: TruckTable, request: ExtendRequest) -> Exte
         first=first_claims(request.claim_since),
         waits=request.claim_since > 0,
         lane_friction=request.friction_lane,
+        same_friction=bool((request.friction_lane == request.friction_lane[0]).all()),
     )
     answers = Answers(real=real, whole=whole)
     extend_ends(n, lanes.columns, trucks.columns, request.walls, trucks.heads, holders, asks, answers)

@@ -94,6 +94,8 @@ class Heads(NamedTuple):
     head_row   (m,)      whose, NOBODY for nobody's or a wall's
     scratch    (n,)
     key_m      (n,)      rear chainage of each row
+    rear_lane rear_from_m rear_to_m   (n,)  lane under the rear and the path coordinates of its ends; likewise the end's. Kept
+    end_lane end_from_m end_to_m            between ticks: most trucks stay on their lanes, and need no look at their path
     """
 
     lane_first: IndexArray
@@ -102,6 +104,12 @@ class Heads(NamedTuple):
     head_row: IndexArray
     scratch: IndexArray
     key_m: FloatArray
+    rear_lane: IndexArray
+    rear_from_m: FloatArray
+    rear_to_m: FloatArray
+    end_lane: IndexArray
+    end_from_m: FloatArray
+    end_to_m: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,6 +322,12 @@ class TruckTable:
             head_row=np.zeros(lanes.count, np.int32),
             scratch=np.zeros(capacity, np.int32),
             key_m=np.zeros(capacity, np.float64),
+            rear_lane=np.zeros(capacity, np.int32),
+            rear_from_m=np.zeros(capacity, np.float64),
+            rear_to_m=np.full(capacity, -np.inf),
+            end_lane=np.zeros(capacity, np.int32),
+            end_from_m=np.zeros(capacity, np.float64),
+            end_to_m=np.full(capacity, -np.inf),
         )
 
     def add(self, truck_type: TruckType) -> int:
@@ -363,6 +377,8 @@ class TruckTable:
             self.path_start_m[row, k + 1] = at_m
         self.path_start_m[row, count + 1 :] = at_m
         self.path_count[row] = count
+        # What kernels remember of the old path must not be believed of the new one.
+        self.heads.rear_to_m[row] = self.heads.end_to_m[row] = -np.inf
 
     def path(self, row: int) -> list[int]:
         """Lane rows of the path of *row*, in order."""

@@ -39,7 +39,7 @@ from planner.limits import (
     STANDING_MARGIN_M,
     STOP_MARK_M,
 )
-from planner.tables import REAL_COLUMNS, BoolArray, FloatArray, LaneColumns, TruckColumns
+from planner.tables import REAL_COLUMNS, BoolArray, FloatArray, Heads, LaneColumns, TruckColumns
 
 BRAKE_GUARANTEED: Final = REAL_COLUMNS.index("brake_guaranteed_mps2")
 BRAKE_HEALTH: Final = REAL_COLUMNS.index("brake_health")
@@ -71,12 +71,12 @@ class Marks(NamedTuple):
 
 
 @piece
-def _grade_min(i: int, lanes: LaneColumns, trucks: TruckColumns) -> float:
+def _grade_min(i: int, lanes: LaneColumns, trucks: TruckColumns, heads: Heads) -> float:
     """Steepest downhill on the lanes under the ground of *i*."""
-    grade = 0.0
-    for k in range(trucks.rear_k[i], trucks.end_k[i] + 1):
+    grade = min(0.0, lanes.grade_min[heads.rear_lane[i]])
+    for k in range(trucks.rear_k[i] + 1, trucks.end_k[i] + 1):
         grade = min(grade, lanes.grade_min[trucks.path_lane[i, k]])
-    return grade
+    return float(grade)
 
 
 @piece
@@ -85,9 +85,9 @@ def _pull_mps2(i: int, trucks: TruckColumns) -> float:
 
 
 @piece
-def _mark_margin(i: int, friction: float, lanes: LaneColumns, trucks: TruckColumns, marks: Marks) -> None:
+def _mark_margin(i: int, friction: float, lanes: LaneColumns, trucks: TruckColumns, heads: Heads, marks: Marks) -> None:
     real = trucks.real
-    grade = _grade_min(i, lanes, trucks)
+    grade = _grade_min(i, lanes, trucks, heads)
     a_safe = a_safe_mps2(real[BRAKE_GUARANTEED, i], real[BRAKE_HEALTH, i], friction, grade)
     delay_s = real[DEAD_S, i] + real[BUILD_UP_S, i]
     pushed = pushed_speed_mps(real[SPEED, i], grade, delay_s, _pull_mps2(i, trucks), real[CUTOFF_S, i])
@@ -149,12 +149,12 @@ def _advice_mps(i: int, lanes: LaneColumns, trucks: TruckColumns, holders: Holde
 
 @kernel
 def assess_conflicts(
-    count: int, lanes: LaneColumns, trucks: TruckColumns, walls: Walls, holders: Holders, said: Answers, marks: Marks
+    count: int, lanes: LaneColumns, trucks: TruckColumns, walls: Walls, heads: Heads, holders: Holders, said: Answers, marks: Marks
 ) -> None:
     """
     Margins, closing times, speeds to wish for and trucks to stop.
 
-    trucks   *rear_k* and *end_k* as `order_rears` leaves them
+    trucks   *rear_k* and *end_k*, as well as *heads*, as `order_rears` leaves them
     holders  as `extend_ends` leaves them
     said     what `extend_ends` answered in this tick
     marks    written; a truck without a path has infinite margin and no wish
@@ -165,7 +165,7 @@ def assess_conflicts(
         marks.overrun[i], marks.in_doubt[i], marks.unbraked[i] = False, False, False
         if trucks.path_count[i] == 0:
             continue
-        _mark_margin(i, said.real[FRICTION, i], lanes, trucks, marks)
+        _mark_margin(i, said.real[FRICTION, i], lanes, trucks, heads, marks)
         ahead = said.whole[LEADER_ROW, i]
         closing_mps = real[SPEED, i] - (max(0.0, real[SPEED, ahead]) if ahead != NOBODY else 0.0)
         if closing_mps > SPEED_STANDING_MPS and said.real[GAP_M, i] < np.inf:

@@ -71,21 +71,43 @@ def k_high(start_m: NDArray[np.float64], count: int, hint: int, path_m: float) -
 
 
 @piece
+def _locate_rear(i: int, trucks: TruckColumns, heads: Heads) -> None:
+    """Refresh the lane under the rear of *i*, unless the rear is still on the one remembered."""
+    rear_m, count = trucks.real[REAR, i], trucks.path_count[i]
+    if heads.rear_from_m[i] <= rear_m < heads.rear_to_m[i]:
+        return
+    k = k_low(trucks.path_start_m[i], count, trucks.rear_k[i], rear_m)
+    trucks.rear_k[i] = k
+    heads.rear_lane[i] = trucks.path_lane[i, k]
+    heads.rear_from_m[i] = trucks.path_start_m[i, k]
+    heads.rear_to_m[i] = trucks.path_start_m[i, k + 1] if k + 1 < count else np.inf
+
+
+@piece
+def _locate_end(i: int, trucks: TruckColumns, heads: Heads) -> None:
+    """Refresh the lane that the ground of *i* ends on; never behind the rear's."""
+    end_m, count = trucks.real[END, i], trucks.path_count[i]
+    if heads.end_from_m[i] < end_m <= heads.end_to_m[i] and trucks.end_k[i] >= trucks.rear_k[i]:
+        return
+    k = max(trucks.rear_k[i], k_high(trucks.path_start_m[i], count, trucks.end_k[i], end_m))
+    trucks.end_k[i] = k
+    heads.end_lane[i] = trucks.path_lane[i, k]
+    heads.end_from_m[i] = trucks.path_start_m[i, k]
+    heads.end_to_m[i] = trucks.path_start_m[i, k + 1]
+
+
+@piece
 def _locate_grounds(count: int, lane_count: int, trucks: TruckColumns, heads: Heads) -> None:
-    """Refresh rear_k and end_k; leave each rear's lane in *place* and its chainage in *key_m*."""
+    """Refresh where grounds begin and end; leave each rear's lane in *place* and its chainage in *key_m*."""
     for i in range(count):
-        lanes = trucks.path_count[i]
-        if lanes == 0:
+        if trucks.path_count[i] == 0:
             heads.place[i] = lane_count
             heads.key_m[i] = 0.0
             continue
-        start_m = trucks.path_start_m[i]
-        rear_m = trucks.real[REAR, i]
-        low = k_low(start_m, lanes, trucks.rear_k[i], rear_m)
-        trucks.rear_k[i] = low
-        trucks.end_k[i] = max(low, k_high(start_m, lanes, trucks.end_k[i], trucks.real[END, i]))
-        heads.place[i] = trucks.path_lane[i, low]
-        heads.key_m[i] = max(0.0, rear_m - start_m[low])
+        _locate_rear(i, trucks, heads)
+        _locate_end(i, trucks, heads)
+        heads.place[i] = heads.rear_lane[i]
+        heads.key_m[i] = max(0.0, trucks.real[REAR, i] - heads.rear_from_m[i])
 
 
 @piece
@@ -185,10 +207,8 @@ def order_rears(count: int, lanes: LaneColumns, trucks: TruckColumns, walls: Wal
 
 
 @piece
-def take_parts(i: int, k: int, low_m: float, high_m: float, lanes: LaneColumns, trucks: TruckColumns, holders: Holders) -> None:
-    """Enter row *i* as holder of each zone part on its *k*-th lane that [low_m, high_m) of its path meets."""
-    lane = trucks.path_lane[i, k]
-    base_m = trucks.path_start_m[i, k]
+def take_parts(i: int, lane: int, base_m: float, low_m: float, high_m: float, lanes: LaneColumns, holders: Holders) -> None:
+    """Enter row *i* as holder of each zone part on *lane*, which begins at *base_m* of its path, that [low_m, high_m) meets."""
     for p in range(lanes.part_start[lane], lanes.part_start[lane + 1]):
         if base_m + lanes.part_to_m[p] <= low_m or base_m + lanes.part_from_m[p] >= high_m:
             continue
@@ -204,12 +224,12 @@ def take_parts(i: int, k: int, low_m: float, high_m: float, lanes: LaneColumns, 
 
 
 @kernel
-def hold_zones(count: int, lanes: LaneColumns, trucks: TruckColumns, walls: Walls, holders: Holders) -> None:
+def hold_zones(count: int, lanes: LaneColumns, trucks: TruckColumns, walls: Walls, heads: Heads, holders: Holders) -> None:
     """
     Find who holds each zone: every truck any of whose ground lies in one of its parts.
 
-    trucks   *rear_k* and *end_k* as `order_rears` leaves them
-    holders  written
+    trucks, heads  as `order_rears` leaves them
+    holders        written
     """
     holders.branch[:] = NOBODY
     holders.row[:] = NOBODY
@@ -218,10 +238,11 @@ def hold_zones(count: int, lanes: LaneColumns, trucks: TruckColumns, walls: Wall
     for i in range(count):
         if trucks.path_count[i] == 0:
             continue
+        lane, base_m = heads.rear_lane[i], heads.rear_from_m[i]
         for k in range(trucks.rear_k[i], trucks.end_k[i] + 1):
-            lane = trucks.path_lane[i, k]
-            if lanes.part_start[lane] < lanes.part_start[lane + 1]:
-                take_parts(i, k, trucks.real[REAR, i], trucks.real[END, i], lanes, trucks, holders)
+            if k > trucks.rear_k[i]:
+                lane, base_m = trucks.path_lane[i, k], trucks.path_start_m[i, k]
+            take_parts(i, lane, base_m, trucks.real[REAR, i], trucks.real[END, i], lanes, holders)
     for w in range(len(walls.lane)):
         lane = walls.lane[w]
         for p in range(lanes.part_start[lane], lanes.part_start[lane + 1]):

@@ -19,7 +19,7 @@ import numpy as np
 from planner._jit import kernel, piece
 from planner.authority import Cause
 from planner.braking import service_distance_m
-from planner.kernels.ground import END, NOBODY, REAR, Holders, Walls, hold_zones, k_high, order_rears, take_parts
+from planner.kernels.ground import END, NOBODY, REAR, Holders, Walls, hold_zones, order_rears, take_parts
 from planner.limits import (
     EXTEND_MIN_FOLLOWING_M,
     EXTEND_MIN_M,
@@ -69,6 +69,7 @@ class Asks(NamedTuple):
     first          (c,)  rows that already wait, oldest claim first
     waits          (n,)  true for the rows in *first*
     lane_friction  (m,)
+    same_friction  whether it is the same everywhere
     """
 
     may_extend: BoolArray
@@ -78,6 +79,7 @@ class Asks(NamedTuple):
     first: IndexArray
     waits: BoolArray
     lane_friction: FloatArray
+    same_friction: bool
 
 
 class Answers(NamedTuple):
@@ -108,24 +110,19 @@ def _refused(zone: int, branch: int, i: int, lanes: LaneColumns, holders: Holder
 
 
 @piece
-def _occupant(i: int, k: int, trucks: TruckColumns, heads: Heads, walls: Walls) -> tuple[float, int]:
-    """First ground (chainage, row) ahead of the ground of *i* on the *k*-th lane of its path; (+inf, NOBODY) for none."""
-    lane = trucks.path_lane[i, k]
+def _occupant_here(i: int, trucks: TruckColumns, heads: Heads, walls: Walls) -> tuple[float, int]:
+    """First ground (chainage, row) ahead of *i* on the lane its own ground ends on; (+inf, NOBODY) for none."""
+    lane = heads.end_lane[i]
     low_m, row = np.inf, NOBODY
-    if k > trucks.end_k[i]:
-        low_m, row = heads.head_m[lane], heads.head_row[lane]
-    else:
-        at = heads.lane_first[lane]
-        if k == trucks.rear_k[i]:
-            at = heads.place[i] + 1
-        if at < heads.lane_first[lane + 1]:
-            row = trucks.order[at]
-            low_m = heads.key_m[row]
-        for w in range(len(walls.lane)):
-            from_m = walls.from_m[w]
-            ahead = trucks.path_start_m[i, k] + walls.to_m[w] > trucks.real[REAR, i]
-            if walls.lane[w] == lane and walls.owner[w] != i and ahead and from_m < low_m:
-                low_m, row = from_m, walls.owner[w]
+    at = heads.place[i] + 1 if trucks.end_k[i] == trucks.rear_k[i] else heads.lane_first[lane]
+    if at < heads.lane_first[lane + 1]:
+        row = trucks.order[at]
+        low_m = heads.key_m[row]
+    for w in range(len(walls.lane)):
+        from_m = walls.from_m[w]
+        ahead = heads.end_from_m[i] + walls.to_m[w] > trucks.real[REAR, i]
+        if walls.lane[w] == lane and walls.owner[w] != i and ahead and from_m < low_m:
+            low_m, row = from_m, walls.owner[w]
     return low_m, row
 
 
@@ -144,12 +141,11 @@ def _refused_part(i: int, k: int, stop: int, lanes: LaneColumns, trucks: TruckCo
 
 
 @piece
-def _target_m(i: int, lanes: LaneColumns, trucks: TruckColumns) -> float:
+def _target_m(i: int, lanes: LaneColumns, trucks: TruckColumns, heads: Heads) -> float:
     """How far ahead *i* needs its end in free flow: stopping evenly, its resting mark, and some seconds of lost grants."""
-    rear_lane = trucks.path_lane[i, trucks.rear_k[i]]
-    end_lane = trucks.path_lane[i, trucks.end_k[i]]
     real = trucks.real
-    speed = min(real[SPEED_MAX, i], max(lanes.speed_max_mps[rear_lane], lanes.speed_max_mps[end_lane]))
+    lane_mps = max(lanes.speed_max_mps[heads.rear_lane[i]], lanes.speed_max_mps[heads.end_lane[i]])
+    speed = min(real[SPEED_MAX, i], lane_mps)
     braking_m = service_distance_m(speed, REACTION_S, real[BRAKE_SERVICE, i])
     return float(real[NOSE, i] + real[BOUND, i] + STOP_MARK_M + braking_m + speed * HORIZON_HOLD_S + HORIZON_EXTRA_M)
 
@@ -159,24 +155,28 @@ def _hard_bound(i: int, trucks: TruckColumns, walls: Walls, heads: Heads, asks: 
     """Where the end of *i* must stop whatever it wants: limit, path or the ground ahead, with cause and reference."""
     count = trucks.path_count[i]
     hard_m, cause, ref = asks.limit_m[i], asks.limit_cause[i], asks.limit_ref[i]
-    if trucks.path_start_m[i, count] < hard_m:
-        hard_m, cause, ref = trucks.path_start_m[i, count], NO_ORDER, NOBODY
-    for k in range(trucks.end_k[i], count):
+    k, base_m = trucks.end_k[i], heads.end_from_m[i]
+    low_m, row = _occupant_here(i, trucks, heads, walls)
+    while low_m == np.inf and k + 1 < count and trucks.path_start_m[i, k + 1] - STANDING_MARGIN_M < hard_m:
+        k += 1
         base_m = trucks.path_start_m[i, k]
-        if base_m - STANDING_MARGIN_M >= hard_m:
-            break
-        low_m, row = _occupant(i, k, trucks, heads, walls)
-        if low_m < np.inf:
-            out.real[GAP_M, i] = base_m + low_m - trucks.real[NOSE, i]
-            out.whole[LEADER_ROW, i] = row
-            if base_m + low_m - STANDING_MARGIN_M < hard_m:
-                hard_m, cause, ref = base_m + low_m - STANDING_MARGIN_M, LEADER, row
-            break
+        low_m, row = heads.head_m[trucks.path_lane[i, k]], heads.head_row[trucks.path_lane[i, k]]
+    met = low_m < np.inf and base_m - STANDING_MARGIN_M < hard_m
+    if met:
+        out.real[GAP_M, i] = base_m + low_m - trucks.real[NOSE, i]
+        out.whole[LEADER_ROW, i] = row
+        if base_m + low_m - STANDING_MARGIN_M < hard_m:
+            return base_m + low_m - STANDING_MARGIN_M, LEADER, row
+    # Ground met lies on the path; only without it can the path's end come first.
+    if trucks.path_start_m[i, count] < hard_m:
+        return trucks.path_start_m[i, count], NO_ORDER, NOBODY
     return hard_m, cause, ref
 
 
 @piece
-def _walk(i: int, hard_m: float, lanes: LaneColumns, trucks: TruckColumns, holders: Holders, out: Answers) -> tuple[float, float, float]:
+def _walk(
+    i: int, want_m: float, hard_m: float, lanes: LaneColumns, trucks: TruckColumns, holders: Holders, out: Answers
+) -> tuple[float, float, float]:
     """
     Pass chains of no-stop stretches until the target is reached or a chain stays closed.
 
@@ -184,7 +184,6 @@ def _walk(i: int, hard_m: float, lanes: LaneColumns, trucks: TruckColumns, holde
     where a zone closed it REF is written.
     """
     held_m = trucks.real[END, i]
-    want_m = _target_m(i, lanes, trucks)
     chain_from_m, chain_to_m, refused = np.inf, -np.inf, NOBODY
     for k in range(trucks.rear_k[i], trucks.path_count[i]):
         lane = trucks.path_lane[i, k]
@@ -217,12 +216,15 @@ def _walk(i: int, hard_m: float, lanes: LaneColumns, trucks: TruckColumns, holde
 @piece
 def _settle(i: int, end_m: float, lanes: LaneColumns, trucks: TruckColumns, heads: Heads, holders: Holders) -> None:
     """Enter the road between the old end of *i* and *end_m*, so that later turns see it."""
-    last = k_high(trucks.path_start_m[i], trucks.path_count[i], trucks.end_k[i], end_m)
-    for k in range(trucks.end_k[i], last + 1):
-        if k > trucks.end_k[i]:
-            heads.head_m[trucks.path_lane[i, k]] = 0.0
-            heads.head_row[trucks.path_lane[i, k]] = i
-        take_parts(i, k, trucks.real[END, i], end_m, lanes, trucks, holders)
+    take_parts(i, heads.end_lane[i], heads.end_from_m[i], trucks.real[END, i], end_m, lanes, holders)
+    for k in range(trucks.end_k[i] + 1, trucks.path_count[i]):
+        base_m = trucks.path_start_m[i, k]
+        if base_m >= end_m:
+            break
+        lane = trucks.path_lane[i, k]
+        heads.head_m[lane] = 0.0
+        heads.head_row[lane] = i
+        take_parts(i, lane, base_m, trucks.real[END, i], end_m, lanes, holders)
 
 
 @piece
@@ -255,7 +257,12 @@ def _extend(
 ) -> None:
     """Find, say and settle the end of one row that may move on."""
     hard_m, cause, ref = _hard_bound(i, trucks, walls, heads, asks, out)
-    end_m, closed_to_m, hard = _walk(i, hard_m, lanes, trucks, holders, out)
+    want_m = _target_m(i, lanes, trucks, heads)
+    if want_m < hard_m and want_m < trucks.real[END, i] + EXTEND_MIN_M:
+        # Nothing is ahead and the gain is not worth a message: most trucks in free flow, most of the time.
+        out.whole[CAUSE, i], out.whole[REF, i], out.whole[CLAIMING, i] = HORIZON, NOBODY, 0
+        return
+    end_m, closed_to_m, hard = _walk(i, want_m, hard_m, lanes, trucks, holders, out)
     out.real[END_M, i], out.real[CLOSED_M, i] = end_m, closed_to_m
     if hard > 0.0:
         out.whole[CAUSE, i], out.whole[REF, i] = cause, ref
@@ -292,8 +299,12 @@ def _turn(i: int, lanes: LaneColumns, trucks: TruckColumns, walls: Walls, heads:
     if asks.may_extend[i]:
         _extend(i, lanes, trucks, walls, heads, holders, asks, out)
         out.whole[WORTH, i] = 1 if _worth(i, held_m, asks, out) else 0
-    last = k_high(trucks.path_start_m[i], trucks.path_count[i], trucks.end_k[i], out.real[END_M, i])
-    for k in range(trucks.rear_k[i], last + 1):
+    if asks.same_friction:
+        out.real[FRICTION, i] = min(out.real[FRICTION, i], asks.lane_friction[heads.rear_lane[i]])
+        return
+    for k in range(trucks.rear_k[i], trucks.path_count[i]):
+        if k > trucks.rear_k[i] and trucks.path_start_m[i, k] >= out.real[END_M, i]:
+            break
         out.real[FRICTION, i] = min(out.real[FRICTION, i], asks.lane_friction[trucks.path_lane[i, k]])
 
 
@@ -309,7 +320,7 @@ def extend_ends(
     out             written; an end never lies behind the one held. A row that may not extend keeps its end and its limit's cause
     """
     order_rears(count, lanes, trucks, walls, heads)
-    hold_zones(count, lanes, trucks, walls, holders)
+    hold_zones(count, lanes, trucks, walls, heads, holders)
     waiting = len(asks.first)
     for at in range(waiting + count):
         i = asks.first[at] if at < waiting else at - waiting

@@ -269,6 +269,8 @@ class SlowSpacing:
     def _choose(self, row: int, hard: tuple[float, int, int]) -> tuple[float, int, int, _Chain | None]:
         """The end, its cause, and the chain that closed the way if one did."""
         held_m, want_m = float(self.trucks.end_m[row]), self._target_m(row)
+        if want_m < hard[0] and want_m < held_m + EXTEND_MIN_M:
+            return held_m, int(Cause.HORIZON), NOBODY, None
         for chain in self._chains(row):
             if chain.from_m >= min(want_m, hard[0]):
                 break
