@@ -181,10 +181,10 @@ class World:
         return LanePlace(lane_ix=self.corridor.lane_ix[RING[k]], chainage_m=float(at_m - self._start_m[k]))
 
     def along(self, truck: ScriptedTruck, place: LanePlace) -> float:
-        """The place ahead of a truck's tail, in ring metres."""
+        """The place on the lap that the truck is on, in ring metres: a shortened end may lie behind it."""
         k = RING.index(self.corridor.lanes[place.lane_ix].lane_id)
         at_m = float(self._start_m[k] + place.chainage_m)
-        tail_m = truck.s_m - TRUCK.length_m - 3.0
+        tail_m = truck.s_m - 500.0
         round_m = float(self._start_m[-1])
         return at_m + round_m * float(np.ceil((tail_m - at_m) / round_m))
 
