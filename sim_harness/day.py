@@ -45,11 +45,7 @@ def bound_of(scenario: Scenario) -> Bound | None:
 
 
 def run_day(scenario: Scenario, wish: Wish, progress: Callable[[float], None]) -> Report:
-    """
-    Run *scenario* to its end and judge it; *progress* hears simulated seconds.
-
-    A server that dies of its own mistake ends the run with a verdict, not a traceback: it has failed.
-    """
+    """Run *scenario* to its end and judge it; *progress* hears simulated seconds."""
     day_start_s = int(opening_s(scenario.roster))
     checkers = Checkers(scenario.roster)
     with Recorder(wish.out, scenario.roster) as recorder:

@@ -7,7 +7,6 @@ each. Simulated time runs as fast as the two keep up with each other, until ever
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 import tempfile
@@ -118,9 +117,10 @@ def demo(
     Example: fleet demo
     """
     from sim_harness.day import summary  # noqa: PLC0415 - seconds of imports, and `--help` needs none of them
+    from sim_harness.wire_runner import run_to_end  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(prefix="khulan-demo-") as data:
-        report = asyncio.run(_demonstrate(seed, Path(data)))
+        report = run_to_end(_demonstrate(seed, Path(data)))
     typer.echo(summary(report))
     everybody = report.round_trips >= len(report.trucks)
     if not everybody:

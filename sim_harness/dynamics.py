@@ -175,7 +175,7 @@ def _sub_step(motion: Motion, build: Build, demand: Demand, around: Circumstance
 
     wish_mps2 = demand.acceleration_mps2[i] + slope_mps2
     air_wish_mps2 = 0.0
-    if mode == EMERGENCY_BRAKE or mode == HOLD:
+    if mode in (EMERGENCY_BRAKE, HOLD):
         air_wish_mps2 = full_mps2
         motion.cut_s[i] += step_s
         if motion.cut_s[i] > build.cutoff_s[i]:

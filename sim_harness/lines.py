@@ -96,15 +96,15 @@ class Lines:
         for message in messages:
             await stream.write(message)
 
-    async def ask(self, method: str, request: link.Request) -> str | None:
-        """Make a unary request; why it was refused, or None."""
+    async def ask(self, method: str, request: link.Request) -> tuple[str, str] | None:
+        """Make a unary request; method and reason when it was refused, else None."""
         self._sent += 1
         service, _, name = method.partition("/")
         stub = self._dispatch if service == "DispatchService" else self._border_desk
         try:
             await getattr(stub, name)(request, timeout=ASK_WITHIN_S)
         except grpc.aio.AioRpcError as refused:
-            return f"{method}: {refused.details()}"
+            return method, str(refused.details())
         return None
 
     async def begin_step(self, now_ns: int) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from fleet.errors import FleetError
 from sim_harness import link
 from sim_harness.books import Books, Causes
 from sim_harness.observation import Checker, Recorder, Totals
@@ -90,14 +91,18 @@ class Runner:
         """
         Run to the scenario's end; *progress* hears the simulated seconds once a simulated minute.
 
-        Whatever the server raises as its own mistake is not caught: a run that kills the server has failed.
+        A server that stops itself (its judge objected) ends the run: that is a verdict, and the files are still written.
         """
         began_s = time.monotonic()
-        for _ in range(self._stage.tick_count):
-            self.tick()
-            if self._stage.clock.tick % PROGRESS_TICKS == 0:
-                progress(self._stage.clock.now_s)
-        return self.totals(time.monotonic() - began_s)
+        fault = ""
+        try:
+            for _ in range(self._stage.tick_count):
+                self.tick()
+                if self._stage.clock.tick % PROGRESS_TICKS == 0:
+                    progress(self._stage.clock.now_s)
+        except FleetError as stopped:
+            fault = f"the server stopped itself at {self._stage.clock.now_s:.1f} s: {stopped}"
+        return self.totals(time.monotonic() - began_s, fault)
 
     def tick(self) -> None:
         """One tick of everything."""
@@ -121,6 +126,6 @@ class Runner:
         stage.heard(heard.calls, heard.refusals)
         stage.observe(self._server.causes)
 
-    def totals(self, wall_s: float) -> Totals:
-        """The books as they stand."""
-        return self._stage.totals(wall_s)
+    def totals(self, wall_s: float, fault: str = "") -> Totals:
+        """The books as they stand; *fault* is what ended the run before its time."""
+        return self._stage.totals(wall_s, fault)

@@ -64,6 +64,8 @@ class Stage(Generic[Fleet]):
             self._plant.hear(call)
         for method, reason in refusals:
             self.books.notice("command_refused", method=method, reason=reason)
+            if method.endswith("CreateTransportOrder"):
+                self.books.refused["order_refused"] += 1
 
     @property
     def samples(self) -> bool:
@@ -86,8 +88,18 @@ class Stage(Generic[Fleet]):
             end_lane_ix, end_chainage_m = self.trucks.ends()
             self._recorder.sample(Sample(view=view, end_lane_ix=end_lane_ix, end_chainage_m=end_chainage_m, standing_cause=named))
 
-    def totals(self, wall_s: float) -> Totals:
-        """The books as they stand."""
+    def failures(self) -> tuple[str, ...]:
+        """What went wrong that no figure shows."""
+        refused = self.books.refused
+        found = []
+        if refused["truck_refused"]:
+            found.append(f"the server refused to take on a truck {refused['truck_refused']} times")
+        if refused["order_refused"]:
+            found.append("a transport order was refused")
+        return tuple(found)
+
+    def totals(self, wall_s: float, fault: str = "") -> Totals:
+        """The books as they stand; *fault* is what ended the run before its time."""
         books = self.books
         return Totals(
             scenario=self.scenario.spec.scenario,
@@ -104,4 +116,5 @@ class Stage(Generic[Fleet]):
             unexplained_wait_s=books.waiting_s[UNEXPLAINED],
             emergency_brakes=books.emergency_brakes,
             energy_wh=float(np.sum(self.trucks.motion.energy_wh)),
+            failures=((fault,) if fault else ()) + self.failures(),
         )

@@ -8,11 +8,12 @@ simulator has heard everything that was answered. So a run on the wire is as rep
 from __future__ import annotations
 
 import asyncio
+import signal
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from fleet.onboard.link import CHANNEL_OPTIONS
 from fleet.v1 import truck_pb2
@@ -29,6 +30,9 @@ from sim_harness.truck_objects import TruckObjects
 ASK_AGAIN_TICKS: Final = 50
 
 
+Result = TypeVar("Result")
+
+
 def _never(_: Books) -> bool:
     return False
 
@@ -40,7 +44,7 @@ class WireRunner:
         self._stage = Stage(scenario, TruckObjects, self._call, (recorder, checker))
         self._lines = Lines(address, CHANNEL_OPTIONS, self._stage.trucks.count)
         self._control: list[tuple[int, truck_pb2.ControlMessage]] = []
-        self._calls: list[asyncio.Task[str | None]] = []
+        self._calls: list[asyncio.Task[tuple[str, str] | None]] = []
         self._causes: dict[str, tuple[str, str]] = {}
         self._asked_tick: dict[str, int] = {}
 
@@ -106,7 +110,7 @@ class WireRunner:
         self._control = self._lines.take_control()
         refused = [answer for answer in await asyncio.gather(*self._calls) if answer is not None]
         self._calls.clear()
-        self._stage.heard(self._lines.take_calls(), [("unary", reason) for reason in refused])
+        self._stage.heard(self._lines.take_calls(), refused)
         if self._stage.samples:
             await self._ask_causes()
 
@@ -127,6 +131,26 @@ class WireRunner:
                     self._causes[truck_id] = cause
 
 
+def run_to_end(work: Coroutine[Any, Any, Result]) -> Result:
+    """
+    Run *work* in an event loop; a SIGTERM ends it as an interrupt does, so that its server process ends with it.
+
+    Raises:
+        KeyboardInterrupt: it was told to end.
+    """
+
+    async def listening() -> Result:
+        running = asyncio.current_task()
+        assert running is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+        return await work
+
+    try:
+        return asyncio.run(listening())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
 async def _run(scenario: Scenario, day_start_s: int, watchers: tuple[Recorder, Checker], progress: Callable[[float], None]) -> Totals:
     with tempfile.TemporaryDirectory(prefix="khulan-wire-") as data:
         async with served(scenario.site, Path(data), day_start_s) as address:
@@ -135,4 +159,4 @@ async def _run(scenario: Scenario, day_start_s: int, watchers: tuple[Recorder, C
 
 def run_on_wire(scenario: Scenario, day_start_s: int, watchers: tuple[Recorder, Checker], progress: Callable[[float], None]) -> Totals:
     """Run *scenario* against a server process of our own; see `WireRunner.run`."""
-    return asyncio.run(_run(scenario, day_start_s, watchers, progress))
+    return run_to_end(_run(scenario, day_start_s, watchers, progress))

@@ -22,7 +22,11 @@ def test_names_and_seeds_separate_streams() -> None:
     """Two bays with one stream would break down together."""
     first = Streams(7).stream("bay-1", "service").random()
 
-    others = {Streams(7).stream("bay-1", "failure").random(), Streams(7).stream("bay-2", "service").random(), Streams(8).stream("bay-1", "service").random()}
+    others = {
+        Streams(7).stream("bay-1", "failure").random(),
+        Streams(7).stream("bay-2", "service").random(),
+        Streams(8).stream("bay-1", "service").random(),
+    }
 
     assert first not in others
     assert len(others) == 3
