@@ -245,7 +245,7 @@ def stopping_distance_m(
     at_m, time_s = 0.0, 0.0
     while speed_mps > 0.0:
         share = min(max((time_s + 0.5 * step_s - dead_s) / max(build_up_s, step_s), 0.0), 1.0)
-        pull = pull_mps2 if time_s < cutoff_s else 0.0
+        pull = pull_mps2 * min(max((cutoff_s - time_s) / step_s, 0.0), 1.0)
         after_mps = speed_mps + (pull - share * brake_mps2 - G_MPS2 * grade) * step_s
         at_m += 0.5 * (speed_mps + max(after_mps, 0.0)) * step_s
         speed_mps = after_mps
