@@ -392,6 +392,8 @@ class ControlLoop:
         if stop.any():
             self._avoid(assessment, stop.nonzero()[0].tolist())
             rows = rows[~stop[rows]]
+            self._granting.may_extend &= ~stop
+        rows = self._granting.with_news(rows, extension, assessment.advised_speed_mps)
         if self.tick_count % WATCH_TICKS == 0:
             self.causes.name(trucks, extension, self._granting.may_extend, self._standing, self.now_ns)
         if not len(rows):

@@ -8,6 +8,8 @@ ledger makes them grants.
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from fleet.server.columns import CodeColumn, FlagColumn, FloatColumn, IntColumn, RowColumn
@@ -20,11 +22,15 @@ from fleet.server.sessions import Sessions
 from fleet.server.stops import Stops
 from fleet.server.telemetry import Telemetry
 from planner.authority import Cause
+from planner.kernels.spacing import CLOSED_M
 from planner.spacing import ExtendRequest, Extension, extend, worth_granting
 from planner.tables import TruckTable
 from planner.zones import claims_after
 
 _JOURNAL, _SHORTENING, _SESSION = int(Cause.JOURNAL), int(Cause.SHORTENING), int(Cause.SESSION)
+
+# A wish that changes by less is not worth a message.
+ADVICE_NEWS_MPS: Final = 1.0
 
 
 class Granting:
@@ -37,6 +43,7 @@ class Granting:
         self._stops = stops
         self._doubts = doubts
         self._trucks: TruckTable = ledger.trucks
+        self._said_mps: FloatColumn = np.zeros(self._trucks.capacity)
         self._claim_since: IntColumn = np.zeros(0, np.int64)
         self._limit_m: FloatColumn = np.zeros(0)
         self._limit_cause: CodeColumn = np.zeros(0, np.int8)
@@ -73,6 +80,21 @@ class Granting:
         worth = self.may_extend & (worth_granting(trucks, request, extension) | self._sessions.owed[:count])
         return request, extension, worth.nonzero()[0].astype(np.int32)
 
+    def with_news(self, rows: RowColumn, extension: Extension, advised_mps: FloatColumn) -> RowColumn:
+        """
+        *rows*, and those that wait before a closed zone and are to drive at another speed than they were last told.
+
+        Advice travels in grants alone. A truck that holds back in time passes the zone at speed; one that hears of it too late
+        stops before it, and every truck behind pays.
+        """
+        count = self._trucks.count
+        news = np.abs(advised_mps - self._said_mps[:count]) > ADVICE_NEWS_MPS
+        news &= self.may_extend
+        news &= extension.answers.real[CLOSED_M] < np.inf
+        news[rows] = False
+        more = news.nonzero()[0]
+        return np.sort(np.concatenate([rows, more])).astype(np.int32) if len(more) else rows
+
     def grant(self, rows: RowColumn, extension: Extension, *, tick: int, now_ns: int) -> GrantsIssued:
         """Makes the ends of *rows* grants; from here on the trucks may hold them."""
         self._sessions.owed[rows] = False
@@ -81,6 +103,7 @@ class Granting:
     def spoken(self, issued: GrantsIssued, extension: Extension, advised_mps: FloatColumn) -> GrantsOut:
         """The grants as the trucks are told them; *advised_mps* (n,), 0 for no wish."""
         trucks, rows = self._trucks, issued.rows
+        self._said_mps[rows] = advised_mps[rows]
         starts_m = trucks.path_start_m[rows]
         # The lane an end is named on is the last that begins before it: an end exactly at a start is the lane before's end.
         k = np.minimum((starts_m < issued.end_m[:, None]).sum(axis=1) - 1, trucks.path_count[rows] - 1)

@@ -352,7 +352,7 @@ def test_a_lane_limit_sends_the_routes_over_it_anew(make_world: MakeWorld) -> No
 def test_the_judge_stops_a_decision_that_would_overlap(make_world: MakeWorld) -> None:
     """If everything above it is wrong, plain code still holds the line, and the next server waits for a person."""
     world = running(make_world)
-    world.table.end_m[0] = world.table.rear_m[1] + 5.0
+    world.table.end_m[0] = world.table.sent_m[0] = world.table.rear_m[1] + 15.0
 
     with pytest.raises(JudgeObjected) as caught:
         world.run(11)
