@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
@@ -30,6 +31,7 @@ from fleet.server.inputs import (
     TruckEventHeard,
 )
 from fleet.v1 import common_pb2, gateway_pb2, truck_pb2
+from planner.kernels.ranges import check_ranges
 
 ID_CHARS_MAX: Final = 64
 TEXT_CHARS_MAX: Final = 256
@@ -58,10 +60,10 @@ RANGES: Final[Mapping[str, tuple[float, float]]] = {
 # The columns of a frame by their form on the wire; each block is read in one pass.
 FLOAT_COLUMNS: Final = ("chainage_m", "speed_mps", "acceleration_mps2", "bound_m", "battery_wh", "friction")
 INT_COLUMNS: Final = ("stamp_ns", "flags", "accepted_epoch", "accepted_sequence", "challenge", "challenge_echo")
-_FLOAT_LOW: Final = np.array([[RANGES[name][0]] for name in FLOAT_COLUMNS])
-_FLOAT_HIGH: Final = np.array([[RANGES[name][1]] for name in FLOAT_COLUMNS])
-_INT_LOW: Final = np.array([[RANGES[name][0]] for name in INT_COLUMNS], np.int64)
-_INT_HIGH: Final = np.array([[RANGES[name][1]] for name in INT_COLUMNS], np.int64)
+_FLOAT_RANGES: Final = np.array([RANGES[name] for name in FLOAT_COLUMNS])
+_INT_RANGES: Final = np.array([RANGES[name] for name in INT_COLUMNS], np.int64)
+_FLOATS: Final = (FLOAT_COLUMNS, attrgetter(*FLOAT_COLUMNS))
+_INTS: Final = (("handle", "lane_ix", *INT_COLUMNS), attrgetter("handle", "lane_ix", *INT_COLUMNS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -235,18 +237,17 @@ class Codec:
         if count == 0:
             return FrameRead(reports=None)
         whole("reports", count, 0, FRAME_ROWS_MAX)
-        floats = _block(frame, FLOAT_COLUMNS, np.float64, count)
-        ints = _block(frame, ("handle", "lane_ix", *INT_COLUMNS), np.int64, count)
-        rows, lanes = ints[0].astype(np.int32), ints[1].astype(np.int32)
-        lanes[(lanes < 0) | (lanes >= self._lane_count)] = -1
+        floats = _block(frame, _FLOATS, np.float64, count)
+        ints = _block(frame, _INTS, np.int64, count)
+        rows, lanes = ints[:2].astype(np.int32)
+        # Seen as unsigned, a negative row is beyond every lane.
+        lanes[lanes.view(np.uint32) >= self._lane_count] = -1
         numbers = ints[2:]
-        # False for NaN too.
-        sound_floats = (floats >= _FLOAT_LOW) & (floats <= _FLOAT_HIGH)
-        sound_ints = (numbers >= _INT_LOW) & (numbers <= _INT_HIGH)
+        sound = np.empty(count, np.bool_)
+        sound_count = check_ranges(floats, _FLOAT_RANGES, numbers, _INT_RANGES, sound)
         mine = owned(rows)
-        if mine.all() and sound_floats.all() and sound_ints.all():
+        if sound_count == count == np.count_nonzero(mine):
             return FrameRead(reports=_reports(rows, lanes, floats, numbers))
-        sound = sound_floats.all(axis=0) & sound_ints.all(axis=0)
         kept = sound & mine
         refused = tuple(
             (int(rows[at]), int(numbers[0, at]), _fault_of(floats[:, at], numbers[:, at])) for at in np.flatnonzero(mine & ~sound).tolist()
@@ -279,12 +280,13 @@ def _ranged(name: str, value: float) -> float:
     return finite(name, value, low, high)
 
 
-def _block(frame: gateway_pb2.ReportFrame, names: Sequence[str], dtype: Any, count: int) -> Any:
-    """The named columns as one array (columns, k)."""
-    columns = [getattr(frame, name) for name in names]
-    for name, column in zip(names, columns, strict=True):
-        if len(column) != count:
-            raise InvalidField(name=name, problem=f"has {len(column)} rows, handle has {count}")
+def _block(frame: gateway_pb2.ReportFrame, wanted: tuple[Sequence[str], Callable[[Any], Any]], dtype: Any, count: int) -> Any:
+    """The *wanted* columns, by name and how to get them, as one array (columns, k)."""
+    names, columns_of_frame = wanted
+    columns = columns_of_frame(frame)
+    if any(map(count.__ne__, map(len, columns))):
+        name, column = next((name, column) for name, column in zip(names, columns, strict=True) if len(column) != count)
+        raise InvalidField(name=name, problem=f"has {len(column)} rows, handle has {count}")
     return np.fromiter(chain.from_iterable(columns), dtype, len(names) * count).reshape(len(names), count)
 
 

@@ -343,7 +343,7 @@ class ControlLoop:
         """Ends that must come back because what they rested on was lost, or because a hello left a shortening unanswered."""
         count = self.trucks.count
         revoked = self.desk.revoked[:count]
-        if not (self._revoked_to or self._ask_again or revoked.any()):
+        if not (self._revoked_to or self._ask_again or np.count_nonzero(revoked)):
             return
         ready = self.ledger.greeted[:count] & (self.ledger.route_sequence[:count] > 0)
         for row in [row for row in self._revoked_to if not revoked[row]]:
@@ -389,7 +389,7 @@ class ControlLoop:
         request, extension, rows = self._granting.extend(self.desk, durable=self._durable, tick=self.tick_count, now_ns=self.now_ns)
         assessment = assess(trucks.lanes, trucks, request, extension)
         stop = assessment.stop & self.ledger.greeted[:count]
-        if stop.any():
+        if np.count_nonzero(stop):
             self._avoid(assessment, stop.nonzero()[0].tolist())
             rows = rows[~stop[rows]]
             self._granting.may_extend &= ~stop

@@ -137,7 +137,7 @@ class Departures:
     def _join_queue(self, area: StagingArea, rows: list[int], bay: int, now_ns: int) -> None:
         """Who waits longest, or comes by now, joins the queue while it has room."""
         trips = self._books.trips
-        queue = [row for row, truck in enumerate(trips.truck) if truck is not None and truck.staged]
+        queue = [row for row in trips.row_of.values() if trips.known(row).staged]
         room = area.room - sum(trips.path_of(row).lanes[-1] == area.lane_ix for row in queue)
         if room <= 0 or not rows:
             return
@@ -270,10 +270,12 @@ class Departures:
         """Trips still to be given out: (order, containers), the most urgent first."""
         promised = self._books.missions.promised()
         jobs: list[tuple[str, int]] = []
+        wanted = len(self._books.trips.row_of)
         for order in self._books.orders.open_first():
             left = order.waiting_count - promised.get(order.order_id, 0)
-            jobs += [(order.order_id, min(CONTAINERS_PER_TRIP, left - at)) for at in range(0, left, CONTAINERS_PER_TRIP)]
-            if len(jobs) >= len(self._books.trips.row_of):
+            taken = range(0, left, CONTAINERS_PER_TRIP)[: wanted - len(jobs)]
+            jobs += [(order.order_id, min(CONTAINERS_PER_TRIP, left - at)) for at in taken]
+            if len(jobs) >= wanted:
                 break
         return jobs
 

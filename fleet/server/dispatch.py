@@ -177,30 +177,37 @@ class Dispatch:
         return self.books.drain()
 
     def _places(self, view: DeskView, now_ns: int) -> None:
+        """What happens at places, for the few trucks that are beyond one."""
         n = len(view.nose_m)
+        trips = self.books.trips
+        nose_marks_m, rear_marks_m = trips.nose_marks_m[:, :n], trips.rear_marks_m[:, :n]
+        reached = np.logical_or.reduce(nose_marks_m <= view.nose_m)
+        reached |= np.logical_or.reduce(rear_marks_m <= view.rear_m)
+        reached |= self._work[:n]
+        for row in reached.nonzero()[0].tolist():
+            self._place(row, view, now_ns)
+
+    def _place(self, row: int, view: DeskView, now_ns: int) -> None:
         trips, gates = self.books.trips, self.books.gates
-        nose_m, rear_m, standing = view.nose_m, view.rear_m, view.standing
-        asks = (nose_m >= trips.call_m[:n]) & (standing | trips.drives_through[:n])
-        cleared = rear_m >= trips.clear_m[:n]
-        left = rear_m >= trips.left_m[:n]
-        arrived = standing & (nose_m >= trips.arrive_m[:n])
-        entered = nose_m >= trips.entry_m[:n]
-        works = self._work[:n] & standing & view.immobilised
-        for row in np.flatnonzero(asks | cleared | left | arrived | entered | works).tolist():
-            if cleared[row]:
-                self._wait_over(row)
-                self._passage.passed(row)
-            elif asks[row] and row not in {gates.called_row[trips.gate_ix[row]], gates.open_row[trips.gate_ix[row]]}:
+        nose_m, rear_m, standing = view.nose_m[row], view.rear_m[row], view.standing[row]
+        left, arrived, entered = rear_m >= trips.left_m[row], standing and nose_m >= trips.arrive_m[row], nose_m >= trips.entry_m[row]
+        works = standing and self._work[row] and view.immobilised[row]
+        if rear_m >= trips.clear_m[row]:
+            self._wait_over(row)
+            self._passage.passed(row)
+        elif nose_m >= trips.call_m[row] and (standing or trips.drives_through[row]):
+            gate_ix = trips.gate_ix[row]
+            if row not in {gates.called_row[gate_ix], gates.open_row[gate_ix]}:
                 self._passage.ask(row, now_ns)
-            if left[row]:
-                self._yard.left(row)
-            if arrived[row]:
-                self.books.keep_truck(row, settled=True)
-                self.books.reins.because(row, Cause.GOAL, self.books.trips.known(row).goal_ix)
-            if entered[row]:
-                self._entered(row, now_ns)
-            if works[row]:
-                self._yard.call(row, self._yard.work_for(row), now_ns)
+        if left:
+            self._yard.left(row)
+        if arrived:
+            self.books.keep_truck(row, settled=True)
+            self.books.reins.because(row, Cause.GOAL, self.books.trips.known(row).goal_ix)
+        if entered:
+            self._entered(row, now_ns)
+        if works:
+            self._yard.call(row, self._yard.work_for(row), now_ns)
 
     def _entered(self, row: int, now_ns: int) -> None:
         books = self.books

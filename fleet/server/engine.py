@@ -146,7 +146,7 @@ class Engine:
 
     def root_causes(self) -> dict[str, tuple[str, str]]:
         """For each truck that stands: what holds it, at the root, and what that refers to."""
-        return self._roots.of(self.loop.view())
+        return self._roots.of(self.loop.causes, self.loop.sessions.truck_ids)
 
     def hold(self, truck_id: str, language: str) -> HoldRead:
         """

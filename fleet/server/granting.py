@@ -53,7 +53,7 @@ class Granting:
         """Whether the desk's limits are others than at the last look."""
         count = self._trucks.count
         limit_m, limit_cause = desk.limit_m[:count], desk.limit_cause[:count]
-        if len(self._limit_m) == count and (limit_m == self._limit_m).all() and (limit_cause == self._limit_cause).all():
+        if len(self._limit_m) == count and not np.count_nonzero((limit_m != self._limit_m) | (limit_cause != self._limit_cause)):
             return False
         self._limit_m, self._limit_cause = limit_m.copy(), limit_cause.copy()
         return True
@@ -126,7 +126,7 @@ class Granting:
         ready &= sessions.fresh(self._telemetry, now_ns)
         answered = ledger.pending[:count] == NONE_PENDING
         permitted: FlagColumn = ready & answered if durable else np.zeros(count, np.bool_)
-        if permitted.all():
+        if np.count_nonzero(permitted) == count:
             return permitted
         if not durable:
             cause[:], ref[:] = _JOURNAL, -1

@@ -122,7 +122,7 @@ class Ledger:
         """
         self._require_lawful(rows, end_m)
         trucks, count = self.trucks, self.trucks.count
-        moved = np.flatnonzero(trucks.rear_m[:count] != self._rear_kept_m[:count]).astype(np.int32)
+        moved = (trucks.rear_m[:count] != self._rear_kept_m[:count]).nonzero()[0].astype(np.int32)
         same_epoch = self.issued_epoch[rows] == self.epoch
         issued = GrantsIssued(
             tick=tick,
@@ -194,6 +194,8 @@ class Ledger:
         self.issued_epoch[row], self.issued_sequence[row] = epoch, sequence
 
     def _require_lawful(self, rows: RowColumn, end_m: FloatColumn) -> None:
+        if not len(rows):
+            return
         rules = (
             ("one that said hello in this epoch", self.greeted[rows]),
             ("one whose present route was sent", self.route_sequence[rows] > 0),
@@ -203,7 +205,7 @@ class Ledger:
             ("no end beyond the path", end_m <= self.trucks.path_start_m[rows, self.trucks.path_count[rows]] + SAME_PLACE_M),
         )
         for rule, kept in rules:
-            if not kept.all():
+            if np.count_nonzero(kept) < len(rows):
                 raise GrantUnlawful(row=int(rows[~kept][0]), rule=rule)
 
     def _register(self, fact: TruckRegistered) -> None:

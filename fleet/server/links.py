@@ -150,7 +150,7 @@ class Links:
         # Seen as unsigned, a negative row is beyond every array.
         known = rows.view(np.uint32) < len(self._speaker)
         speakers: RowColumn
-        if known.all():
+        if np.count_nonzero(known) == len(known):
             speakers = self._speaker[rows]
             return speakers
         speakers = np.where(known, self._speaker[np.where(known, rows, 0)], np.int32(NOBODY))

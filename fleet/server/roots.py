@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from fleet.server.fleet_view import FleetView
+from fleet.server.causes import Causes
 from planner.authority import Cause
 from planner.corridor import Corridor
 
@@ -32,14 +32,15 @@ class Roots:
             **{int(cause): stands for cause in (Cause.GOAL, Cause.BAY, Cause.STAND, Cause.CHARGING, Cause.SLOT, Cause.NO_ORDER)},
         }
 
-    def of(self, view: FleetView) -> dict[str, tuple[str, str]]:
-        """Cause and subject by truck id, for trucks that stand."""
-        code, ref, standing = view.cause.tolist(), view.cause_ref.tolist(), view.standing.tolist()
+    def of(self, causes: Causes, truck_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Cause and subject by truck id, for trucks that stand; *truck_ids* by row."""
+        count = len(truck_ids)
+        code, ref, standing = causes.code[:count].tolist(), causes.ref[:count].tolist(), causes.standing[:count].tolist()
         found: dict[str, tuple[str, str]] = {}
-        for row, truck_id in enumerate(view.truck_ids):
+        for row, truck_id in enumerate(truck_ids):
             if standing[row]:
                 root = _root(row, code, ref, standing) if code[row] == _LEADER else row
-                names = view.truck_ids if code[root] == _LEADER else self._subjects.get(code[root], ())
+                names = truck_ids if code[root] == _LEADER else self._subjects.get(code[root], ())
                 found[truck_id] = (_NAMES[code[root]], names[ref[root]] if 0 <= ref[root] < len(names) else NOTHING)
         return found
 

@@ -22,6 +22,7 @@ _SILENCE_NS: Final = SILENCE_FAULT_MS * 1_000_000
 _WARN_NS: Final = SILENCE_WARN_MS * 1_000_000
 # Plain numbers: an enum compared with a column costs more than the comparison.
 _LIVE, _SYNCING, _SILENT = int(State.LIVE), int(State.SYNCING), int(State.SILENT)
+_NOBODY: Final[RowColumn] = np.empty(0, np.int32)
 _ANSWER_TICKS: Final = SILENCE_FAULT_MS * 1_000_000 // TICK_PERIOD_NS
 
 
@@ -105,16 +106,18 @@ class Sessions:
         unanswered = telemetry.answered_tick[:count] < np.maximum(self.since_tick[:count], tick - _ANSWER_TICKS)
         gone = (state == _LIVE) & (late | unanswered)
         syncing = state == _SYNCING
-        if syncing.any():
+        if np.count_nonzero(syncing):
             for row in (syncing & ~late & ~unanswered).nonzero()[0].tolist():
                 self.fire(row, Event.SYNCED)
                 self.owed[row] = True
             gone |= syncing & (late | (unanswered & (tick - self.since_tick[:count] > _ANSWER_TICKS)))
         silent = state == _SILENT
-        if silent.any():
+        if np.count_nonzero(silent):
             for row in (silent & ~late & (telemetry.heard_ns[:count] == now_ns)).nonzero()[0].tolist():
                 self.fire(row, Event.HEARD)
                 self.since_tick[row] = tick
+        if not np.count_nonzero(gone):
+            return _NOBODY
         fell: RowColumn = gone.nonzero()[0].astype(np.int32)
         for row in fell.tolist():
             self.fire(row, Event.SILENCE_EXCEEDED)

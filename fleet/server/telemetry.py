@@ -21,12 +21,11 @@ import numpy as np
 from fleet.server.columns import FlagColumn, FloatColumn, IntColumn, RowColumn
 from fleet.server.inputs import ReportFlag, ReportRow, ReportsHeard
 from planner.authority import Verdict
-from planner.integrity import ReportColumns, inspect
-from planner.limits import FRICTION_DRY, FRICTION_MAX, FRICTION_MIN, SPEED_STANDING_MPS
+from planner.integrity import Findings, ReportColumns, believe, inspect
+from planner.kernels.picture import NEVER, Picture, Said, remember_reports
+from planner.limits import FRICTION_DRY
 from planner.tables import TruckTable
 
-# Before every tick and every nanosecond that counts, so that comparisons need no special case.
-NEVER: Final = -(1 << 62)
 _LADEN: Final = int(ReportFlag.LADEN)
 _INTACT: Final = int(ReportFlag.INTACT)
 # A truck that came to rest must stay so this long before it counts as standing: brakes release and rock.
@@ -76,6 +75,18 @@ class Telemetry:
         self.refused: IntColumn = np.zeros(count, np.int64)
         self.friction_lane: FloatColumn = np.full(trucks.lanes.count, friction)
         self._friction = friction
+        self._picture = Picture(
+            heard_ns=self.heard_ns,
+            still_ns=self.still_ns,
+            answered_tick=self.answered_tick,
+            challenge=self.challenge,
+            flags=self.flags,
+            accepted_epoch=self.accepted_epoch,
+            accepted_sequence=self.accepted_sequence,
+            battery_wh=self.battery_wh,
+            acceleration_mps2=self.acceleration_mps2,
+            friction_lane=self.friction_lane,
+        )
 
     def admit(self, row: int, report: ReportRow, path_m: float, *, now_ns: int) -> None:
         """The report of an accepted hello: a new baseline for place, clock and contact."""
@@ -86,7 +97,7 @@ class Telemetry:
         self.still_ns[row] = NEVER
         self.answered_tick[row] = NEVER
         self.challenge[row] = 0
-        self._believe(_columns_of(row, report), np.array([path_m]), now_ns, tick=0)
+        self._believe(_columns_of(row, report), Findings(verdict=np.zeros(1, np.int8), path_m=np.array([path_m])), now_ns, tick=0)
 
     def take(self, batches: Sequence[ReportsHeard], welcome: FlagColumn, *, tick: int, now_ns: int) -> list[Disbelief]:
         """
@@ -97,13 +108,13 @@ class Telemetry:
         if not batches:
             return []
         reports = batches[0] if len(batches) == 1 else _joined(batches)
-        rows = reports.rows
-        if len(rows) and (rows.min() < 0 or rows.max() >= self.trucks.count):
-            reports = _at(reports, np.flatnonzero((rows >= 0) & (rows < self.trucks.count)))
-        known = welcome[reports.rows]
-        if not known.all():
-            reports = _at(reports, np.flatnonzero(known))
         disbelieved: list[Disbelief] = []
+        rows = reports.rows
+        if _ascend(rows) and len(rows) and rows[0] >= 0 and rows[-1] < self.trucks.count and _all(welcome):
+            self._take_once(reports, disbelieved, tick=tick, now_ns=now_ns)
+            return disbelieved
+        reports = _at(reports, np.flatnonzero((rows >= 0) & (rows < self.trucks.count)))
+        reports = _at(reports, np.flatnonzero(welcome[reports.rows]))
         while len(reports.rows):
             first = _firsts(reports.rows)
             if first is None:
@@ -132,24 +143,13 @@ class Telemetry:
     def _take_once(self, reports: ReportsHeard, disbelieved: list[Disbelief], *, tick: int, now_ns: int) -> None:
         """Reports of different trucks."""
         trucks = self.trucks
-        findings = inspect(
-            trucks.lanes,
-            trucks,
-            ReportColumns(
-                rows=reports.rows,
-                stamp_ns=reports.stamp_ns,
-                lane_ix=reports.lane_ix,
-                chainage_m=reports.chainage_m,
-                speed_mps=reports.speed_mps,
-                bound_m=reports.bound_m,
-            ),
-        )
-        believed = findings.verdict == 0
-        if believed.all():
-            self._believe(reports, findings.path_m, now_ns, tick=tick)
+        findings = inspect(trucks.lanes, trucks, _for_planner(reports))
+        if not np.count_nonzero(findings.verdict):
+            self._believe(reports, findings, now_ns, tick=tick)
             return
+        believed = findings.verdict == 0
         at = np.flatnonzero(believed)
-        self._believe(_at(reports, at), findings.path_m[at], now_ns, tick=tick)
+        self._believe(_at(reports, at), Findings(verdict=findings.verdict[at], path_m=findings.path_m[at]), now_ns, tick=tick)
         for k in np.flatnonzero(~believed).tolist():
             self.refused[reports.rows[k]] += 1
             disbelieved.append(
@@ -163,45 +163,35 @@ class Telemetry:
                 )
             )
 
-    def _believe(self, reports: ReportsHeard, path_m: FloatColumn, now_ns: int, *, tick: int) -> None:
-        trucks, flags, at = self.trucks, reports.flags, _span(reports.rows)
-        trucks.stamp_ns[at] = reports.stamp_ns
-        trucks.nose_m[at] = path_m
-        trucks.speed_mps[at] = reports.speed_mps
-        trucks.bound_m[at] = reports.bound_m
-        trucks.laden[at] = (flags & _LADEN) != 0
-        rear_m = path_m - trucks.length_m[at] - reports.bound_m - trucks.roll_back_m[at]
-        lost = (flags & _INTACT) == 0
-        if lost.any():
-            # With a part of the truck perhaps lost on the road, its rear proves nothing.
-            rear_m[lost] = -np.inf
-        trucks.rear_m[at] = np.maximum(trucks.rear_m[at], rear_m)
-        self.heard_ns[at] = now_ns
-        moving = np.abs(reports.speed_mps) >= SPEED_STANDING_MPS
-        still_ns = self.still_ns[at]
-        self.still_ns[at] = np.where(moving, NEVER, np.where(still_ns == NEVER, now_ns, still_ns))
-        self.flags[at] = flags
-        self.challenge[at] = reports.challenge
-        self.accepted_epoch[at] = reports.accepted_epoch
-        self.accepted_sequence[at] = reports.accepted_sequence
-        self.battery_wh[at] = reports.battery_wh
-        self.acceleration_mps2[at] = reports.acceleration_mps2
-        # Zero is no answer, and one from the future is nobody's.
-        echo = reports.challenge_echo
-        real = (echo > 0) & (echo <= tick)
-        self.answered_tick[at] = np.maximum(self.answered_tick[at], np.where(real, echo, NEVER))
-        self._note_friction(reports)
+    def _believe(self, reports: ReportsHeard, findings: Findings, now_ns: int, *, tick: int) -> None:
+        """Lets reports that all were accepted move what they may."""
+        # With a part of the truck perhaps lost on the road, its rear proves nothing.
+        believe(self.trucks, _for_planner(reports), findings, (reports.flags & _INTACT) != 0)
+        said = Said(
+            rows=reports.rows,
+            lane_ix=reports.lane_ix,
+            speed_mps=reports.speed_mps,
+            acceleration_mps2=reports.acceleration_mps2,
+            battery_wh=reports.battery_wh,
+            friction=reports.friction,
+            flags=reports.flags,
+            accepted_epoch=reports.accepted_epoch,
+            accepted_sequence=reports.accepted_sequence,
+            challenge=reports.challenge,
+            challenge_echo=reports.challenge_echo,
+        )
+        remember_reports(said, now_ns, tick, _LADEN, self._friction, self._picture, self.trucks.columns)
 
-    def _note_friction(self, reports: ReportsHeard) -> None:
-        """What one truck's wheels have met, the next ones must brake with; the newest opinion about a lane counts."""
-        opinion = reports.friction > 0.0
-        if not opinion.any():
-            return
-        said = np.clip(reports.friction, FRICTION_MIN, FRICTION_MAX)
-        self.trucks.friction[reports.rows] = np.where(opinion, np.minimum(said, self._friction), self._friction)
-        lane_ix, said = reports.lane_ix[opinion], said[opinion]
-        self.friction_lane[lane_ix] = self._friction
-        np.minimum.at(self.friction_lane, lane_ix, said)
+
+def _for_planner(reports: ReportsHeard) -> ReportColumns:
+    return ReportColumns(
+        rows=reports.rows,
+        stamp_ns=reports.stamp_ns,
+        lane_ix=reports.lane_ix,
+        chainage_m=reports.chainage_m,
+        speed_mps=reports.speed_mps,
+        bound_m=reports.bound_m,
+    )
 
 
 def _columns_of(row: int, report: ReportRow) -> ReportsHeard:
@@ -210,17 +200,17 @@ def _columns_of(row: int, report: ReportRow) -> ReportsHeard:
     return ReportsHeard(rows=np.array([row], dtype=np.int32), **values)
 
 
-def _span(rows: RowColumn) -> slice | RowColumn:
-    """The same rows as a slice where they follow one another: columns move several times faster by slices."""
-    if len(rows) > 1 and rows[-1] - rows[0] == len(rows) - 1 and (rows[1:] > rows[:-1]).all():
-        return slice(int(rows[0]), int(rows[-1]) + 1)
-    return rows
+def _ascend(rows: RowColumn) -> bool:
+    """The usual case: each row once, in order."""
+    return not np.count_nonzero(rows[1:] <= rows[:-1])
+
+
+def _all(flags: FlagColumn) -> bool:
+    return bool(np.count_nonzero(flags) == len(flags))
 
 
 def _firsts(rows: RowColumn) -> IntColumn | None:
-    """Where each row comes first; None when none comes twice. Rows that ascend, the usual case, are not sorted again."""
-    if (rows[1:] > rows[:-1]).all():
-        return None
+    """Where each row comes first; None when none comes twice."""
     first: IntColumn = np.unique(rows, return_index=True)[1]
     return None if len(first) == len(rows) else first
 

@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from fleet.server.columns import FlagColumn, FloatColumn, RowColumn
+from fleet.server.columns import FlagColumn, RowColumn
 from fleet.server.fact_form import Fact, fact
 from fleet.server.facts import RouteSet
 from planner.corridor import Corridor, YardRole
@@ -103,7 +103,7 @@ class Path:
 
 class Trips:
     """
-    Columns (capacity,), path coordinates, +inf: nothing ahead.
+    Columns (capacity,), path coordinates, +inf: nothing ahead. *nose_marks_m* and *rear_marks_m* hold all of a kind.
 
     arrive_m  at rest beyond it, the truck has reached its goal
     left_m    the tail beyond it frees the stand it leaves
@@ -123,11 +123,11 @@ class Trips:
             self._gates_on.setdefault(corridor.lane_ix[gate.lane_id], []).append(gate_ix)
         self.path: list[Path | None] = [None] * capacity
         self.truck: list[TruckKept | None] = [None] * capacity
-        self.arrive_m: FloatColumn = np.full(capacity, INF)
-        self.left_m: FloatColumn = np.full(capacity, INF)
-        self.call_m: FloatColumn = np.full(capacity, INF)
-        self.clear_m: FloatColumn = np.full(capacity, INF)
-        self.entry_m: FloatColumn = np.full(capacity, INF)
+        # One row a kind of place, so that a tick compares each coordinate once.
+        self.nose_marks_m = np.full((3, capacity), INF)
+        self.rear_marks_m = np.full((2, capacity), INF)
+        self.arrive_m, self.call_m, self.entry_m = self.nose_marks_m
+        self.left_m, self.clear_m = self.rear_marks_m
         self.gate_ix: RowColumn = np.full(capacity, NOWHERE, np.int32)
         self.drives_through: FlagColumn = np.zeros(capacity, np.bool_)
         self.settled: FlagColumn = np.zeros(capacity, np.bool_)
