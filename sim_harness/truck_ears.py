@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import chain
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +23,7 @@ from fleet.v1 import gateway_pb2, truck_pb2
 from planner.limits import CLEARING_SPEED_MPS
 from sim_harness import columns, onboard_state, paths
 from sim_harness.fleet_columns import FleetColumns
-from sim_harness.observation import TICK_S, IndexArray
+from sim_harness.observation import TICK_S
 
 
 class Ears:
@@ -42,30 +44,28 @@ class Ears:
         if control.HasField("heartbeats"):
             self._hear_heartbeats(control.heartbeats, now_ns)
 
-    def _rows(self, handles: Sequence[int]) -> IndexArray:
-        rows: IndexArray = self._fleet.row_of_handle[np.fromiter(handles, dtype=np.int32, count=len(handles))]
-        return rows
-
     def _hear_heartbeats(self, frame: gateway_pb2.HeartbeatFrame, now_ns: int) -> None:
-        count = len(frame.handle)
-        echo = np.fromiter(frame.challenge_echo, dtype=np.int64, count=count)
-        challenge = np.fromiter(frame.challenge, dtype=np.int64, count=count)
-        columns.hear_heartbeats(self._fleet.compiled.onboard, self._rows(frame.handle), echo, challenge, frame.tick, frame.epoch, now_ns)
+        handle, echo, challenge = _block((frame.handle, frame.challenge_echo, frame.challenge), np.int64)
+        rows = self._fleet.row_of_handle[handle]
+        columns.hear_heartbeats(self._fleet.compiled.onboard, rows, echo, challenge, frame.tick, frame.epoch, now_ns)
 
     def _hear_authorities(self, frame: gateway_pb2.AuthorityFrame) -> None:
-        count = len(frame.handle)
-        rows = self._rows(frame.handle)
-        given = onboard_state.Authorities(
-            sequence=np.fromiter(frame.sequence, dtype=np.int64, count=count),
-            route_sequence=np.fromiter(frame.route_sequence, dtype=np.int64, count=count),
-            end_lane_ix=np.fromiter(frame.end_lane_ix, dtype=np.int32, count=count),
-            end_chainage_m=np.fromiter(frame.end_chainage_m, dtype=np.float64, count=count),
-            advised_mps=np.fromiter(frame.advised_speed_mps, dtype=np.float64, count=count),
-            friction=np.fromiter(frame.friction, dtype=np.float64, count=count),
+        handle, sequence, route_sequence, lane_ix = _block(
+            (frame.handle, frame.sequence, frame.route_sequence, frame.end_lane_ix), np.int64
         )
-        odd = np.zeros(count, dtype=np.bool_)
+        end_m, advised_mps, friction = _block((frame.end_chainage_m, frame.advised_speed_mps, frame.friction), np.float64)
+        rows = self._fleet.row_of_handle[handle]
+        given = onboard_state.Authorities(
+            sequence=sequence,
+            route_sequence=route_sequence,
+            end_lane_ix=lane_ix.astype(np.int32),
+            end_chainage_m=end_m,
+            advised_mps=advised_mps,
+            friction=friction,
+        )
+        odd = np.zeros(len(rows), dtype=np.bool_)
         columns.take_authorities(self._fleet.compiled.onboard, self._fleet.paths, rows, given, frame.epoch, odd)
-        for j in np.flatnonzero(odd):
+        for j in odd.nonzero()[0].tolist():
             authority = words.MovementAuthority(
                 term=store.Term(frame.epoch, frame.sequence[j]),
                 route_sequence=frame.route_sequence[j],
@@ -197,3 +197,9 @@ class Ears:
         lanes = list(dict.fromkeys(self._fleet.lane_row[segment.lane_id] for segment in path.segments))
         paths.set_path(self._fleet.paths, row, lanes, self._fleet.lane_length_m, path.start_m - path.segments[0].start_m)
         self._set_goal(row)
+
+
+def _block(columns: tuple[Sequence[Any], ...], dtype: type[np.generic]) -> Any:
+    """Equally long columns of the wire as one array (columns, k), in one pass."""
+    count = len(columns[0])
+    return np.fromiter(chain.from_iterable(columns), dtype, len(columns) * count).reshape(len(columns), count)

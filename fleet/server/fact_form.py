@@ -28,6 +28,7 @@ from fleet.errors import Code, FleetError
 from fleet.server.columns import CodeColumn, FlagColumn, FloatColumn, IntColumn, RowColumn
 
 _LENGTH: Final = Struct("<I")
+_WRITER: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 _COLUMNS: Final[Mapping[Any, str]] = {FloatColumn: "<f8", IntColumn: "<i8", RowColumn: "<i4", CodeColumn: "|i1", FlagColumn: "|b1"}
 _Split: TypeAlias = tuple[tuple[tuple[str, Any], ...], tuple[tuple[str, str], ...]]
 _REGISTRY: Final[dict[str, type[Fact]]] = {}
@@ -100,7 +101,7 @@ def encode(value: Fact) -> tuple[str, bytes]:
         raise FactMalformed(kind=kind, problem=str(error)) from error
     if columns:
         header["#"] = [int(array.shape[0]) for array in arrays]
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    text = _WRITER.encode(header).encode()
     return kind, b"".join([_LENGTH.pack(len(text)), text, *(array.tobytes() for array in arrays)])
 
 

@@ -14,7 +14,7 @@ was sound then.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +24,7 @@ from planner.corridor import Corridor, ZoneKind
 from planner.tables import TruckTable
 
 TOUCHING_M: Final = 1e-6  # ground sharing less than this only touches
+_NOBODY: Final[Mapping[int, float]] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +75,8 @@ class Judge:
                 self._parts_of_lane[part.lane].append(part)
         # Per lane: the stretches that lie in any zone; most trucks stand on none and need no look at single parts.
         self._zoned = [_union((part.from_m, part.to_m) for part in parts) for parts in self._parts_of_lane]
-        # Per lane: truck row -> path coordinate of the lane's chainage 0 on that truck's path. May name trucks long gone.
-        self._members: list[dict[int, float]] = [{} for _ in corridor.lanes]
+        # Lane -> truck row -> path coordinate of the lane's chainage 0 on that truck's path. May name trucks long gone.
+        self._members: dict[int, dict[int, float]] = {}
         # Rears and ends of every row when the judge last looked.
         self._judged: tuple[list[float], list[float]] = ([], [])
 
@@ -95,8 +96,7 @@ class Judge:
     def sweep(self, trucks: TruckTable) -> list[Objection]:
         """What is wrong anywhere."""
         n = trucks.count
-        for members in self._members:
-            members.clear()
+        self._members.clear()
         rear_m, end_m = trucks.rear_m[:n], trucks.end_m[:n]
         self._judged = (rear_m.tolist(), end_m.tolist())
         start_m, count = trucks.path_start_m[:n], trucks.path_count[:n]
@@ -107,7 +107,7 @@ class Judge:
         k = np.arange(len(row)) - np.repeat(np.cumsum(spans) - spans, spans) + np.repeat(low, spans)
         lane, base_m = trucks.path_lane[row, k], start_m[row, k]
         for at_lane, at_row, at_base_m in zip(lane.tolist(), row.tolist(), base_m.tolist(), strict=True):
-            self._members[at_lane][at_row] = at_base_m
+            self._members.setdefault(at_lane, {})[at_row] = at_base_m
         low_m = np.maximum(rear_m[row] - base_m, 0.0)
         high_m = np.minimum(end_m[row], start_m[row, k + 1]) - base_m
         solid = high_m - low_m > TOUCHING_M
@@ -131,15 +131,15 @@ class Judge:
         first = max(bisect_right(start_m, rear_m) - 1, 0)
         last = max(bisect_left(start_m, end_m) - 1, first)
         tail_lane = int(trucks.path_lane[row, first])
-        if self._members[tail_lane].get(row) != start_m[first]:
+        if self._members.get(tail_lane, _NOBODY).get(row) != start_m[first]:
             # Placed anew: what was remembered of it elsewhere, in coordinates of then, says nothing about now.
-            for members in self._members:
+            for members in self._members.values():
                 members.pop(row, None)
         judged_rear_m, judged_end_m = self._judged
         known_m = judged_end_m[row] if row < len(judged_end_m) and rear_m >= judged_rear_m[row] else rear_m
         added = []
         for lane, base_m in zip(trucks.path_lane[row, first : last + 1].tolist(), start_m[first : last + 1], strict=True):
-            members = self._members[lane]
+            members = self._members.setdefault(lane, {})
             from_m = max(rear_m, known_m) if members.get(row) == base_m else rear_m
             members[row] = base_m
             added.append((row, lane, max(from_m - base_m, 0.0), min(end_m - base_m, self._length_m[lane])))
@@ -158,14 +158,14 @@ class Judge:
         for part in self._parts_of_zone[mine.zone]:
             if part.branch == mine.branch and not self._exclusive[mine.zone]:
                 continue
-            for other, base_m in self._members[part.lane].items():
+            for other, base_m in self._members.get(part.lane, _NOBODY).items():
                 inside = rear_m[other] - base_m < part.to_m - TOUCHING_M and part.from_m < end_m[other] - base_m - TOUCHING_M
                 if inside and other != row:
                     yield Objection(place_id=self._zone_ids[mine.zone], holder=other, claimant=row, overlap_m=0.0)
 
     def _zones_shared(self, rear_m: list[float], end_m: list[float]) -> Iterable[Objection]:
         inside: dict[int, list[tuple[int, int]]] = {}
-        for lane, members in enumerate(self._members):
+        for lane, members in self._members.items():
             for row, base_m in members.items():
                 low_m, high_m = rear_m[row] - base_m + TOUCHING_M, end_m[row] - base_m - TOUCHING_M
                 if not any(low_m < to_m and from_m < high_m for from_m, to_m in self._zoned[lane]):
