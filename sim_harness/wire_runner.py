@@ -27,7 +27,7 @@ from sim_harness.stage import PROGRESS_TICKS, Stage
 from sim_harness.truck_objects import TruckObjects
 
 # Asking why a truck stands is a read a truck: often enough to name each wait, seldom enough not to be the load.
-ASK_AGAIN_TICKS: Final = 50
+ASK_AGAIN_TICKS: Final = 150
 
 
 Result = TypeVar("Result")
@@ -97,7 +97,7 @@ class WireRunner:
             stage.books.hear(message.SerializeToString(deterministic=True))
             trucks.receive(row, message, now_ns)
         trucks.step(now_ns)
-        said = [trucks.said(row, stage.clock.tick, now_ns) for row in range(trucks.count)]
+        said = trucks.words(stage.clock.tick, now_ns)
         stage.observe(self._known_causes)
         await self._hear()
         await lines.say(said)
