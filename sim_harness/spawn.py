@@ -1,16 +1,17 @@
-"""A control server of our own in another process, for as long as a run lasts."""
+"""A control server of our own in another process: for as long as a run lasts, or killed and started again."""
 
 from __future__ import annotations
 
 import asyncio
 import re
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, Final
 
-STARTED: Final = re.compile(r" on (\S+:\d+), epoch \d+")
+STARTED: Final = re.compile(r" on (\S+:\d+), epoch (\d+)")
 START_WITHIN_S: Final = 120.0
 END_WITHIN_S: Final = 15.0
 COMMAND: Final = (sys.executable, "-c", "from fleet.cli.main import main; main()")
@@ -20,46 +21,85 @@ class ServerDidNotStart(RuntimeError):
     """The server's process ended, or said nothing, before it served."""
 
 
+class ServerProcess:
+    """
+    A server of *site* that takes its clock from us and keeps its journal in the folder *data*, which is there.
+
+    *address* and *epoch* are those of the last start. A start after an end, however it came, goes on from the journal.
+    """
+
+    def __init__(self, site: str, data: Path, day_start_s: int) -> None:
+        day_start = f"{day_start_s // 3600:02d}:{day_start_s % 3600 // 60:02d}"
+        self._arguments = ("serve", "--site", site, "--data", str(data), "--listen", "127.0.0.1:0", "--lockstep", "--day-start", day_start)
+        self._log = data / "server.log"
+        self._process: asyncio.subprocess.Process | None = None
+        self.address = ""
+        self.epoch = 0
+
+    async def start(self) -> None:
+        """
+        Start it and wait until it serves.
+
+        Raises:
+            ServerDidNotStart: it ended before it served; the message holds its last words.
+        """
+        with self._log.open("a+b") as log:
+            self._process = await asyncio.create_subprocess_exec(*COMMAND, *self._arguments, stdout=asyncio.subprocess.PIPE, stderr=log)
+            try:
+                self.address, self.epoch = await self._first_words(log)
+            except BaseException:
+                await self.end()
+                raise
+
+    async def _first_words(self, log: IO[bytes]) -> tuple[str, int]:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        try:
+            async with asyncio.timeout(START_WITHIN_S):
+                async for line in self._process.stdout:
+                    found = STARTED.search(line.decode(errors="replace"))
+                    if found is not None:
+                        return found[1], int(found[2])
+        except TimeoutError:
+            pass
+        log.seek(0)
+        last_words = log.read()[-2000:].decode(errors="replace")
+        raise ServerDidNotStart(f"fleet serve did not come up; its last words: {last_words}")
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the process, for example to freeze it or to let it go on."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    async def kill(self) -> None:
+        """End it without a word, as a power cut would, and wait until it is gone."""
+        self.signal(signal.SIGKILL)
+        assert self._process is not None
+        await self._process.wait()
+
+    async def end(self) -> None:
+        """Ask it to end, and make it end if it does not; does nothing when it has ended."""
+        if self._process is None or self._process.returncode is not None:
+            return
+        self._process.terminate()
+        try:
+            async with asyncio.timeout(END_WITHIN_S):
+                await self._process.wait()
+        except TimeoutError:
+            await self.kill()
+
+
 @asynccontextmanager
 async def served(site: str, data: Path, day_start_s: int) -> AsyncIterator[str]:
     """
-    The address of a server of *site* that takes its clock from us and keeps its journal in the folder *data*, which is there.
+    The address of a server that lives as long as the context; see `ServerProcess`.
 
     Raises:
-        ServerDidNotStart: it ended before it served; the message holds its last words.
+        ServerDidNotStart: it ended before it served.
     """
-    day_start = f"{day_start_s // 3600:02d}:{day_start_s % 3600 // 60:02d}"
-    arguments = ("serve", "--site", site, "--data", str(data), "--listen", "127.0.0.1:0", "--lockstep", "--day-start", day_start)
-    with (data / "server.log").open("w+b") as log:
-        process = await asyncio.create_subprocess_exec(*COMMAND, *arguments, stdout=asyncio.subprocess.PIPE, stderr=log)
-        try:
-            yield await _address(process, log)
-        finally:
-            await _end(process)
-
-
-async def _address(process: asyncio.subprocess.Process, log: IO[bytes]) -> str:
-    assert process.stdout is not None
+    server = ServerProcess(site, data, day_start_s)
+    await server.start()
     try:
-        async with asyncio.timeout(START_WITHIN_S):
-            async for line in process.stdout:
-                found = STARTED.search(line.decode(errors="replace"))
-                if found is not None:
-                    return found[1]
-    except TimeoutError:
-        pass
-    log.seek(0)
-    last_words = log.read()[-2000:].decode(errors="replace")
-    raise ServerDidNotStart(f"fleet serve did not come up; its last words: {last_words}")
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
-        return
-    process.terminate()
-    try:
-        async with asyncio.timeout(END_WITHIN_S):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
+        yield server.address
+    finally:
+        await server.end()

@@ -95,6 +95,11 @@ class World:
         row = self._fleet.row[truck_id]
         return 1.0 - float(self._fleet.battery_wh[row]) / self._fleet.roster.truck_types[row].battery_wh
 
+    def road(self, row: int) -> list[tuple[int, float]]:
+        """The lanes of one truck's path in order, each with the path coordinate at which it begins."""
+        held = int(self._fleet.paths.held[row])
+        return list(zip(self._fleet.paths.lane[row, :held].tolist(), self._fleet.paths.start_m[row, :held].tolist(), strict=True))
+
     def view(self, time_s: float) -> TickView:
         """The truth now; the arrays stay the simulator's."""
         fleet = self._fleet

@@ -50,6 +50,7 @@ class TruckObjects(World):
         self._parked = [False] * len(self._onboard)
         self._emergency = [False] * len(self._onboard)
         self._waiting: list[list[truck_pb2.TruckMessage]] = [[] for _ in self._onboard]
+        self._new_stream = False
 
     @property
     def count(self) -> int:
@@ -78,6 +79,12 @@ class TruckObjects(World):
                 column[row] += shift_m
         lanes = list(dict.fromkeys(fleet.lane_row[segment.lane_id] for segment in path.segments))
         paths.set_path(fleet.paths, row, lanes, fleet.lane_length_m, path.start_m - path.segments[0].start_m)
+
+    def link_lost(self) -> None:
+        """Every stream ended: the next thing each truck says, on a new one, is hello."""
+        self._new_stream = True
+        for own in self._onboard:
+            own.supervisor.link_lost()
 
     def step(self, now_ns: int) -> None:
         """Let every truck's own code decide, move all, and let all sense."""
@@ -117,11 +124,17 @@ class TruckObjects(World):
             body_lane_ids=lanes,
         )
 
-    def said(self, row: int, tick: int, now_ns: int) -> list[truck_pb2.TruckMessage]:
+    def words(self, tick: int, now_ns: int) -> list[list[truck_pb2.TruckMessage]]:
+        """What all trucks have to say this tick, row by row."""
+        said = [self._said(row, tick, now_ns) for row in range(self.count)]
+        self._new_stream = False
+        return said
+
+    def _said(self, row: int, tick: int, now_ns: int) -> list[truck_pb2.TruckMessage]:
         """What one truck has to say this tick, its hello first."""
         own = self._onboard[row]
         messages = []
-        if own.supervisor.hello_due(now_ns):
+        if self._new_stream or own.supervisor.hello_due(now_ns):
             messages.append(own.hello(now_ns))
         elif tick % REPORT_TICKS == 0:
             messages.append(own.report(now_ns))
