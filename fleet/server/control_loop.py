@@ -59,6 +59,7 @@ from fleet.server.outgoing import (
 )
 from fleet.server.picture import view_of
 from fleet.server.recovery import Registry
+from fleet.server.repeats import REPEAT_TICKS, Repeats
 from fleet.server.routes import Routes
 from fleet.server.sessions import Sessions
 from fleet.server.stops import OWN_ACTOR, Stops
@@ -113,6 +114,7 @@ class ControlLoop:
         self._admission = Admission(corridor, self.ledger, self.sessions, self.telemetry, self.doubts)
         self._granting = Granting(self.ledger, self.sessions, self.telemetry, self.stops, self.doubts)
         self._judging = Judging(corridor, trucks, self.sessions)
+        self._repeats = Repeats(self.ledger, self.sessions, self.telemetry, self.stops)
         self._durable = True
         self._route_due: set[int] = set()
         self._ask_again: set[int] = set()
@@ -131,8 +133,7 @@ class ControlLoop:
     def begin(self, epoch: int) -> None:
         """Takes charge in *epoch*: nothing is granted to anyone before he has said hello in it."""
         self.ledger.begin(epoch)
-        self.stops.stops.clear()
-        self.stops.resumes.clear()
+        self.stops.forget_words()
         self._route_due.clear()
         self._judging.touch(range(self.trucks.count))
 
@@ -206,9 +207,11 @@ class ControlLoop:
         if due:
             self._watch()
             self._standing = self.telemetry.standing(now_ns)
+        if self.tick_count % REPEAT_TICKS == 0:
+            self._say_again()
         self._accept(self.desk.step(self._desk_view(), now_ns))
-        self._bring_back()
         self._send_routes()
+        self._bring_back()
         # With nothing heard and nothing decided since the last look, the answer would be the same but for the clock.
         due = self._granting.limits_moved(self.desk) or due or bool(self._words.facts)
         grants = self._give() if due else None
@@ -321,6 +324,14 @@ class ControlLoop:
     def _watch(self) -> None:
         for row in self.sessions.watch(self.telemetry, tick=self.tick_count, now_ns=self.now_ns).tolist():
             self._words.alarm("truck_fell_silent", truck=self.sessions.truck_ids[row])
+
+    def _say_again(self) -> None:
+        """What seems lost: routes and grants under new terms, shortenings that nobody answered."""
+        behind, unanswered = self._repeats.look(self._standing)
+        self._ask_again.update(unanswered)
+        for row in behind:
+            self._route_due.add(row)
+            self.sessions.owed[row] = True
 
     def _desk_view(self) -> DeskView:
         trucks, count = self.trucks, self.trucks.count

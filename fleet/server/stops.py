@@ -7,6 +7,7 @@ grant after a re-sync. Stops may be told to a truck again at any time, and are, 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -29,6 +30,8 @@ from planner.authority import Cause
 
 # The loop's own holds are about trucks in each other's way: they brake as hard as they can.
 OWN_ACTOR: Final = "khulan"
+# A lost release would leave its truck standing for good; three lost in a row are a lost link.
+RELEASE_REPEATS: Final = 3
 
 
 class Stops:
@@ -46,6 +49,7 @@ class Stops:
         self._all: dict[str, AllStopSet] = {}
         self._of_row: dict[int, dict[str, TruckHeld | TruckQuarantined]] = {}
         self._removed: set[int] = set()
+        self._lifted: dict[ResumeOut, int] = {}
         self.stops: list[StopOut] = []
         self.resumes: list[ResumeOut] = []
         self._appliers = {
@@ -57,6 +61,32 @@ class Stops:
             TruckRegistered: self._register,
             TruckRemoved: self._remove,
         }
+
+    def forget_words(self) -> None:
+        """What replaying a journal would have said was said by the server before."""
+        self.stops.clear()
+        self.resumes.clear()
+        self._lifted.clear()
+
+    def repeat(self, rolling: Iterable[int]) -> None:
+        """Says the stops of trucks that still roll again, and, a few times, the releases of the last seconds."""
+        for row in rolling:
+            self.stops.extend(self.of(row))
+        for resume, left in list(self._lifted.items()):
+            stopped_again = resume.stop_id in self._all or resume.stop_id in self._of_row.get(resume.row, {})
+            if not stopped_again:
+                # A truck that hears of its release only now still needs a grant made after it.
+                self.resumes.append(resume)
+                self._sessions.owed[resume.row] = True
+            if stopped_again or left == 1:
+                del self._lifted[resume]
+            else:
+                self._lifted[resume] = left - 1
+
+    def _release(self, row: int, stop_id: str) -> None:
+        resume = ResumeOut(row=row, stop_id=stop_id)
+        self.resumes.append(resume)
+        self._lifted[resume] = RELEASE_REPEATS
 
     def apply(self, fact: Fact) -> None:
         """Changes the stops as *fact* says; facts of others pass by."""
@@ -121,7 +151,7 @@ class Stops:
         if self._all.pop(fact.stop_id, None) is None:
             return
         for row in self._rows():
-            self.resumes.append(ResumeOut(row=row, stop_id=fact.stop_id))
+            self._release(row, fact.stop_id)
             if not self._all and not self._of_row.get(row):
                 self._sessions.fire(row, Event.RELEASED)
 
@@ -132,7 +162,7 @@ class Stops:
 
     def _resume(self, fact: TruckResumed) -> None:
         for stop_id in self._of_row.pop(fact.row, {}):
-            self.resumes.append(ResumeOut(row=fact.row, stop_id=stop_id))
+            self._release(fact.row, stop_id)
         self._sessions.fire(fact.row, Event.RELEASED)
         if self._all:
             self._sessions.fire(fact.row, Event.STOP_ORDERED)

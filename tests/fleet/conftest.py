@@ -275,8 +275,9 @@ class World:
                 truck.row, truck.epoch = welcome.row, welcome.epoch
         by_row = {truck.row: truck for truck in self.trucks if truck.row >= 0 and not truck.deaf}
         for truck, heard in ((by_row[heard.row], heard) for heard in (*out.stops, *out.resumes) if heard.row in by_row):
-            (truck.stops.add if isinstance(heard, StopOut) else truck.stops.discard)(heard.stop_id)
-            truck.owes_grant = True
+            if (heard.stop_id in truck.stops) != isinstance(heard, StopOut):
+                truck.stops ^= {heard.stop_id}
+                truck.owes_grant = True
         for refused in (refused for refused in out.report_refusals if refused.row in by_row):
             by_row[refused.row].report_refusals += 1
         for route in (route for route in out.routes if route.row in by_row):

@@ -357,7 +357,7 @@ def test_the_judge_stops_a_decision_that_would_overlap(make_world: MakeWorld) ->
     with pytest.raises(JudgeObjected) as caught:
         world.run(11)
 
-    assert [fact.stop_id for fact in caught.value.aftermath] == ["judge"]
+    assert [fact.stop_id for fact in caught.value.aftermath if isinstance(fact, AllStopSet)] == ["judge"]
 
 
 def test_every_standing_truck_has_a_named_cause(make_world: MakeWorld) -> None:
@@ -385,3 +385,65 @@ def test_the_same_inputs_give_the_same_words(make_world: MakeWorld) -> None:
     ends = [[(out.tick, out.grants.rows.tolist(), out.grants.end_m.tolist()) for out in world.outs if out.grants] for world in worlds]
 
     assert ends[0] == ends[1]
+
+
+def lose_one_tick(world: Any, row: int) -> Any:
+    """A tick of which one truck hears nothing."""
+    world.trucks[row].deaf = True
+    out = world.tick()
+    world.trucks[row].deaf = False
+    return out
+
+
+def test_a_lost_grant_is_said_again(make_world: MakeWorld) -> None:
+    """The last grant before a limit has no successor that would heal its loss."""
+    world = make_world(1)
+    world.greet_all()
+    world.desk.limit_m[0] = 110.0
+    world.run(300)
+    world.desk.limit_m[0] = 140.0
+    lost = lose_one_tick(world, 0)
+    stood_m = world.trucks[0].s_m
+
+    world.run(150)
+
+    assert lost.grants is not None
+    assert world.trucks[0].s_m == pytest.approx(stood_m + 30.0, abs=0.5)
+
+
+def test_a_lost_shortening_is_asked_again(make_world: MakeWorld) -> None:
+    """Until it is answered the truck is given nothing."""
+    world = running(make_world, count=1, ticks=100)
+    limit_m = float(world.table.end_m[0]) - 8.0
+    world.desk.limit_m[0], world.desk.revoked[0] = limit_m, True
+    lose_one_tick(world, 0)
+
+    world.run(25)
+
+    assert world.table.end_m[0] == pytest.approx(limit_m)
+
+
+def test_a_lost_stop_is_said_again_while_the_truck_rolls(make_world: MakeWorld) -> None:
+    """A stop has no answer but standing still."""
+    world = running(make_world)
+    world.inputs.append(given(StopAll(stop_id="red", reason="fog")))
+    lose_one_tick(world, 0)
+
+    world.run(12)
+
+    assert world.trucks[0].stops == {"red"}
+
+
+def test_a_lost_release_is_said_again(make_world: MakeWorld) -> None:
+    """The fleet believes it is free; so must the truck."""
+    world = running(make_world)
+    world.inputs.append(given(HoldTruck(request_id="h", truck_id="T0", reason="look")))
+    world.run(100)
+    world.inputs.append(given(ResumeTruck(request_id="r", truck_id="T0")))
+    for _ in range(8):
+        lose_one_tick(world, 0)
+
+    world.run(60)
+
+    assert world.trucks[0].stops == set()
+    assert world.trucks[0].v_mps > 1.0
