@@ -7,6 +7,7 @@ can come to wait for each other is said in `planner.kernels.spacing` and `planne
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -98,7 +99,7 @@ def _check(request: ExtendRequest, n: int, lane_count: int) -> None:
         and len(request.friction_lane) == lane_count
     )
     # A sum is a number unless one of its terms is not, or infinities of both signs meet.
-    if sound and not np.isnan(request.limit_m.sum()) and not np.isnan(request.friction_lane.sum()):
+    if sound and not math.isnan(request.limit_m.sum()) and not math.isnan(request.friction_lane.sum()):
         return
     require_column("may_extend", request.may_extend, (n,), np.bool_)
     require_column("limit_m", request.limit_m, (n,), np.float64)

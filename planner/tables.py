@@ -8,6 +8,7 @@ lie in three matrices, one row a column, so that a kernel takes three arrays and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -435,11 +436,15 @@ class TruckTable:
             TableFault: a number that is not one, an end behind its rear, or ground beyond the path.
         """
         n = self.count
-        if not np.isfinite(self.real[:, :n]).all():
+        # A sum is finite only if all its terms are.
+        if not math.isfinite(self.real[:, :n].sum()):
             at = int(np.argwhere(~np.isfinite(self.real[:, :n]))[0][0])
             raise TableFault(f"{REAL_COLUMNS[at]}: holds something that is not a finite number")
+        behind, beyond = self.end_m[:n] < self.rear_m[:n], self.sent_m[:n] > self.end_m[:n]
+        if not np.count_nonzero(behind | beyond):
+            return
         placed = self.path_count[:n] > 0
-        if (placed & (self.end_m[:n] < self.rear_m[:n])).any():
+        if (placed & behind).any():
             raise TableFault("end_m: lies behind rear_m")
-        if (placed & (self.sent_m[:n] > self.end_m[:n])).any():
+        if (placed & beyond).any():
             raise TableFault("sent_m: lies beyond end_m")

@@ -93,4 +93,4 @@ def _only_reduces(given: Input) -> bool:
 
 
 def _drain(waiting: deque[_T]) -> list[_T]:
-    return [waiting.popleft() for _ in range(len(waiting))]
+    return [waiting.popleft() for _ in range(len(waiting))] if waiting else []

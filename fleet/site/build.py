@@ -6,7 +6,8 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
-from typing import Final
+from functools import cache
+from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fleet.site.drafts import Draft
@@ -90,8 +91,14 @@ def _digest(site: str, origin: tuple[float, float], parts: Sequence[Sequence[obj
 
 def _fields(value: object) -> dict[str, object]:
     """A dataclass as a mapping, one level deep: the encoder asks again for what is inside."""
-    assert is_dataclass(value)
-    return {entry.name: getattr(value, entry.name) for entry in fields(value)}
+    declared: type[Any] = type(value)
+    return {name: getattr(value, name) for name in _names(declared)}
+
+
+@cache
+def _names(declared: type[Any]) -> tuple[str, ...]:
+    assert is_dataclass(declared)
+    return tuple(entry.name for entry in fields(declared))
 
 
 def _standing(text: str) -> str:
