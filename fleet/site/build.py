@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Final, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fleet.site.drafts import Draft
@@ -91,12 +91,11 @@ def _digest(site: str, origin: tuple[float, float], parts: Sequence[Sequence[obj
 
 def _fields(value: object) -> dict[str, object]:
     """A dataclass as a mapping, one level deep: the encoder asks again for what is inside."""
-    declared: type[Any] = type(value)
-    return {name: getattr(value, name) for name in _names(declared)}
+    return {name: getattr(value, name) for name in _names(cast("Hashable", type(value)))}
 
 
 @cache
-def _names(declared: type[Any]) -> tuple[str, ...]:
+def _names(declared: Hashable) -> tuple[str, ...]:
     assert is_dataclass(declared)
     return tuple(entry.name for entry in fields(declared))
 
