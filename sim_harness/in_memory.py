@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fleet.errors import FleetError
-from fleet.server.dispatch import DispatchOptions
+from fleet.server.dispatch.dispatch import DispatchOptions
 from fleet.server.engine import EngineOptions
 from fleet.server.headless import HeadlessServer
 from planner.corridor import Corridor

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from fleet.server.journal import Sealed
-    from fleet.server.sqlite import SqliteJournal
+    from fleet.server.journal.journal import Sealed
+    from fleet.server.journal.sqlite import SqliteJournal
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Check and read a journal, its server stopped. Example: fleet journal verify ./data"
@@ -26,7 +26,7 @@ Folder = Annotated[Path, typer.Argument(help="The folder given to `fleet serve -
 def _opened(folder: Path) -> Iterator[SqliteJournal]:
     # A server's imports are heavy: `fleet journal --help` does not need them.
     from fleet.errors import FleetError  # noqa: PLC0415
-    from fleet.server.sqlite import JOURNAL_FILE, SqliteJournal  # noqa: PLC0415
+    from fleet.server.journal.sqlite import JOURNAL_FILE, SqliteJournal  # noqa: PLC0415
 
     if not (folder / JOURNAL_FILE).is_file():
         typer.echo(f"fleet journal: there is no journal in {folder}.", err=True)
@@ -52,7 +52,7 @@ def _plain(value: Any) -> Any:
 def _read(sealed: Sealed) -> dict[str, Any]:
     from fleet.server import dispatch  # noqa: F401, PLC0415 - every kind of fact is declared once this is here
     from fleet.server.facts import decode  # noqa: PLC0415
-    from fleet.server.journal import FRAMING  # noqa: PLC0415
+    from fleet.server.journal.journal import FRAMING  # noqa: PLC0415
 
     record = sealed.record
     content = {"count": int(record.body)} if record.kind in FRAMING else _plain(decode(record.kind, record.body))

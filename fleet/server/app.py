@@ -20,23 +20,23 @@ from grpc_reflection.v1alpha import reflection
 
 from fleet.errors import FleetError
 from fleet.log import Event, Log
-from fleet.server import border_service, dispatch_service, gateway_service, lockstep_service, truck_service
-from fleet.server.control_loop import JudgeObjected
 from fleet.server.control_thread import ControlThread
-from fleet.server.counter import Counter
 from fleet.server.engine import Engine
-from fleet.server.interceptors import ErrorInterceptor
-from fleet.server.journal_writer import JournalWriter, Listener
+from fleet.server.journal.journal_writer import JournalWriter, Listener
+from fleet.server.journal.sqlite import SqliteJournal
+from fleet.server.journal.writability import Writability
 from fleet.server.lockstep import DirectReads, Disk, LockstepDriver
+from fleet.server.loop.control_loop import JudgeObjected
 from fleet.server.outgoing import Outgoing
-from fleet.server.pump import Pumps
-from fleet.server.reads import Reads
 from fleet.server.server_clock import EpochClock, engine_options
 from fleet.server.settings import ServerSettings
-from fleet.server.speaker import Speaker
-from fleet.server.sqlite import SqliteJournal
 from fleet.server.warm_up import warm_up
-from fleet.server.writability import Writability
+from fleet.server.wire import border_service, dispatch_service, gateway_service, lockstep_service, truck_service
+from fleet.server.wire.counter import Counter
+from fleet.server.wire.interceptors import ErrorInterceptor
+from fleet.server.wire.pump import Pumps
+from fleet.server.wire.reads import Reads
+from fleet.server.wire.speaker import Speaker
 from fleet.v1 import border_pb2, dispatch_pb2, gateway_pb2, truck_pb2
 from planner.corridor import Corridor
 

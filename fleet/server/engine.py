@@ -10,24 +10,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fleet.server import commands as c
-from fleet.server.call_board import CallBoard
-from fleet.server.codec import Codec
-from fleet.server.codec_answers import AnswerWriter
-from fleet.server.codec_out import Speech, Terms
-from fleet.server.codec_requests import RequestReader
-from fleet.server.control_loop import ControlLoop, LoopOptions
-from fleet.server.dispatch import Dispatch, DispatchOptions
-from fleet.server.explain import explain
+from fleet.server.dispatch.dispatch import Dispatch, DispatchOptions
+from fleet.server.dispatch.explain import explain
 from fleet.server.fleet_view import FleetView
-from fleet.server.inbox import Inbox
-from fleet.server.journal import Journal
+from fleet.server.journal.journal import Journal
+from fleet.server.journal.records import facts_of
+from fleet.server.loop.control_loop import ControlLoop, LoopOptions
+from fleet.server.loop.roots import Roots
+from fleet.server.loop.truck_session import State
 from fleet.server.outgoing import BorderCall, Outgoing
-from fleet.server.reads import CauseRead, HoldRead, TotalsRead
-from fleet.server.records import facts_of
-from fleet.server.roots import Roots
-from fleet.server.switchboard import Switchboard
-from fleet.server.truck_session import State
-from fleet.server.watch import TruckDrawer
+from fleet.server.wire.call_board import CallBoard
+from fleet.server.wire.codec import Codec
+from fleet.server.wire.codec_answers import AnswerWriter
+from fleet.server.wire.codec_out import Speech, Terms
+from fleet.server.wire.codec_requests import RequestReader
+from fleet.server.wire.inbox import Inbox
+from fleet.server.wire.reads import CauseRead, HoldRead, TotalsRead
+from fleet.server.wire.switchboard import Switchboard
+from fleet.server.wire.watch import TruckDrawer
 from fleet.v1 import dispatch_pb2 as d
 from planner.corridor import Corridor
 from planner.tables import LaneTable, TruckTable

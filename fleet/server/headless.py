@@ -18,10 +18,10 @@ from fleet.errors import FleetError, InvalidField
 from fleet.server.engine import Engine, EngineOptions
 from fleet.server.fleet_view import FleetView
 from fleet.server.inputs import CommandGiven
-from fleet.server.journal import Journal, MemoryJournal
+from fleet.server.journal.journal import Journal, MemoryJournal
+from fleet.server.journal.records import records_of
 from fleet.server.outgoing import Reply
-from fleet.server.reads import HoldRead, TotalsRead
-from fleet.server.records import records_of
+from fleet.server.wire.reads import HoldRead, TotalsRead
 from fleet.v1 import border_pb2, dispatch_pb2, gateway_pb2
 from planner.corridor import Corridor
 

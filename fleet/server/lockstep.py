@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from fleet.server.counter import Counter
 from fleet.server.engine import Engine
 from fleet.server.outgoing import Outgoing
-from fleet.server.pump import Pumps
-from fleet.server.speaker import Speaker
+from fleet.server.wire.counter import Counter
+from fleet.server.wire.pump import Pumps
+from fleet.server.wire.speaker import Speaker
 
 _T = TypeVar("_T")
 

@@ -12,7 +12,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from fleet.clock import NS_PER_S, SystemClock
-from fleet.server.dispatch import DispatchOptions
+from fleet.server.dispatch.dispatch import DispatchOptions
 from fleet.server.engine import EngineOptions
 from fleet.server.settings import ServerSettings
 from planner.corridor import Corridor

@@ -16,8 +16,8 @@ from typing import Final
 import numpy as np
 
 from fleet.server.facts import GrantsIssued, TruckResumed, encode
-from fleet.server.journal import Record
-from fleet.server.sqlite import SqliteJournal
+from fleet.server.journal.journal import Record
+from fleet.server.journal.sqlite import SqliteJournal
 from sim_harness.bench.measure import Figure, Outcome, alternate
 
 TICKS: Final = 400

@@ -11,7 +11,6 @@ import pytest
 
 from fleet.server.columns import CodeColumn, FlagColumn, FloatColumn, RowColumn
 from fleet.server.commands import HoldTruck, LiftStop, RemoveTruck, ResumeTruck, StopAll
-from fleet.server.control_loop import ControlLoop
 from fleet.server.desk import DeskView
 from fleet.server.facts import (
     AllStopLifted,
@@ -27,6 +26,7 @@ from fleet.server.facts import (
     encode,
 )
 from fleet.server.inputs import AcknowledgementHeard, HelloHeard, Input, LanePlace, ReportRow, ReportsHeard
+from fleet.server.loop.control_loop import ControlLoop
 from fleet.server.outgoing import BorderCall, MissionOut, Outgoing, StopOut
 from planner.authority import Cause
 from planner.corridor import Corridor

@@ -16,7 +16,7 @@ from fleet.errors import FleetError
 from fleet.server import commands as c
 from fleet.server.columns import FlagColumn
 from fleet.server.desk import DeskView
-from fleet.server.dispatch import Dispatch, DispatchOptions
+from fleet.server.dispatch.dispatch import Dispatch, DispatchOptions
 from fleet.server.fact_form import Fact, decode, encode
 from fleet.server.facts import RouteSet, TruckRegistered
 from fleet.server.outgoing import BayCall, BayLeft, BorderCall, GateCall, GatePassed, ManifestDeclared

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from fleet.cli.journal import app
 from fleet.server.facts import AllStopLifted
-from fleet.server.records import records_of
-from fleet.server.sqlite import JOURNAL_FILE, SqliteJournal
+from fleet.server.journal.records import records_of
+from fleet.server.journal.sqlite import JOURNAL_FILE, SqliteJournal
 
 RUNNER = CliRunner()
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet.errors import Code, InvalidField
-from fleet.server.codec import Codec, FrameRead
-from fleet.server.codec_requests import RequestReader
 from fleet.server.commands import CreateOrder
 from fleet.server.inputs import ReportFlag
+from fleet.server.wire.codec import Codec, FrameRead
+from fleet.server.wire.codec_requests import RequestReader
 from fleet.v1 import border_pb2, common_pb2, dispatch_pb2, gateway_pb2, truck_pb2
 
 CODEC = Codec(["a", "b"])

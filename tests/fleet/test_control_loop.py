@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from fleet.server.commands import HoldTruck, LiftStop, RemoveTruck, ResumeTruck, StopAll
-from fleet.server.control_loop import JudgeObjected
 from fleet.server.facts import AllStopSet, LaneLimited, TruckQuarantined
 from fleet.server.inputs import CommandGiven, GoodbyeHeard, JournalChanged, LinkLost
-from fleet.server.truck_session import State
+from fleet.server.loop.control_loop import JudgeObjected
+from fleet.server.loop.truck_session import State
 from planner.authority import Cause
 
 MakeWorld = Callable[..., Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fleet.server.crossing import (
+from fleet.server.dispatch.crossing import (
     DECISIONS,
     PASSABLE,
     TRANSITIONS,

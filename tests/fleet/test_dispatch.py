@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from fleet.errors import AlreadyExists, FleetError, InvalidField, NotFound
 from fleet.server import commands as c
-from fleet.server.control import ControlHeld, ControlNotHeld
-from fleet.server.dispatch import DispatchOptions
+from fleet.server.dispatch.control import ControlHeld, ControlNotHeld
+from fleet.server.dispatch.dispatch import DispatchOptions
+from fleet.server.dispatch.operators import SecondPersonMissing, TruckGone, TruckUnderPower
+from fleet.server.dispatch.yard import BayBusy, BayNotCalled
 from fleet.server.fact_form import decode, encode
 from fleet.server.facts import TruckRemoved
-from fleet.server.operators import SecondPersonMissing, TruckGone, TruckUnderPower
 from fleet.server.outgoing import BayCall, Container
-from fleet.server.yard import BayBusy, BayNotCalled
 from fleet.site import load_site
 from planner.authority import Cause
 from tests.fleet.desk_road import DeskRoad, Plant

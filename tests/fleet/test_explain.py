@@ -7,9 +7,9 @@ import pytest
 
 from fleet.errors import NotFound
 from fleet.server import commands as c
-from fleet.server.explain import explain
+from fleet.server.dispatch.explain import explain
+from fleet.server.dispatch.phrases import PHRASES, phrase
 from fleet.server.fleet_view import FleetView
-from fleet.server.phrases import PHRASES, phrase
 from fleet.site import load_site
 from planner.authority import Cause
 from tests.fleet.desk_road import DeskRoad, Plant

@@ -9,12 +9,12 @@ import pytest
 
 from fleet.errors import NotFound
 from fleet.server import commands as c
-from fleet.server.crossing import CrossingState, IllegalCrossingEvent
-from fleet.server.dispatch import DispatchOptions
-from fleet.server.gates import Gates
-from fleet.server.opening import Opening, OpeningSet
+from fleet.server.dispatch.crossing import CrossingState, IllegalCrossingEvent
+from fleet.server.dispatch.dispatch import DispatchOptions
+from fleet.server.dispatch.gates import Gates
+from fleet.server.dispatch.opening import Opening, OpeningSet
+from fleet.server.dispatch.passage import DecisionTooLate, GateNotCalled
 from fleet.server.outgoing import GateCall
-from fleet.server.passage import DecisionTooLate, GateNotCalled
 from fleet.site import load_site
 from planner.authority import Cause
 from planner.corridor import Window

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from fleet.server.journal import (
+from fleet.server.journal.journal import (
     ChainReader,
     Head,
     JournalCorrupt,

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet.server.facts import RouteSet, TruckGreeted, TruckRegistered
-from fleet.server.ledger import GrantUnlawful, Ledger, PathBroken
+from fleet.server.loop.ledger import GrantUnlawful, Ledger, PathBroken
 from planner.tables import LaneTable, TruckTable
 from sim_harness.tiny import tiny_corridor
 

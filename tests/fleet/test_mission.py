@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fleet.server.mission import ABOARD, FINAL, TRANSITIONS, IllegalMissionEvent, MissionEvent, MissionState, advance
+from fleet.server.dispatch.mission import ABOARD, FINAL, TRANSITIONS, IllegalMissionEvent, MissionEvent, MissionState, advance
 from fleet.v1 import common_pb2
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleet.server.mission import MissionKept, Missions, MissionState
-from fleet.server.orders import OrderKept, Orders, OrderState, container_id, containers_for
+from fleet.server.dispatch.mission import MissionKept, Missions, MissionState
+from fleet.server.dispatch.orders import OrderKept, Orders, OrderState, container_id, containers_for
 
 
 def order(number: int = 1, *, count: int = 10, priority: int = 0) -> OrderKept:

@@ -5,12 +5,7 @@ from typing import Any
 import numpy as np
 
 from fleet.errors import InvalidField
-from fleet.server.codec import Codec
-from fleet.server.codec_out import Speech, Terms
-from fleet.server.inbox import Inbox
 from fleet.server.inputs import HelloHeard, LanePlace, LinkLost, ReportsHeard
-from fleet.server.links import Connection
-from fleet.server.outbox import ROUTES_WAITING_MAX, Slots
 from fleet.server.outgoing import (
     GrantsOut,
     HeartbeatColumns,
@@ -23,7 +18,12 @@ from fleet.server.outgoing import (
     StopOut,
     WelcomeOut,
 )
-from fleet.server.switchboard import Switchboard
+from fleet.server.wire.codec import Codec
+from fleet.server.wire.codec_out import Speech, Terms
+from fleet.server.wire.inbox import Inbox
+from fleet.server.wire.links import Connection
+from fleet.server.wire.outbox import ROUTES_WAITING_MAX, Slots
+from fleet.server.wire.switchboard import Switchboard
 from fleet.v1 import common_pb2, gateway_pb2, truck_pb2
 
 LANES = ["a", "b"]

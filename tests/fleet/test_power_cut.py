@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from fleet.errors import FleetError
-from fleet.server.journal import Record
-from fleet.server.sqlite import HEAD_FILE, JOURNAL_FILE, RESERVE_FILE, SqliteJournal
+from fleet.server.journal.journal import Record
+from fleet.server.journal.sqlite import HEAD_FILE, JOURNAL_FILE, RESERVE_FILE, SqliteJournal
 
 WAL_FILE = f"{JOURNAL_FILE}-wal"
 SECTOR = 512

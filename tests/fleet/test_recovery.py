@@ -11,7 +11,7 @@ import pytest
 from fleet.server.commands import HoldTruck, LiftStop, StopAll
 from fleet.server.facts import GrantsIssued, decode, encode
 from fleet.server.inputs import CommandGiven
-from fleet.server.truck_session import State
+from fleet.server.loop.truck_session import State
 from planner.oracle import Judge
 
 MakeWorld = Callable[..., Any]

@@ -10,9 +10,9 @@ import pytest
 
 from fleet.errors import FleetError
 from fleet.server.facts import AllStopLifted, Fact
-from fleet.server.journal import JournalCorrupt, JournalFailed, JournalFenced, JournalFull, JournalLocked, Record
-from fleet.server.journal_writer import JournalWriter, Listener
-from fleet.server.sqlite import HEAD_FILE, JOURNAL_FILE, RESERVE_FILE, SqliteJournal
+from fleet.server.journal.journal import JournalCorrupt, JournalFailed, JournalFenced, JournalFull, JournalLocked, Record
+from fleet.server.journal.journal_writer import JournalWriter, Listener
+from fleet.server.journal.sqlite import HEAD_FILE, JOURNAL_FILE, RESERVE_FILE, SqliteJournal
 
 
 def record(text: str, size: int = 0) -> Record:

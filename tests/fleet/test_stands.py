@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleet.server import commands as c
-from fleet.server.staging import staging_of
-from fleet.server.stands import NOBODY, BayProven, BayState, StandBooked, StandFreed, Stands
-from fleet.server.yard import BayBusy
+from fleet.server.dispatch.staging import staging_of
+from fleet.server.dispatch.stands import NOBODY, BayProven, BayState, StandBooked, StandFreed, Stands
+from fleet.server.dispatch.yard import BayBusy
 from fleet.site import load_site
 from planner.corridor import StandKind
 from planner.tables import LaneTable

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fleet.server.inputs import ReportFlag, ReportsHeard
-from fleet.server.telemetry import STANDING_NS, Telemetry
+from fleet.server.loop.telemetry import STANDING_NS, Telemetry
 from planner.authority import Verdict
 from planner.tables import LaneTable, TruckTable
 from sim_harness.tiny import tiny_corridor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fleet.server.truck_session import TRANSITIONS, Event, IllegalTransition, State, advance
+from fleet.server.loop.truck_session import TRANSITIONS, Event, IllegalTransition, State, advance
 
 NEVER = {(State.ABSENT, Event.SYNCED), (State.SILENT, Event.SYNCED)}
 

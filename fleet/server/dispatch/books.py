@@ -1,0 +1,224 @@
+"""
+Everything the desk remembers, in one place: its books, and the one way to change them.
+
+A change is a fact: `record` applies it and keeps it for the journal. Recovery applies the same facts through the same code, so
+a server that comes back knows what the one before it knew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from fleet.server.dispatch.calls import CallClosed, CallKind, CallOpened, Calls, key_of, opened
+from fleet.server.dispatch.control import Controls
+from fleet.server.dispatch.crossing import CrossingKept, Crossings
+from fleet.server.dispatch.gates import GateKept, Gates
+from fleet.server.dispatch.mission import MissionKept, Missions
+from fleet.server.dispatch.opening import Opening, OpeningSet
+from fleet.server.dispatch.orders import OrderKept, Orders
+from fleet.server.dispatch.reins import Reins
+from fleet.server.dispatch.roads import LaneClosed, RoadBook
+from fleet.server.dispatch.stands import BayProven, StandBooked, StandFreed, Stands
+from fleet.server.dispatch.trips import RoundTripMade, Trips, TruckKept
+from fleet.server.fact_form import Fact, fact
+from fleet.server.facts import AllStopLifted, AllStopSet, LaneLimited, RouteSet, TruckHeld, TruckRegistered, TruckResumed
+from fleet.server.outgoing import BorderCall, BorderContent, Container
+from planner.corridor import Corridor, YardRole
+from planner.tables import LaneTable, TruckTable
+
+DAY_START_S: Final = 6 * 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispatchOptions:
+    """
+    How the desk works.
+
+    *day_start_s*: seconds after local midnight at control time 0. *second_person_lifts*: an all-stop is lifted by two
+    identities. *control_required*: operators' changes need the control lease. *battery_low*: share of the battery below which
+    a truck goes to charge. *closing_margin_s*: kept between the forecast end of a border passage and closing. *arrival_near_s*:
+    a truck on the road this near its yard's bays may join the queue before them instead of parking.
+    """
+
+    day_start_s: int = DAY_START_S
+    second_person_lifts: bool = False
+    control_required: bool = False
+    control_lease_s: float = 30.0
+    battery_low: float = 0.25
+    closing_margin_s: float = 120.0
+    arrival_near_s: float = 150.0
+
+    def __post_init__(self) -> None:
+        # A truck sent to charge must reach the charger: a quarter of the battery is two round trips.
+        if not 0.0 < self.battery_low < 1.0:
+            raise ValueError(f"battery_low must lie between 0 and 1, is {self.battery_low}")
+        if self.closing_margin_s < 0.0 or self.control_lease_s <= 0.0:
+            raise ValueError("closing_margin_s must not be negative, control_lease_s must be positive")
+
+
+@fact
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TotalsKept(Fact):
+    """The day so far, and the last numbers given out."""
+
+    round_trips: int = 0
+    containers_delivered: int = 0
+    tonnes: float = 0.0
+    order_number: int = 0
+    mission_number: int = 0
+    crossing_number: int = 0
+
+
+class Books:
+    """All books of the desk."""
+
+    def __init__(self, corridor: Corridor, lanes: LaneTable, trucks: TruckTable, options: DispatchOptions) -> None:
+        self.corridor = corridor
+        self.lanes = lanes
+        self.trucks = trucks
+        self.options = options
+        self.loading = corridor.yard_by_role[YardRole.LOADING]
+        self.unloading = corridor.yard_by_role[YardRole.UNLOADING]
+        self.orders = Orders()
+        self.missions = Missions()
+        self.crossings = Crossings()
+        self.stands = Stands(corridor)
+        self.gates = Gates(corridor, lanes, max(kind.length_m for kind in corridor.truck_types))
+        self.calls = Calls()
+        self.opening = Opening(corridor, options.day_start_s)
+        self.trips = Trips(corridor, lanes, trucks.capacity)
+        self.roads = RoadBook(corridor, lanes)
+        self.controls = Controls()
+        self.totals = TotalsKept()
+        self.round_trip_s: list[float] = []
+        self.gate_wait_s: list[float] = []
+        self.reins = Reins(trucks.capacity)
+        self.holds: dict[int, TruckHeld] = {}
+        self.changed_missions: dict[int, None] = {}
+        self._fresh: list[Fact] = []
+        self._appliers: Final[Mapping[type[Fact], Callable[[Any], None]]] = {
+            OrderKept: self.orders.apply,
+            MissionKept: self._mission,
+            CrossingKept: self.crossings.apply,
+            StandBooked: self.stands.apply,
+            StandFreed: self.stands.apply,
+            BayProven: self.stands.apply,
+            GateKept: self.gates.apply,
+            CallOpened: self.calls.apply,
+            CallClosed: self.calls.apply,
+            OpeningSet: self.opening.apply,
+            TruckKept: self._truck,
+            RouteSet: self._route,
+            TruckRegistered: self._registered,
+            RoundTripMade: self._round_trip,
+            TotalsKept: self._totals,
+            LaneClosed: self._lane,
+            LaneLimited: self._lane,
+            TruckHeld: self._held,
+            TruckResumed: self._resumed,
+            AllStopSet: self.controls.apply,
+            AllStopLifted: self.controls.apply,
+            **self.controls.appliers(),
+        }
+
+    def apply(self, fact: Fact) -> None:
+        """One fact, live or recovered; kinds the desk does not keep pass by."""
+        applier = self._appliers.get(type(fact))
+        if applier is not None:
+            applier(fact)
+
+    def record(self, fact: Fact) -> None:
+        """Applies *fact* and keeps it for the journal."""
+        self.apply(fact)
+        self._fresh.append(fact)
+
+    def facts(self) -> list[Fact]:
+        """What recreates the books, in an order in which it can be applied."""
+        numbers = replace(
+            self.totals,
+            order_number=self.orders.newest_number,
+            mission_number=self.missions.newest_number,
+            crossing_number=self.crossings.newest_number,
+        )
+        facts: list[Fact] = [*self.orders.by_id.values()]
+        facts += [route for row in range(len(self.trips.path)) if (route := self.trips.route(row)) is not None]
+        facts += [truck for truck in self.trips.truck if truck is not None]
+        facts += self.missions.of_row.values()
+        facts += self.crossings.by_id.values()
+        facts += self.stands.facts() + self.gates.facts() + self.calls.facts() + self.opening.facts()
+        facts += self.roads.facts() + self.controls.facts()
+        return [*facts, numbers]
+
+    def drain(self) -> list[Fact]:
+        """Facts recorded since last asked."""
+        fresh, self._fresh = self._fresh, []
+        return fresh
+
+    def call(self, content: BorderContent) -> None:
+        """Asks the border or a yard for something; what was asked before of the same place is not wanted any more."""
+        self.close_call(*key_of(content))
+        self.record(opened(BorderCall(call_id=self.calls.newest_id + 1, content=content)))
+
+    def close_call(self, kind: CallKind, name: str) -> None:
+        """Closes the open call of this kind about *name*, if there is one."""
+        call_id = self.calls.find(kind, name)
+        if call_id is not None:
+            self.record(CallClosed(call_id=call_id))
+
+    def keep_truck(self, row: int, **changes: Any) -> None:
+        """Records what changed about a truck."""
+        self.record(replace(self.trips.known(row), **changes))
+
+    def delivered(self, containers: tuple[Container, ...]) -> None:
+        """Containers stand in the far yard."""
+        totals = self.totals
+        self.record(
+            replace(
+                totals,
+                containers_delivered=totals.containers_delivered + len(containers),
+                tonnes=totals.tonnes + sum(container.mass_kg for container in containers) / 1000.0,
+            )
+        )
+
+    def _mission(self, kept: MissionKept) -> None:
+        self.missions.apply(kept)
+        self.reins.loosen(kept.row)
+        self.changed_missions[kept.row] = None
+
+    def _truck(self, kept: TruckKept) -> None:
+        before = self.trips.truck[kept.row]
+        self.trips.apply_truck(kept)
+        self.reins.loosen(kept.row)
+        if before is None or before.goal_ix != kept.goal_ix:
+            self.changed_missions[kept.row] = None
+
+    def _route(self, route: RouteSet) -> None:
+        self.trips.apply_route(route)
+        self.reins.loosen(route.row)
+        self.changed_missions[route.row] = None
+
+    def _registered(self, registered: TruckRegistered) -> None:
+        self.trips.lay(registered.row, registered.lanes, registered.start_m, registered.end_m)
+
+    def _round_trip(self, made: RoundTripMade) -> None:
+        self.totals = replace(self.totals, round_trips=self.totals.round_trips + 1)
+        if made.duration_ns >= 0:
+            self.round_trip_s.append(made.duration_ns / 1e9)
+
+    def _held(self, held: TruckHeld) -> None:
+        self.holds[held.row] = held
+
+    def _resumed(self, resumed: TruckResumed) -> None:
+        self.holds.pop(resumed.row, None)
+
+    def _totals(self, kept: TotalsKept) -> None:
+        self.totals = kept
+        self.orders.newest_number = max(self.orders.newest_number, kept.order_number)
+        self.missions.newest_number = max(self.missions.newest_number, kept.mission_number)
+        self.crossings.newest_number = max(self.crossings.newest_number, kept.crossing_number)
+
+    def _lane(self, change: LaneClosed | LaneLimited) -> None:
+        self.roads.apply(change)
+        self.reins.loosen_all()

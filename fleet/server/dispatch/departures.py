@@ -1,0 +1,301 @@
+"""
+Who leaves which stand for which, once a second; whoever stays gets a reason.
+
+Trucks bind to a bay as late as they can: from afar they book a parking stand, and near the bays whoever is there first takes
+the bay that is free. So no bay waits for a truck that is still on the road, and queues form on stands, not on lanes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from fleet.clock import NS_PER_S
+from fleet.server.columns import FloatColumn
+from fleet.server.desk import DeskView
+from fleet.server.dispatch.books import Books
+from fleet.server.dispatch.crossing import CrossingState
+from fleet.server.dispatch.mission import ABOARD, MissionEvent, MissionKept, MissionState
+from fleet.server.dispatch.moves import Moves
+from fleet.server.dispatch.orders import CONTAINERS_PER_TRIP, containers_for
+from fleet.server.dispatch.passage import Passage
+from fleet.server.dispatch.staging import StagingArea, staging_of
+from fleet.server.dispatch.trips import NOWHERE, TruckKept
+from fleet.server.dispatch.wayfinding import Wayfinding
+from fleet.server.dispatch.yard import Yard
+from planner.assignment import assign
+from planner.authority import Cause
+from planner.corridor import StandKind
+
+_REFUGES: Final = ((StandKind.PARKING,), (StandKind.BAY,), (StandKind.SWAP, StandKind.PLUG))
+_CHARGERS: Final = ((StandKind.SWAP,), (StandKind.PLUG,))
+_AT_BAYS_S: Final = 45.0  # this near the bays a truck in the queue is given one; further off, somebody might still cut in before it
+_WAIT_WEIGHT: Final = 1.0  # a second waited on a stand counts as a second nearer: nobody is passed over for long
+
+
+class Departures:
+    """The once-a-second look at every truck."""
+
+    def __init__(self, books: Books, ways: Wayfinding, moves: Moves, yard: Yard, passage: Passage) -> None:
+        self._books = books
+        self._ways = ways
+        self._moves = moves
+        self._yard = yard
+        self._passage = passage
+        self._staging = {yard.yard_id: staging_of(books.corridor, books.lanes, yard.yard_id) for yard in (books.loading, books.unloading)}
+        self._battery_wh = [kind.battery_wh for kind in books.corridor.truck_types]
+
+    def look(self, view: DeskView, now_ns: int) -> None:
+        """Matches waiting trucks to bays, then lets everybody leave who may."""
+        books = self._books
+        waiting: dict[str, list[int]] = {books.loading.yard_id: [], books.unloading.yard_id: []}
+        leaving: list[tuple[int, int]] = []
+        for row in range(len(view.nose_m)):
+            truck = books.trips.truck[row]
+            if truck is None or truck.removed or not view.live[row]:
+                continue
+            if row in books.holds:
+                books.reins.because(row, Cause.HOLD)
+                continue
+            yard_id = self._needs_bay(row, truck)
+            if yard_id and (truck.staged or books.corridor.stands[truck.goal_ix].yard_id == yard_id):
+                waiting[yard_id].append(row)
+            elif truck.settled or truck.goal_ix == NOWHERE:
+                mission = books.missions.of_row.get(row)
+                leaving.append((mission.since_ns if mission else now_ns, row))
+        for yard_id, rows in waiting.items():
+            if rows:
+                self._match(yard_id, rows, now_ns)
+        for _, row in sorted(leaving):
+            self._consider(row, view, now_ns)
+
+    def _needs_bay(self, row: int, truck: TruckKept) -> str:
+        """The yard in which the truck wants a bay it has not booked; "" none."""
+        mission = self._books.missions.of_row.get(row)
+        if mission is None or truck.charging or (truck.goal_ix == NOWHERE and not truck.staged):
+            return ""
+        if mission.state not in {MissionState.ASSIGNED, MissionState.TO_UNLOAD}:
+            return ""
+        yard_id = self._yard.target_yard_id(mission)
+        if truck.staged:
+            return yard_id
+        stand = self._books.corridor.stands[truck.goal_ix]
+        at_bay = stand.kind is StandKind.BAY and stand.yard_id == yard_id
+        return "" if at_bay else yard_id
+
+    def _match(self, yard_id: str, rows: list[int], now_ns: int) -> None:
+        """Free bays to those who need one, or places in the queue before the bays where the yard has one."""
+        books = self._books
+        bays = books.stands.free(yard_id, (StandKind.BAY,))
+        bay = books.stands.all_of(yard_id, (StandKind.BAY,))[0]
+        area = self._staging[yard_id]
+        if area is None:
+            self._to_bays(rows, bays, now_ns)
+        else:
+            staged = [row for row in rows if books.trips.known(row).staged]
+            self._head_of_queue(staged, bays, now_ns)
+            self._join_queue(area, [row for row in rows if row not in staged], bay, now_ns)
+        for row in rows:
+            truck = books.trips.known(row)
+            if (truck.settled or truck.staged) and self._needs_bay(row, truck):
+                books.reins.because(row, Cause.SLOT, truck.goal_ix if truck.settled else bay)
+
+    def _wishes_s(self, rows: list[int], stand_ixs: list[int], now_ns: int) -> FloatColumn:
+        """
+        Seconds to each stand, less the seconds waited on one's own, (rows, stands).
+
+        +inf for who cannot set out yet, or is on the road and not near.
+        """
+        books = self._books
+        cost = np.array([self._ways.near_s(row)[stand_ixs] for row in rows])
+        settled = books.trips.settled[rows]
+        leaving = np.array([books.trips.known(row).left_ix != NOWHERE for row in rows])
+        cost[(settled & leaving)[:, None] | (~settled[:, None] & (cost > books.options.arrival_near_s))] = np.inf
+        waited_s = np.array([(now_ns - books.missions.of_row[row].since_ns) / NS_PER_S for row in rows])
+        return cost - np.where(settled, _WAIT_WEIGHT * waited_s, 0.0)[:, None]
+
+    def _to_bays(self, rows: list[int], bays: list[int], now_ns: int) -> None:
+        """Without a queue: nearest first, longest waiting first."""
+        if bays:
+            for taker, job in assign(self._wishes_s(rows, bays, now_ns)):
+                self._take_bay(rows[taker], bays[job], now_ns)
+
+    def _head_of_queue(self, staged: list[int], bays: list[int], now_ns: int) -> None:
+        """Free bays to the foremost, as soon as they are near: nobody behind another may have one before him."""
+        if not staged or not bays:
+            return
+        near_s = {row: float(self._ways.near_s(row)[bays].min()) for row in staged}
+        foremost = sorted(staged, key=lambda row: (near_s[row], row))[: len(bays)]
+        near = [row for row in foremost if near_s[row] <= _AT_BAYS_S]
+        if near:
+            cost = np.array([self._ways.near_s(row)[bays] for row in near])
+            for taker, job in assign(cost):
+                self._take_bay(near[taker], bays[job], now_ns)
+
+    def _join_queue(self, area: StagingArea, rows: list[int], bay: int, now_ns: int) -> None:
+        """Who waits longest, or comes by now, joins the queue while it has room."""
+        trips = self._books.trips
+        queue = [row for row in trips.row_of.values() if trips.known(row).staged]
+        room = area.room - sum(trips.path_of(row).lanes[-1] == area.lane_ix for row in queue)
+        if room <= 0 or not rows:
+            return
+        wishes_s = self._wishes_s(rows, [bay], now_ns)[:, 0]
+        for at in np.argsort(wishes_s, kind="stable")[:room].tolist():
+            plan = self._ways.plan_queue(rows[at], area.lane_ix) if np.isfinite(wishes_s[at]) else None
+            if plan is not None:
+                self._moves.stage(rows[at], plan)
+
+    def _take_bay(self, row: int, bay_ix: int, now_ns: int) -> None:
+        books = self._books
+        plan = self._ways.plan(row, bay_ix)
+        if plan is None:
+            return
+        self._moves.go(row, plan)
+        mission = books.missions.of_row[row]
+        if mission.state is MissionState.ASSIGNED:
+            books.record(mission.after(MissionEvent.BAY_BOOKED, now_ns))
+
+    def _consider(self, row: int, view: DeskView, now_ns: int) -> None:
+        """One truck on a stand, or with nowhere to go."""
+        books = self._books
+        truck = books.trips.known(row)
+        if truck.left_ix != NOWHERE:
+            return
+        if truck.goal_ix == NOWHERE:
+            self._find_refuge(row)
+            return
+        mission = books.missions.of_row.get(row)
+        stand = books.corridor.stands[truck.goal_ix]
+        if truck.charging and stand.kind in {StandKind.SWAP, StandKind.PLUG}:
+            books.reins.because(row, Cause.CHARGING, truck.goal_ix)
+        elif mission is not None and mission.state is MissionState.LADEN:
+            self._leave_laden(row, mission, now_ns)
+        elif mission is not None and mission.state is not MissionState.ASSIGNED:
+            books.reins.because(row, Cause.BAY, truck.goal_ix)
+        elif self._wants_charge(row, truck, view):
+            self._leave_to_charge(row, now_ns)
+        elif stand.yard_id != books.loading.yard_id:
+            self._leave(row, books.loading.yard_id, _REFUGES, now_ns)
+        elif mission is not None:
+            # Assigned while it stands in a loading bay.
+            books.record(mission.after(MissionEvent.BAY_BOOKED, now_ns))
+        else:
+            self._rest(row, truck, now_ns)
+
+    def _find_refuge(self, row: int) -> None:
+        for yard_id in (self._books.loading.yard_id, self._books.unloading.yard_id):
+            plan = self._ways.first_refuge(row, yard_id, _REFUGES)
+            if plan is not None:
+                self._moves.set_out(row, plan)
+                return
+
+    def _leave(self, row: int, yard_id: str, kinds: tuple[tuple[StandKind, ...], ...], now_ns: int) -> bool:
+        plan = self._ways.first_refuge(row, yard_id, kinds)
+        if plan is None:
+            self._books.reins.because(row, Cause.STAND)
+            return False
+        if not self._moves.may_leave(row, plan, now_ns):
+            return False
+        self._moves.set_out(row, plan)
+        return True
+
+    def _leave_laden(self, row: int, mission: MissionKept, now_ns: int) -> None:
+        books = self._books
+        if not self._leave(row, self._yard.target_yard_id(mission), _REFUGES, now_ns):
+            return
+        books.record(mission.after(MissionEvent.DEPARTED, now_ns))
+        crossing = books.crossings.of_row.get(row)
+        if crossing is not None and crossing.state is CrossingState.QUEUED:
+            self._passage.declare(crossing, now_ns)
+
+    def _wants_charge(self, row: int, truck: TruckKept, view: DeskView) -> bool:
+        whole_wh = self._battery_wh[self._books.corridor.type_ix[truck.truck_type_id]]
+        return 0.0 < float(view.battery_wh[row]) < self._books.options.battery_low * whole_wh
+
+    def _leave_to_charge(self, row: int, now_ns: int) -> None:
+        books = self._books
+        here = books.corridor.stands[books.trips.known(row).goal_ix].yard_id
+        for yard_id in dict.fromkeys((here, books.loading.yard_id)):
+            plan = self._ways.first_refuge(row, yard_id, _CHARGERS)
+            if plan is not None and self._moves.may_leave(row, plan, now_ns):
+                self._moves.set_out(row, plan)
+                books.keep_truck(row, charging=True)
+                return
+        if here != books.loading.yard_id:
+            # Nothing free to charge at: at least it does not stand in a bay.
+            self._leave(row, books.loading.yard_id, _REFUGES[:1], now_ns)
+            return
+        books.reins.because(row, Cause.CHARGING, NOWHERE)
+
+    def _rest(self, row: int, truck: TruckKept, now_ns: int) -> None:
+        """Nothing to do, in the loading yard: parks if it stands where others work, else stays."""
+        books = self._books
+        kind = books.corridor.stands[truck.goal_ix].kind
+        wanted = any(mission.state is MissionState.ASSIGNED for mission in books.missions.of_row.values())
+        in_the_way = kind is not StandKind.PARKING and (truck.decommissioned or wanted)
+        if in_the_way and self._leave(row, books.loading.yard_id, _REFUGES[:1], now_ns):
+            return
+        books.reins.because(row, Cause.NO_ORDER)
+
+    def assign_missions(self, view: DeskView, now_ns: int) -> None:
+        """Which idle truck takes which part of which order: nearest to the loading bays, orders by priority and age."""
+        books = self._books
+        jobs = self._jobs()
+        idle = [row for row in range(len(view.nose_m)) if self._is_idle(row, view)] if jobs else []
+        if not idle:
+            return
+        bays = books.stands.all_of(books.loading.yard_id, (StandKind.BAY,))
+        near = [float(self._ways.near_s(row)[bays].min()) for row in idle]
+        chosen = jobs[: len(idle)]
+        cost = np.array([[seconds + 1e-3 * place for place in range(len(chosen))] for seconds in near])
+        for taker, job in sorted(assign(cost), key=lambda pair: pair[1]):
+            order_id, count = chosen[job]
+            number = books.missions.newest_number + 1
+            books.record(
+                MissionKept(
+                    mission_id=f"mission-{number:06d}",
+                    number=number,
+                    row=idle[taker],
+                    order_id=order_id,
+                    state=MissionState.ASSIGNED,
+                    containers=containers_for(number, count),
+                    turned_back=False,
+                    since_ns=now_ns,
+                )
+            )
+
+    def _jobs(self) -> list[tuple[str, int]]:
+        """Trips still to be given out: (order, containers), the most urgent first."""
+        promised = self._books.missions.promised()
+        jobs: list[tuple[str, int]] = []
+        wanted = len(self._books.trips.row_of)
+        for order in self._books.orders.open_first():
+            left = order.waiting_count - promised.get(order.order_id, 0)
+            taken = range(0, left, CONTAINERS_PER_TRIP)[: wanted - len(jobs)]
+            jobs += [(order.order_id, min(CONTAINERS_PER_TRIP, left - at)) for at in taken]
+            if len(jobs) >= wanted:
+                break
+        return jobs
+
+    def _is_idle(self, row: int, view: DeskView) -> bool:
+        truck = self._books.trips.truck[row]
+        if truck is None or truck.removed or truck.decommissioned or truck.charging:
+            return False
+        if truck.goal_ix == NOWHERE and not truck.staged:
+            return False
+        free = row not in self._books.holds and row not in self._books.missions.of_row
+        return bool(view.live[row]) and free and not self._wants_charge(row, truck, view)
+
+    def turn_back(self, row: int, now_ns: int) -> None:
+        """Customs refused the load: back to the yard it came from, as soon as a refuge and a way there are free."""
+        books = self._books
+        mission = books.missions.of_row.get(row)
+        if mission is None or mission.state not in ABOARD:
+            return
+        plan = self._ways.first_refuge(row, books.loading.yard_id, _REFUGES)
+        if plan is None:
+            return
+        self._moves.redirect(row, plan)
+        books.record(replace(mission, turned_back=True, since_ns=now_ns))

@@ -1,0 +1,380 @@
+"""
+The desk: what every truck is for, and where its authority must end for reasons other than other trucks.
+
+Each tick compares the columns of places with noses and tails, and handles the few trucks that reached one; the look at
+everybody comes once a second, the assignment of missions every five. Whoever was touched gets its rein drawn anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from fleet.errors import InvalidField, NotFound
+from fleet.server import commands as c
+from fleet.server.columns import CodeColumn, FlagColumn, FloatColumn, RowColumn
+from fleet.server.desk import DeskView
+from fleet.server.dispatch.books import Books, DispatchOptions, TotalsKept
+from fleet.server.dispatch.control import kept_answer
+from fleet.server.dispatch.departures import Departures
+from fleet.server.dispatch.followups import FollowUps
+from fleet.server.dispatch.mission import MissionKept
+from fleet.server.dispatch.moves import Moves
+from fleet.server.dispatch.opening import OpeningSet
+from fleet.server.dispatch.operators import Operators
+from fleet.server.dispatch.passage import Passage
+from fleet.server.dispatch.stands import NOBODY, SERVED, StandBooked
+from fleet.server.dispatch.trips import NOWHERE, RoundTripMade, TruckKept
+from fleet.server.dispatch.wayfinding import Wayfinding
+from fleet.server.dispatch.yard import BayWork, Yard
+from fleet.server.fact_form import Fact
+from fleet.server.facts import RouteSet
+from fleet.server.inputs import LanePlace
+from fleet.server.outgoing import BorderCall, MissionOut
+from planner.authority import Cause
+from planner.corridor import Corridor
+from planner.limits import ASSIGNMENT_PERIOD_TICKS, MISSION_PERIOD_TICKS, STAND_END_M
+from planner.tables import LaneTable, TruckTable
+
+__all__ = ["Dispatch", "DispatchOptions"]
+
+_LEASED: Final = (
+    c.CreateOrder,
+    c.CancelOrder,
+    c.ResumeTruck,
+    c.DecommissionTruck,
+    c.RemoveTruck,
+    c.CloseLane,
+    c.OpenLane,
+    c.LimitLane,
+    c.LiftStop,
+)
+"""What only the holder of the control lease may do, where one is required. Anyone may stop."""
+
+# A truck found this near a stand's stopping place stands at it.
+_ON_STAND_M: Final = 6.0
+
+
+class Dispatch:
+    """The desk of one corridor; implements `fleet.server.desk.Desk`."""
+
+    def __init__(self, corridor: Corridor, lanes: LaneTable, trucks: TruckTable, options: DispatchOptions) -> None:
+        self.books = Books(corridor, lanes, trucks, options)
+        self._trucks = trucks
+        self._ways = Wayfinding(self.books)
+        self._moves = Moves(self.books, self._ways)
+        self._yard = Yard(self.books)
+        self._passage = Passage(self.books, self._ways)
+        self._departures = Departures(self.books, self._ways, self._moves, self._yard, self._passage)
+        self._follow_ups = FollowUps(self.books, self._ways, self._moves, self._passage, self._departures)
+        self._operators = Operators(self.books, self._moves)
+        self._work: FlagColumn = np.zeros(trucks.capacity, np.bool_)
+        self._gate_wait_s: FloatColumn = np.zeros(trucks.capacity)
+        self._begun = False
+        self._due_tick = 0
+        self._handlers: Final[Mapping[type[Any], Callable[[Any, str, int], c.Answer]]] = self._handler_table()
+
+    @property
+    def limit_m(self) -> FloatColumn:
+        """(capacity,) path coordinate that the truck's end may not pass; -inf: no extension at all."""
+        return self.books.reins.limit_m
+
+    @property
+    def limit_cause(self) -> CodeColumn:
+        """(capacity,) why: a `planner.authority.Cause`."""
+        return self.books.reins.limit_cause
+
+    @property
+    def limit_ref(self) -> RowColumn:
+        """(capacity,) whom: row of a gate, stand or lane, by the cause; -1 none."""
+        return self.books.reins.limit_ref
+
+    @property
+    def revoked(self) -> FlagColumn:
+        """(capacity,) a barrier's proof was lost before the truck passed: its end must come back to *limit_m*."""
+        return self.books.reins.revoked
+
+    def register(self, row: int, truck_id: str, truck_type_id: str, now_ns: int) -> list[Fact]:  # noqa: ARG002 - the Protocol's
+        """A new truck stands in the corridor, its path covering its body; where it stands on a stand, the stand is its."""
+        books = self.books
+        if books.trips.path[row] is None:
+            start_m = float(self._trucks.path_start_m[row, 0])
+            books.trips.lay(row, self._trucks.path(row), start_m, float(self._trucks.end_m[row]))
+        nose_m = float(self._trucks.nose_m[row])
+        stand_ix = self._stand_at(row, nose_m)
+        if stand_ix != NOWHERE:
+            path = books.trips.path_of(row)
+            goal_m = books.trips.stand_m(row, stand_ix) + STAND_END_M
+            books.record(RouteSet(row=row, lanes=path.lanes, start_m=path.starts_m[0], goal_m=goal_m))
+            books.record(StandBooked(stand_ix=stand_ix, row=row))
+        books.record(
+            TruckKept(
+                row=row,
+                truck_id=truck_id,
+                truck_type_id=truck_type_id,
+                goal_ix=stand_ix,
+                left_ix=NOWHERE,
+                left_m=0.0,
+                settled=False,
+                staged=False,
+                passed_m=float(self._trucks.rear_m[row]),
+                entered_m=nose_m,
+                entered_ns=-1,
+                unloaded=False,
+                round_trips=0,
+                charging=False,
+                decommissioned=False,
+                removed=False,
+            )
+        )
+        self._draw_loose()
+        return books.drain()
+
+    def _stand_at(self, row: int, nose_m: float) -> int:
+        """The free stand at which the truck is, or that lies ahead on the lane under its nose; -1 none."""
+        books = self.books
+        path = books.trips.path_of(row)
+        k = path.k_at(nose_m)
+        for stand_ix in books.stands.on_lane.get(path.lanes[k], ()):
+            stop_m = path.starts_m[k] + books.corridor.stands[stand_ix].stop_m
+            if nose_m <= stop_m + _ON_STAND_M and books.stands.holder_row[stand_ix] == NOBODY:
+                return stand_ix
+        return NOWHERE
+
+    def command(self, command: object, actor: str, now_ns: int) -> tuple[object, list[Fact]]:
+        """
+        The answer to a command, and what it changed; the same request again hears the same answer.
+
+        Raises:
+            FleetError: refused; nothing changed.
+        """
+        handler = self._handlers.get(type(command))
+        if handler is None:
+            raise InvalidField(name="command", problem=f"{type(command).__name__} is not known")
+        known: Any = command
+        earlier = self.books.controls.earlier_answer(known, actor)
+        if earlier is not None:
+            return earlier, []
+        if self.books.options.control_required and isinstance(known, _LEASED):
+            self.books.controls.require_control(actor, now_ns)
+        answer = handler(known, actor, now_ns)
+        self.books.record(kept_answer(known, actor, answer))
+        self._draw_loose()
+        return answer, self.books.drain()
+
+    def step(self, view: DeskView, now_ns: int) -> list[Fact]:
+        """Once per tick: what trucks reached since the last one, and at their periods the looks at everybody."""
+        if not self._begun:
+            self._begun = True
+            self._passage.begin()
+        self._places(view, now_ns)
+        if view.tick >= self._due_tick:
+            self._due_tick = view.tick + MISSION_PERIOD_TICKS
+            self._once_a_second(view, now_ns)
+        self._draw_loose()
+        return self.books.drain()
+
+    def _places(self, view: DeskView, now_ns: int) -> None:
+        """What happens at places, for the few trucks that are beyond one."""
+        n = len(view.nose_m)
+        trips = self.books.trips
+        nose_marks_m, rear_marks_m = trips.nose_marks_m[:, :n], trips.rear_marks_m[:, :n]
+        reached = np.logical_or.reduce(nose_marks_m <= view.nose_m)
+        reached |= np.logical_or.reduce(rear_marks_m <= view.rear_m)
+        reached |= self._work[:n]
+        for row in reached.nonzero()[0].tolist():
+            self._place(row, view, now_ns)
+
+    def _place(self, row: int, view: DeskView, now_ns: int) -> None:
+        trips, gates = self.books.trips, self.books.gates
+        nose_m, rear_m, standing = view.nose_m[row], view.rear_m[row], view.standing[row]
+        left, arrived, entered = rear_m >= trips.left_m[row], standing and nose_m >= trips.arrive_m[row], nose_m >= trips.entry_m[row]
+        works = standing and self._work[row] and view.immobilised[row]
+        if rear_m >= trips.clear_m[row]:
+            self._wait_over(row)
+            self._passage.passed(row)
+        elif nose_m >= trips.call_m[row] and (standing or trips.drives_through[row]):
+            gate_ix = trips.gate_ix[row]
+            if row not in {gates.called_row[gate_ix], gates.open_row[gate_ix]}:
+                self._passage.ask(row, now_ns)
+        if left:
+            self._yard.left(row)
+        if arrived:
+            self.books.keep_truck(row, settled=True)
+            self.books.reins.because(row, Cause.GOAL, self.books.trips.known(row).goal_ix)
+        if entered:
+            self._entered(row, now_ns)
+        if works:
+            self._yard.call(row, self._yard.work_for(row), now_ns)
+
+    def _entered(self, row: int, now_ns: int) -> None:
+        books = self.books
+        truck = books.trips.known(row)
+        if truck.unloaded:
+            duration_ns = now_ns - truck.entered_ns if truck.entered_ns >= 0 else -1
+            books.record(RoundTripMade(row=row, at_ns=now_ns, duration_ns=duration_ns))
+        books.keep_truck(
+            row,
+            entered_ns=now_ns,
+            entered_m=float(books.trips.entry_m[row]),
+            unloaded=False,
+            round_trips=truck.round_trips + truck.unloaded,
+        )
+
+    def _wait_over(self, row: int) -> None:
+        self.books.gate_wait_s.append(float(self._gate_wait_s[row]))
+        self._gate_wait_s[row] = 0.0
+
+    def _once_a_second(self, view: DeskView, now_ns: int) -> None:
+        n = len(view.nose_m)
+        at_gates = view.standing & (self.books.trips.gate_ix[:n] >= 0) & ~self.books.trips.settled[:n]
+        self._gate_wait_s[:n][at_gates] += 1.0
+        self._passage.watch_opening(now_ns)
+        if view.tick % ASSIGNMENT_PERIOD_TICKS < MISSION_PERIOD_TICKS:
+            self._departures.assign_missions(view, now_ns)
+        self._departures.look(view, now_ns)
+        self._follow_ups.look(view, now_ns)
+
+    def _draw_loose(self) -> None:
+        books = self.books
+        for row in books.reins.take_loose():
+            books.reins.draw(row, self._passage.draw(row))
+            self._work[row] = self._yard.work_for(row) is not BayWork.NONE
+
+    def apply(self, fact: Fact) -> None:
+        """A fact of anybody's: live those the loop made, at recovery all."""
+        self.books.apply(fact)
+        if not self._begun:
+            return
+        self._draw_loose()
+
+    def facts(self) -> list[Fact]:
+        """What recreates the desk."""
+        return self.books.facts()
+
+    def border_calls(self) -> Sequence[BorderCall]:
+        """Calls made since last asked."""
+        return self.books.calls.drain()
+
+    def missions(self) -> Sequence[MissionOut]:
+        """Missions that changed since last asked."""
+        changed = list(self.books.changed_missions)
+        self.books.changed_missions.clear()
+        return [mission for row in changed if (mission := self.mission_of(row)) is not None]
+
+    def mission_of(self, row: int) -> MissionOut | None:
+        """What the truck is to know: where it goes, and for which mission; id "" when it only parks."""
+        books = self.books
+        truck = books.trips.truck[row]
+        if truck is None or truck.removed or (truck.goal_ix == NOWHERE and not truck.staged):
+            return None
+        mission = books.missions.of_row.get(row)
+        if truck.staged:
+            return self._queueing(row, mission)
+        stand = books.corridor.stands[truck.goal_ix]
+        return MissionOut(
+            row=row,
+            mission_id=mission.mission_id if mission else "",
+            state=mission.state if mission else 0,
+            goal_id=stand.stand_id,
+            goal=LanePlace(lane_ix=books.trips.stand_lane[truck.goal_ix], chainage_m=stand.stop_m),
+            immobilise=stand.kind in SERVED,
+            containers=mission.containers if mission else (),
+        )
+
+    def _queueing(self, row: int, mission: MissionKept | None) -> MissionOut:
+        """A truck in the queue before the bays: its goal is the queue's head."""
+        path = self.books.trips.path_of(row)
+        stop_m = path.goal_m - path.starts_m[-2] - STAND_END_M
+        return MissionOut(
+            row=row,
+            mission_id=mission.mission_id if mission else "",
+            state=mission.state if mission else 0,
+            goal_id=self.books.corridor.lanes[path.lanes[-1]].lane_id,
+            goal=LanePlace(lane_ix=path.lanes[-1], chainage_m=stop_m),
+            immobilise=False,
+            containers=mission.containers if mission else (),
+        )
+
+    def truck(self, row: int) -> c.TruckAnswer:
+        """A truck as the desk knows it."""
+        return self._operators.truck(row)
+
+    def orders(self) -> list[c.OrderAnswer]:
+        """Every order, oldest first."""
+        return [order.answer() for order in self.books.orders.by_id.values()]
+
+    def crossings(self) -> list[c.CrossingAnswer]:
+        """Crossings of late, oldest first."""
+        return [crossing.answer() for crossing in self.books.crossings.by_id.values()]
+
+    def gates(self) -> list[c.GateAnswer]:
+        """Every gate, by row."""
+        return [self._passage.gate_answer(gate_ix) for gate_ix in range(len(self.books.gates.gates))]
+
+    def bays(self) -> list[c.BayAnswer]:
+        """Every stand where somebody works on trucks, by row."""
+        stands = self.books.corridor.stands
+        return [self._yard.answer(stand_ix) for stand_ix, stand in enumerate(stands) if stand.kind in SERVED]
+
+    def lanes(self) -> list[c.LaneAnswer]:
+        """Every lane, by row."""
+        return [self._operators.lane(lane_ix) for lane_ix in range(len(self.books.corridor.lanes))]
+
+    def stops(self) -> list[c.StopAnswer]:
+        """All-stops in force, oldest first."""
+        return [self._operators.stop(stop_id) for stop_id in self.books.controls.stops]
+
+    def open_calls(self) -> list[BorderCall]:
+        """Calls nobody has answered, oldest first."""
+        return list(self.books.calls.open.values())
+
+    @property
+    def totals(self) -> TotalsKept:
+        """The day so far."""
+        return self.books.totals
+
+    @property
+    def round_trip_s(self) -> list[float]:
+        """Durations of round trips, in the order they ended."""
+        return self.books.round_trip_s
+
+    @property
+    def gate_wait_s(self) -> list[float]:
+        """Seconds each truck stood before each gate, in the order of passing."""
+        return self.books.gate_wait_s
+
+    def _handler_table(self) -> Mapping[type[Any], Callable[[Any, str, int], c.Answer]]:
+        desk = self._operators
+        return {
+            c.CreateOrder: lambda command, _actor, now_ns: desk.create_order(command, now_ns),
+            c.CancelOrder: lambda command, _actor, now_ns: desk.cancel_order(command, now_ns),
+            c.HoldTruck: desk.hold_truck,
+            c.ResumeTruck: desk.resume_truck,
+            c.DecommissionTruck: lambda command, _actor, now_ns: desk.decommission_truck(command, now_ns),
+            c.RemoveTruck: desk.remove_truck,
+            c.CloseLane: lambda command, actor, _now_ns: desk.close_lane(command, actor),
+            c.OpenLane: lambda command, actor, _now_ns: desk.open_lane(command, actor),
+            c.LimitLane: lambda command, actor, _now_ns: desk.limit_lane(command, actor),
+            c.StopAll: desk.stop_all,
+            c.LiftStop: desk.lift_stop,
+            c.AcquireControl: lambda command, _actor, now_ns: desk.acquire_control(command, now_ns),
+            c.RenewControl: lambda command, _actor, now_ns: desk.renew_control(command, now_ns),
+            c.TakeOverControl: lambda command, _actor, now_ns: desk.take_over_control(command, now_ns),
+            c.DecideCrossing: lambda command, _actor, _now_ns: self._passage.decide(command),
+            c.ReportBarrier: lambda command, _actor, _now_ns: self._passage.report_barrier(command),
+            c.ReportBay: lambda command, _actor, now_ns: self._yard.report_bay(command, now_ns),
+            c.SetOpening: lambda command, _actor, _now_ns: self._set_opening(command),
+        }
+
+    def _set_opening(self, command: c.SetOpening) -> c.OpeningAnswer:
+        gate_ix = NOWHERE
+        if command.gate_id:
+            found = self.books.corridor.gate_ix.get(command.gate_id)
+            if found is None:
+                raise NotFound(kind="gate", name=command.gate_id)
+            gate_ix = found
+        self.books.record(OpeningSet(gate_ix=gate_ix, open=command.open, until_ns=command.until_ns))
+        return c.OpeningAnswer()

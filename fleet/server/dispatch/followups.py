@@ -1,0 +1,116 @@
+"""Once a second, on the road: turns that a decision, a closure or a shorter queue asks for, while the fork is still ahead."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from fleet.server.desk import DeskView
+from fleet.server.dispatch.books import Books
+from fleet.server.dispatch.crossing import CrossingState
+from fleet.server.dispatch.departures import Departures
+from fleet.server.dispatch.moves import Moves
+from fleet.server.dispatch.passage import Passage
+from fleet.server.dispatch.trips import NOWHERE
+from fleet.server.dispatch.wayfinding import Wayfinding
+from planner.authority import Cause
+from planner.corridor import GateRole
+
+_TURNS_A_SECOND: Final = 4  # the search is the dear part; a queue that shifts later shifts too
+
+
+class FollowUps:
+    """Turns on the road."""
+
+    def __init__(self, books: Books, ways: Wayfinding, moves: Moves, passage: Passage, departures: Departures) -> None:
+        self._books = books
+        self._ways = ways
+        self._moves = moves
+        self._passage = passage
+        self._departures = departures
+
+    def look(self, view: DeskView, now_ns: int) -> None:
+        """Customs' decisions first, then closures, then queues."""
+        self._decisions(now_ns)
+        self._closures()
+        self._queues(view)
+
+    def _decisions(self, now_ns: int) -> None:
+        books = self._books
+        for row, crossing in sorted(books.crossings.of_row.items()):
+            mission = books.missions.of_row.get(row)
+            if mission is None:
+                continue
+            if crossing.state is CrossingState.REFUSED and not mission.turned_back:
+                self._departures.turn_back(row, now_ns)
+            elif crossing.state is CrossingState.INSPECTION and not crossing.scanned and not self._passage.bound_to_scan(row):
+                self._send_to_scan(row)
+
+    def _send_to_scan(self, row: int) -> None:
+        books = self._books
+        lanes = [
+            int(books.gates.lane_ix[gate_ix])
+            for gate_ix, gate in enumerate(books.gates.gates)
+            if gate.role is GateRole.XRAY and self._passage.takes[gate_ix] and self._bound_count(gate_ix) < self._room_at(gate_ix)
+        ]
+        if not lanes:
+            return
+        plan = self._ways.plan(row, books.trips.known(row).goal_ix, via=lanes)
+        if plan is not None:
+            self._moves.reroute(row, plan)
+
+    def _bound_count(self, gate_ix: int) -> int:
+        """Trucks on whose way the gate lies."""
+        trips = self._books.trips
+        return sum(any(gate.gate_ix == gate_ix for gate in trips.gates_ahead(row)) for row in sorted(self._books.crossings.of_row))
+
+    def _room_at(self, gate_ix: int) -> int:
+        gates = self._books.gates
+        group = int(gates.group_ix[gate_ix])
+        return max(1, int(gates.room[group]) // int((gates.group_ix == group).sum()))
+
+    def _closures(self) -> None:
+        books = self._books
+        if not books.roads.closed.any():
+            return
+        stopped = np.flatnonzero(books.reins.limit_cause == Cause.CLOSURE).tolist()
+        for row in stopped[:_TURNS_A_SECOND]:
+            goal_ix = books.trips.known(row).goal_ix
+            if goal_ix == NOWHERE or self._passage.bound_to_scan(row):
+                continue
+            plan = self._ways.plan(row, goal_ix)
+            if plan is not None:
+                self._moves.reroute(row, plan)
+
+    def _queues(self, view: DeskView) -> None:
+        """A truck that has not passed the fork before its gate goes to the neighbour with the shorter queue."""
+        books = self._books
+        gates, trips = books.gates, books.trips
+        n = len(view.nose_m)
+        bound = self._ways.bound_for()
+        crowded = self._crowded(bound)
+        if not crowded.any():
+            return
+        next_gate = trips.gate_ix[:n]
+        turns = 0
+        for row in np.flatnonzero((next_gate >= 0) & crowded[next_gate]).tolist():
+            path = trips.path_of(row)
+            lane_k = path.find(int(gates.lane_ix[next_gate[row]]))
+            if float(books.trucks.end_m[row]) > path.starts_m[lane_k] or self._passage.bound_to_scan(row):
+                continue
+            plan = self._ways.plan(row, trips.known(row).goal_ix)
+            if plan is None:
+                continue
+            ahead = self._ways.gates_on(plan.new_lanes)
+            if ahead and ahead[0] != next_gate[row] and self._moves.reroute(row, plan):
+                turns += 1
+            if turns >= 1:
+                return
+
+    def _crowded(self, bound: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+        """Gates with at least two more trucks bound for them than a neighbour has, (g,)."""
+        gates = self._books.gates
+        least = np.full(len(gates.room), np.iinfo(np.int64).max)
+        np.minimum.at(least, gates.group_ix, bound)
+        return np.asarray(bound - least[gates.group_ix] >= 2, np.bool_)

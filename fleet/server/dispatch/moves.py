@@ -1,0 +1,96 @@
+"""
+Setting out for a stand: the booking, the way and the mission change together, or nothing does.
+
+Also the two turns on the road: to another stand while the fork is still ahead, and to another lane for the same stand.
+"""
+
+from __future__ import annotations
+
+from fleet.server.dispatch.books import Books
+from fleet.server.dispatch.stands import NOBODY, StandBooked, StandFreed
+from fleet.server.dispatch.trips import INF, NOWHERE
+from fleet.server.dispatch.wayfinding import Plan, Wayfinding
+from planner.authority import Cause
+from planner.limits import STAND_END_M
+
+
+class Moves:
+    """How trucks are sent."""
+
+    def __init__(self, books: Books, ways: Wayfinding) -> None:
+        self._books = books
+        self._ways = ways
+
+    def may_leave(self, row: int, plan: Plan, now_ns: int) -> bool:
+        """Whether the way's first gate has room for one more, and the border stays open long enough; else says why not."""
+        books = self._books
+        gate_ixs = self._ways.gates_on(plan.new_lanes)
+        if gate_ixs:
+            group = int(books.gates.group_ix[gate_ixs[0]])
+            if self._ways.group_counts(self._ways.bound_for())[group] >= books.gates.room[group]:
+                books.reins.because(row, Cause.GATE, gate_ixs[0])
+                return False
+        if not self._ways.fits(now_ns, plan.new_lanes, gate_ixs, plan.stand_ix):
+            books.reins.because(row, Cause.OPENING)
+            return False
+        return True
+
+    def set_out(self, row: int, plan: Plan) -> None:
+        """The truck leaves its stand for the plan's, which is booked; it keeps its own until its tail has left."""
+        books = self._books
+        truck = books.trips.known(row)
+        left_m = books.trips.stand_m(row, truck.goal_ix) + STAND_END_M if truck.goal_ix != NOWHERE else 0.0
+        assert truck.left_ix == NOWHERE, f"truck {truck.truck_id} has not left its last stand"
+        assert left_m < INF, f"truck {truck.truck_id} is not on its stand's lane"
+        books.record(StandBooked(stand_ix=plan.stand_ix, row=row))
+        books.record(plan.route)
+        books.keep_truck(row, goal_ix=plan.stand_ix, left_ix=truck.goal_ix, left_m=left_m, settled=False, staged=False)
+
+    def redirect(self, row: int, plan: Plan) -> None:
+        """The truck, on its way, goes to another stand; the one it never reached is free at once."""
+        books = self._books
+        truck = books.trips.known(row)
+        books.record(StandBooked(stand_ix=plan.stand_ix, row=row))
+        books.record(plan.route)
+        books.keep_truck(row, goal_ix=plan.stand_ix, staged=False)
+        if truck.goal_ix not in {NOWHERE, plan.stand_ix} and books.stands.holder_row[truck.goal_ix] == row:
+            books.record(StandFreed(stand_ix=truck.goal_ix))
+
+    def stage(self, row: int, plan: Plan) -> None:
+        """The truck joins the queue before the bays; it is bound for no stand until a bay is its own."""
+        books = self._books
+        truck = books.trips.known(row)
+        books.record(plan.route)
+        if truck.settled:
+            left_m = books.trips.stand_m(row, truck.goal_ix) + STAND_END_M
+            books.keep_truck(row, goal_ix=NOWHERE, left_ix=truck.goal_ix, left_m=left_m, settled=False, staged=True)
+            return
+        books.keep_truck(row, goal_ix=NOWHERE, staged=True)
+        if truck.goal_ix != NOWHERE:
+            books.record(StandFreed(stand_ix=truck.goal_ix))
+
+    def go(self, row: int, plan: Plan) -> None:
+        """Sets out, or turns on the road."""
+        truck = self._books.trips.known(row)
+        if truck.settled:
+            self.set_out(row, plan)
+        else:
+            self.redirect(row, plan)
+
+    def reroute(self, row: int, plan: Plan) -> bool:
+        """Another way to the same stand; False when it is the way the truck has."""
+        books = self._books
+        if self._same_way(row, plan):
+            return False
+        books.record(plan.route)
+        return True
+
+    def _same_way(self, row: int, plan: Plan) -> bool:
+        lanes = self._books.trips.path_of(row).lanes
+        return lanes[-len(plan.route.lanes) :] == plan.route.lanes if len(plan.route.lanes) <= len(lanes) else False
+
+    def free_of(self, row: int) -> None:
+        """Frees every stand of a truck that is gone."""
+        for stand_ix in self._books.stands.held_by(row):
+            assert stand_ix != NOBODY
+            self._books.record(StandFreed(stand_ix=stand_ix))

@@ -1,0 +1,368 @@
+"""
+What operators may change: orders, single trucks, lanes, the all-stop, and who is in control.
+
+Every method either changes something and answers, or raises and changes nothing. Stopping is never refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from fleet.clock import NS_PER_S
+from fleet.errors import Code, FleetError, InvalidField, NotFound
+from fleet.server.commands import (
+    AcquireControl,
+    CancelOrder,
+    CloseLane,
+    ControlAnswer,
+    CreateOrder,
+    DecommissionTruck,
+    HoldTruck,
+    LaneAnswer,
+    LiftStop,
+    LimitLane,
+    OpenLane,
+    OrderAnswer,
+    RemoveTruck,
+    RenewControl,
+    ResumeTruck,
+    StopAll,
+    StopAnswer,
+    TakeOverControl,
+    TruckAnswer,
+)
+from fleet.server.dispatch.books import Books
+from fleet.server.dispatch.calls import CallKind
+from fleet.server.dispatch.control import ControlHeld, ControlNotHeld, ControlTaken, LiftAsked
+from fleet.server.dispatch.gates import NOBODY
+from fleet.server.dispatch.mission import ABOARD, MissionEvent, MissionState
+from fleet.server.dispatch.moves import Moves
+from fleet.server.dispatch.orders import OrderKept, OrderState
+from fleet.server.dispatch.roads import LaneClosed
+from fleet.server.dispatch.trips import NOWHERE
+from fleet.server.facts import AllStopLifted, AllStopSet, LaneLimited, TruckHeld, TruckRemoved, TruckResumed
+from planner.limits import CONTAINERS_PER_ORDER_MAX
+
+
+@dataclass(eq=False)
+class TruckGone(FleetError):
+    """The truck was removed from the corridor; its id is barred."""
+
+    truck_id: str
+
+
+@dataclass(eq=False)
+class SecondPersonMissing(FleetError):
+    """A truck is declared gone by two different persons, or not at all."""
+
+    code: ClassVar[Code] = Code.PRECONDITION
+
+    first: str
+    second: str
+
+
+@dataclass(eq=False)
+class TruckUnderPower(FleetError):
+    """A truck that is not powered off may still move: its road stays closed."""
+
+    code: ClassVar[Code] = Code.PRECONDITION
+
+    truck_id: str
+
+
+class Operators:
+    """The operators' desk."""
+
+    def __init__(self, books: Books, moves: Moves) -> None:
+        self._books = books
+        self._moves = moves
+
+    def create_order(self, command: CreateOrder, now_ns: int) -> OrderAnswer:
+        """
+        A new order.
+
+        Raises:
+            NotFound: no such yard.
+            InvalidField: nothing, too much, or not from the loading to the unloading yard.
+        """
+        books = self._books
+        known = {yard.yard_id for yard in books.corridor.yards}
+        for yard_id in (command.from_yard_id, command.to_yard_id):
+            if yard_id not in known:
+                raise NotFound(kind="yard", name=yard_id)
+        if (command.from_yard_id, command.to_yard_id) != (books.loading.yard_id, books.unloading.yard_id):
+            raise InvalidField(name="to_yard_id", problem=f"coal goes from {books.loading.yard_id} to {books.unloading.yard_id}")
+        if not 0 < command.container_count <= CONTAINERS_PER_ORDER_MAX:
+            raise InvalidField(name="container_count", problem=f"must lie in 1 to {CONTAINERS_PER_ORDER_MAX}")
+        number = books.orders.newest_number + 1
+        order = OrderKept(
+            order_id=f"order-{number:06d}",
+            number=number,
+            from_yard_id=command.from_yard_id,
+            to_yard_id=command.to_yard_id,
+            container_count=command.container_count,
+            waiting_count=command.container_count,
+            aboard_count=0,
+            delivered_count=0,
+            returned_count=0,
+            due_ns=command.due_ns,
+            priority=command.priority,
+            state=OrderState.OPEN,
+            created_ns=now_ns,
+        )
+        books.record(order)
+        return order.answer()
+
+    def cancel_order(self, command: CancelOrder, now_ns: int) -> OrderAnswer:
+        """
+        Picks up no more of an order; trucks on their way to load it are free again.
+
+        Raises:
+            NotFound: no such order.
+        """
+        books = self._books
+        order = books.orders.by_id.get(command.order_id)
+        if order is None:
+            raise NotFound(kind="order", name=command.order_id)
+        if order.state is OrderState.OPEN:
+            order = order.cancelled()
+            books.record(order)
+            for mission in books.missions.of_order(order.order_id):
+                if mission.state in {MissionState.ASSIGNED, MissionState.TO_LOAD}:
+                    books.record(mission.after(MissionEvent.ABANDONED, now_ns))
+        return order.answer()
+
+    def hold_truck(self, command: HoldTruck, actor: str, now_ns: int) -> TruckAnswer:
+        """Stops one truck inside its authority and keeps it there."""
+        row = self._row(command.truck_id)
+        if row not in self._books.holds:
+            hold_id = f"hold:{command.request_id}"
+            self._books.record(TruckHeld(row=row, stop_id=hold_id, reason=command.reason, actor=actor, at_ns=now_ns))
+        return self.truck(row)
+
+    def resume_truck(self, command: ResumeTruck, actor: str, now_ns: int) -> TruckAnswer:
+        """Lifts the hold, or the quarantine."""
+        row = self._row(command.truck_id)
+        hold = self._books.holds.get(row)
+        self._books.record(TruckResumed(row=row, stop_id=hold.stop_id if hold else "", actor=actor, at_ns=now_ns))
+        return self.truck(row)
+
+    def decommission_truck(self, command: DecommissionTruck, now_ns: int) -> TruckAnswer:
+        """No more missions; what is aboard is still delivered, then the truck parks."""
+        row = self._row(command.truck_id)
+        books = self._books
+        if not books.trips.known(row).decommissioned:
+            books.keep_truck(row, decommissioned=True)
+            mission = books.missions.of_row.get(row)
+            if mission is not None and mission.state in {MissionState.ASSIGNED, MissionState.TO_LOAD}:
+                books.record(mission.after(MissionEvent.ABANDONED, now_ns))
+        return self.truck(row)
+
+    def remove_truck(self, command: RemoveTruck, actor: str, now_ns: int) -> TruckAnswer:
+        """
+        Two persons declare the truck gone: its stands, gates and road open.
+
+        Raises:
+            NotFound, TruckGone: no such truck.
+            InvalidField: where it was taken is not said.
+            SecondPersonMissing: no second person, or the same one.
+            TruckUnderPower: power-off is not stated.
+        """
+        row = self._row(command.truck_id)
+        if not command.taken_to.strip():
+            raise InvalidField(name="taken_to", problem="say where the truck was taken")
+        if not command.second_person.strip() or command.second_person == actor:
+            raise SecondPersonMissing(first=actor, second=command.second_person)
+        if not command.powered_off:
+            raise TruckUnderPower(truck_id=command.truck_id)
+        books = self._books
+        self._settle_cargo(row, now_ns)
+        self._free_gates(row)
+        self._moves.free_of(row)
+        books.keep_truck(row, removed=True, staged=False, goal_ix=NOWHERE, left_ix=NOWHERE, left_m=0.0, settled=False, charging=False)
+        books.record(TruckRemoved(row=row, taken_to=command.taken_to, second_person=command.second_person, actor=actor, at_ns=now_ns))
+        return self.truck(row)
+
+    def _settle_cargo(self, row: int, now_ns: int) -> None:
+        books = self._books
+        mission = books.missions.of_row.get(row)
+        if mission is not None:
+            if mission.state in ABOARD:
+                books.record(books.orders.by_id[mission.order_id].turned_back(len(mission.containers)))
+            books.record(mission.after(MissionEvent.REMOVED, now_ns))
+        crossing = books.crossings.of_row.get(row)
+        if crossing is not None:
+            books.close_call(CallKind.MANIFEST, crossing.crossing_id)
+            books.record(replace(crossing, row=NOBODY))
+
+    def _free_gates(self, row: int) -> None:
+        books = self._books
+        for gate_ix, gate in enumerate(books.gates.gates):
+            if books.gates.called_row[gate_ix] == row:
+                books.close_call(CallKind.GATE, gate.gate_id)
+                books.record(books.gates.kept(gate_ix))
+            elif books.gates.open_row[gate_ix] == row:
+                books.record(books.gates.kept(gate_ix, awaits_shut=True))
+        goal_ix = books.trips.known(row).goal_ix
+        if goal_ix != NOWHERE:
+            books.close_call(CallKind.BAY, books.corridor.stands[goal_ix].stand_id)
+
+    def close_lane(self, command: CloseLane, actor: str) -> LaneAnswer:
+        """No new authority into the lane."""
+        lane_ix = self._lane_ix(command.lane_id)
+        self._books.record(LaneClosed(lane_ix=lane_ix, closed=True, reason=command.reason, actor=actor))
+        return self.lane(lane_ix)
+
+    def open_lane(self, command: OpenLane, actor: str) -> LaneAnswer:
+        """Ends a closure."""
+        lane_ix = self._lane_ix(command.lane_id)
+        if self._books.roads.closed[lane_ix]:
+            self._books.record(LaneClosed(lane_ix=lane_ix, closed=False, reason="", actor=actor))
+        return self.lane(lane_ix)
+
+    def limit_lane(self, command: LimitLane, actor: str) -> LaneAnswer:
+        """
+        A temporary speed limit; 0 lifts it.
+
+        Raises:
+            NotFound: no such lane.
+            InvalidField: a limit below zero.
+        """
+        lane_ix = self._lane_ix(command.lane_id)
+        if command.speed_limit_mps < 0.0:
+            raise InvalidField(name="speed_limit_mps", problem="must not be negative")
+        limit = LaneLimited(lane_ix=lane_ix, speed_limit_mps=command.speed_limit_mps, reason=command.reason, actor=actor)
+        self._books.record(limit)
+        return self.lane(lane_ix)
+
+    def stop_all(self, command: StopAll, actor: str, now_ns: int) -> StopAnswer:
+        """Stops every truck; again under the same id it changes nothing."""
+        controls = self._books.controls
+        if command.stop_id in controls.lifted:
+            raise InvalidField(name="stop_id", problem="was used for a stop that is lifted; choose a new one")
+        if command.stop_id not in controls.stops:
+            self._books.record(AllStopSet(stop_id=command.stop_id, reason=command.reason, actor=actor, at_ns=now_ns))
+        return self.stop(command.stop_id)
+
+    def lift_stop(self, command: LiftStop, actor: str, now_ns: int) -> StopAnswer:
+        """
+        Lifts the all-stop of this id, or records that one person wants to.
+
+        Raises:
+            NotFound: no such stop in force.
+        """
+        controls = self._books.controls
+        if command.stop_id not in controls.stops:
+            raise NotFound(kind="stop", name=command.stop_id)
+        asked_by = controls.lift_asked.get(command.stop_id)
+        if self._books.options.second_person_lifts and asked_by in {None, actor}:
+            if asked_by is None:
+                self._books.record(LiftAsked(stop_id=command.stop_id, actor=actor))
+        else:
+            self._books.record(AllStopLifted(stop_id=command.stop_id, actor=actor, at_ns=now_ns))
+        return self.stop(command.stop_id)
+
+    def acquire_control(self, command: AcquireControl, now_ns: int) -> ControlAnswer:
+        """
+        Takes control when nobody has it.
+
+        Raises:
+            ControlHeld: somebody has.
+        """
+        lease = self._books.controls.lease
+        if lease is not None and lease.expires_ns > now_ns and lease.holder != command.holder:
+            raise ControlHeld(holder=lease.holder)
+        return self._take_control(command.holder, "", "", now_ns)
+
+    def renew_control(self, command: RenewControl, now_ns: int) -> ControlAnswer:
+        """
+        Keeps control.
+
+        Raises:
+            ControlNotHeld: it ran out, or somebody took it.
+        """
+        lease = self._books.controls.lease
+        if lease is None or lease.holder != command.holder or lease.expires_ns <= now_ns:
+            raise ControlNotHeld(holder=lease.holder if lease is not None else "", actor=command.holder)
+        expires_ns = now_ns + self._lease_ns()
+        self._books.record(replace(lease, expires_ns=expires_ns))
+        return ControlAnswer(holder=lease.holder, epoch=lease.epoch, sequence=lease.sequence, expires_ns=expires_ns)
+
+    def take_over_control(self, command: TakeOverControl, now_ns: int) -> ControlAnswer:
+        """Takes control from whoever has it; both are on record."""
+        lease = self._books.controls.lease
+        return self._take_control(command.holder, lease.holder if lease is not None else "", command.reason, now_ns)
+
+    def _take_control(self, holder: str, taken_from: str, reason: str, now_ns: int) -> ControlAnswer:
+        lease = self._books.controls.lease
+        sequence = lease.sequence + 1 if lease is not None else 1
+        taken = ControlTaken(
+            holder=holder,
+            epoch=lease.epoch if lease is not None else 1,
+            sequence=sequence,
+            expires_ns=now_ns + self._lease_ns(),
+            taken_from=taken_from,
+            reason=reason,
+        )
+        self._books.record(taken)
+        return ControlAnswer(holder=holder, epoch=taken.epoch, sequence=sequence, expires_ns=taken.expires_ns)
+
+    def _lease_ns(self) -> int:
+        return int(self._books.options.control_lease_s * NS_PER_S)
+
+    def _row(self, truck_id: str) -> int:
+        row = self._books.trips.row_of.get(truck_id)
+        if row is None:
+            raise NotFound(kind="truck", name=truck_id)
+        if self._books.trips.known(row).removed:
+            raise TruckGone(truck_id=truck_id)
+        return row
+
+    def _lane_ix(self, lane_id: str) -> int:
+        lane_ix = self._books.corridor.lane_ix.get(lane_id)
+        if lane_ix is None:
+            raise NotFound(kind="lane", name=lane_id)
+        return lane_ix
+
+    def truck(self, row: int) -> TruckAnswer:
+        """A truck as the desk knows it."""
+        books = self._books
+        truck = books.trips.known(row)
+        mission = books.missions.of_row.get(row)
+        return TruckAnswer(
+            row=row,
+            truck_id=truck.truck_id,
+            truck_type_id=truck.truck_type_id,
+            mission_id=mission.mission_id if mission else "",
+            mission_state=mission.state if mission else 0,
+            goal_id=books.corridor.stands[truck.goal_ix].stand_id if truck.goal_ix != NOWHERE else "",
+            containers=mission.containers if mission and mission.state in ABOARD else (),
+            round_trips=truck.round_trips,
+            held=row in books.holds,
+            decommissioned=truck.decommissioned,
+        )
+
+    def lane(self, lane_ix: int) -> LaneAnswer:
+        """A lane as told to whoever asks."""
+        books = self._books
+        return LaneAnswer(
+            lane_id=books.corridor.lanes[lane_ix].lane_id,
+            closed=bool(books.roads.closed[lane_ix]),
+            speed_max_mps=books.corridor.lanes[lane_ix].speed_max_mps,
+            speed_limit_mps=float(books.roads.limit_mps[lane_ix]),
+            reason=books.roads.reason.get(lane_ix, ""),
+        )
+
+    def stop(self, stop_id: str) -> StopAnswer:
+        """An all-stop as told to whoever asks."""
+        controls = self._books.controls
+        active = stop_id in controls.stops
+        stop = controls.stops[stop_id] if active else controls.lifted[stop_id]
+        return StopAnswer(
+            stop_id=stop_id,
+            active=active,
+            reason=stop.reason,
+            since_ns=stop.at_ns,
+            needs_second_person=active and stop_id in controls.lift_asked,
+        )

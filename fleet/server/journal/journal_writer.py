@@ -1,0 +1,134 @@
+"""
+The thread that makes decisions durable: everything that waits goes into one commit, and then each tick's words may leave.
+
+A slow disk delays grants, never the tick. A full disk is waited out: the same records are tried again until there is room, in
+the same order, and the loop is told meanwhile to grant nothing. Any other fault ends the writing for good, because after a failed
+sync nobody knows what the disk kept.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from fleet.errors import FleetError
+from fleet.server.facts import Fact
+from fleet.server.journal.journal import Journal, JournalFailed, JournalFull
+from fleet.server.journal.records import records_of
+
+RETRY_FULL_S: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """Who hears of the writer's fate; called on the writer's thread."""
+
+    changed: Callable[[bool, str], None]  # (writable, reason): the disk filled, or has room again
+    failed: Callable[[FleetError], None]  # the end: nothing more will be written
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Facts of one tick, or a snapshot of everything so far; *then* is called once they are durable."""
+
+    facts: Sequence[Fact]
+    then: Callable[[], None]
+    snapshot: bool = False
+
+
+class JournalWriter:
+    """Writes one epoch's facts in the order submitted."""
+
+    def __init__(self, journal: Journal, epoch: int, listener: Listener) -> None:
+        self._journal = journal
+        self._epoch = epoch
+        self._listener = listener
+        self._waiting: deque[Batch] = deque()
+        self._condition = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self.sequence = 0
+
+    def start(self) -> None:
+        """Begins to write."""
+        self._thread.start()
+
+    def submit(self, facts: Sequence[Fact], then: Callable[[], None]) -> None:
+        """Makes *facts* durable and then calls *then*, on the writer's thread; nothing to write keeps its place in the order too."""
+        self._put(Batch(facts=facts, then=then))
+
+    def submit_snapshot(self, facts: Sequence[Fact]) -> None:
+        """Makes *facts*, which recreate everything submitted so far, the place where recovery starts."""
+        self._put(Batch(facts=facts, then=_nothing, snapshot=True))
+
+    def _put(self, batch: Batch) -> None:
+        with self._condition:
+            self._waiting.append(batch)
+            self._condition.notify()
+
+    @property
+    def waiting_count(self) -> int:
+        """Ticks whose facts are not durable yet."""
+        return len(self._waiting)
+
+    def close(self) -> None:
+        """Writes what waits, unless the disk is full, and ends."""
+        with self._condition:
+            self._closing = True
+            self._condition.notify()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while batches := self._next():
+                if not self._write(batches):
+                    return
+                for batch in batches:
+                    batch.then()
+        except FleetError as fault:
+            self._listener.failed(fault)
+        except Exception as fault:  # noqa: BLE001 - whatever it is, grants must not wait for ever for a thread that is gone
+            self._listener.failed(JournalFailed(problem=f"{type(fault).__name__}: {fault}"))
+
+    def _next(self) -> list[Batch]:
+        """What goes into the next commit: every tick that waits, up to a snapshot, or a snapshot alone; empty at the end."""
+        with self._condition:
+            while not self._waiting:
+                if self._closing:
+                    return []
+                self._condition.wait()
+            batches = [self._waiting.popleft()]
+            while self._waiting and not batches[0].snapshot and not self._waiting[0].snapshot:
+                batches.append(self._waiting.popleft())
+            return batches
+
+    def _write(self, batches: Sequence[Batch]) -> bool:
+        """Makes them durable, however long the disk is full; false when told to end meanwhile."""
+        records = records_of(fact for batch in batches for fact in batch.facts)
+        if not records:
+            return True
+        append = self._journal.snapshot if batches[0].snapshot else self._journal.append
+        full = False
+        while True:
+            try:
+                self.sequence = append(self._epoch, records)
+            except JournalFull as fault:
+                if not full:
+                    self._listener.changed(False, fault.reason)
+                full = True
+                with self._condition:
+                    self._condition.wait_for(lambda: self._closing, timeout=RETRY_FULL_S)
+                    if self._closing:
+                        return False
+            else:
+                if full:
+                    self._listener.changed(True, "")
+                return True
+
+
+def _nothing() -> None:
+    """Nobody waits for a snapshot."""

@@ -1,0 +1,320 @@
+"""
+The journal in one SQLite file: write-ahead log, synchronous=FULL, one transaction a tick.
+
+SQLite keeps a commit through a power cut, but it cuts a damaged write-ahead log short without a word. Two things notice that:
+the chain over the records, and a small second file with the newest record's sequence and digest, written after every commit.
+The second file may lag behind the journal after a power cut; the journal may never lag behind it. Its two slots are written in
+turn, so a torn write leaves the older one.
+
+An exclusive lock on a third file keeps a second server off the ledger. A fourth is ballast: when the disk fills it is given
+back, so that the commit under way can still finish.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from hashlib import blake2b
+from pathlib import Path
+from struct import Struct
+from typing import Final, NoReturn
+
+from fleet.server.journal.journal import (
+    DIGEST_BYTES,
+    ChainReader,
+    Head,
+    JournalCorrupt,
+    JournalFailed,
+    JournalFenced,
+    JournalFull,
+    JournalLocked,
+    Record,
+    Recovery,
+    Sealed,
+    digest_of,
+    epoch_record,
+    framed,
+    seal,
+)
+
+JOURNAL_FILE: Final = "journal.sqlite"
+HEAD_FILE: Final = "head"
+LOCK_FILE: Final = "lock"
+RESERVE_FILE: Final = "reserve"
+RESERVE_BYTES: Final = 4 << 20
+READ_ROWS: Final = 512
+
+SCHEMA: Final = """
+create table if not exists record (
+    sequence integer primary key, epoch integer not null, kind text not null, key text not null,
+    body blob not null, previous blob not null, digest blob not null
+) strict;
+create table if not exists leadership (epoch integer primary key) strict;
+create table if not exists snapshot (first integer primary key) strict;
+"""
+COLUMNS: Final = "sequence, epoch, kind, key, body, previous, digest"
+# Raised by a full disk: by the file itself, and by the write-ahead log's shared index.
+FULL_CODES: Final = frozenset({sqlite3.SQLITE_FULL})
+
+_SLOT: Final = Struct(f"<q{DIGEST_BYTES}s{DIGEST_BYTES}s")
+
+
+class HeadFile:
+    """The newest record's sequence and digest, in two slots written in turn."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # Room for both slots is taken now: a full disk must not stop a head from following its commit.
+        os.posix_fallocate(self._file, 0, 2 * _SLOT.size)
+
+    def read(self) -> Head | None:
+        """The newer sound slot; None when there is none."""
+        heads: list[Head] = []
+        for slot in (0, 1):
+            raw = os.pread(self._file, _SLOT.size, slot * _SLOT.size)
+            if len(raw) == _SLOT.size:
+                sequence, digest, check = _SLOT.unpack(raw)
+                if check == _slot_check(sequence, digest):
+                    heads.append(Head(sequence=sequence, digest=digest))
+        return max(heads, key=lambda head: head.sequence, default=None)
+
+    def write(self, head: Head, turn: int) -> None:
+        """Overwrites the slot whose *turn* it is."""
+        raw = _SLOT.pack(head.sequence, head.digest, _slot_check(head.sequence, head.digest))
+        os.pwrite(self._file, raw, (turn & 1) * _SLOT.size)
+
+    def close(self) -> None:
+        """Makes the head durable and lets go."""
+        os.fsync(self._file)
+        os.close(self._file)
+
+
+def _slot_check(sequence: int, digest: bytes) -> bytes:
+    return blake2b(digest, digest_size=DIGEST_BYTES, salt=sequence.to_bytes(16, "little", signed=True)).digest()
+
+
+class SqliteJournal:
+    """The embedded ledger: `Journal` over one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """
+        Opens the journal in *folder*, making both when they are not there.
+
+        Raises:
+            JournalLocked: another process has it.
+            JournalCorrupt: the file is no journal.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self._lock = _locked(folder)
+        self._turn = 0
+        self._head = Head()
+        try:
+            self._connection = _connect(folder / JOURNAL_FILE)
+            self._head_file = HeadFile(folder / HEAD_FILE)
+        except BaseException:
+            os.close(self._lock)
+            raise
+        self._fill_reserve()
+
+    def recover(self) -> Recovery:
+        """
+        Everything since the newest snapshot, with the chain checked.
+
+        Raises:
+            JournalCorrupt: the chain, the framing, the epochs or the head do not fit.
+        """
+        noted = self._head_file.read()
+        try:
+            first = self._one("select max(first) from snapshot")
+            reader = ChainReader(starts_with_snapshot=first is not None)
+            for sealed in self._rows(first or 1):
+                reader.feed(sealed)
+                if noted is not None and sealed.sequence == noted.sequence and sealed.digest != noted.digest:
+                    raise JournalCorrupt(place=HEAD_FILE, problem="another chain: the journal was exchanged")
+            recovery = reader.finish()
+            newest_epoch = self._one("select max(epoch) from leadership") or 0
+        except sqlite3.Error as fault:
+            raise JournalCorrupt(place=JOURNAL_FILE, problem=str(fault)) from fault
+        except ValueError as fault:  # text that is no UTF-8, a count that is no number
+            raise JournalCorrupt(place=JOURNAL_FILE, problem=str(fault)) from fault
+        if newest_epoch != recovery.epoch:
+            raise JournalCorrupt(place="epochs", problem=f"newest {newest_epoch}, the chain says {recovery.epoch}")
+        if recovery.head.sequence and noted is None:
+            raise JournalCorrupt(place=HEAD_FILE, problem="missing or unreadable")
+        if noted is not None and noted.sequence > recovery.head.sequence:
+            raise JournalCorrupt(
+                place=HEAD_FILE, problem=f"record {noted.sequence} was written, the journal ends at {recovery.head.sequence}"
+            )
+        self._head = recovery.head
+        return recovery
+
+    def acquire(self) -> int:
+        """
+        Takes charge: the returned epoch is higher than any before, durably. Only after `recover`.
+
+        Raises:
+            JournalFull: no room.
+            JournalFailed: the file cannot be written.
+        """
+        epoch = int(self._one("select max(epoch) from leadership") or 0) + 1
+        with self._transaction():
+            self._connection.execute("insert into leadership (epoch) values (?)", (epoch,))
+            head = self._insert(epoch, [epoch_record(epoch)])
+        self._advance(head)
+        return epoch
+
+    def append(self, epoch: int, records: Sequence[Record]) -> int:
+        """
+        Makes *records* durable, all or none.
+
+        Raises:
+            JournalFenced: a later epoch was acquired.
+            JournalFull: no room; nothing was appended, trying again is right.
+            JournalFailed: anything else; trying again would lie.
+        """
+        with self._transaction():
+            self._require_leading(epoch)
+            head = self._insert(epoch, records)
+        self._advance(head)
+        return head.sequence
+
+    def snapshot(self, epoch: int, records: Sequence[Record]) -> int:
+        """
+        Like `append`, and recovery starts from here.
+
+        Raises:
+            JournalFenced: a later epoch was acquired.
+            JournalFull: no room; nothing was appended.
+            JournalFailed: anything else.
+        """
+        with self._transaction():
+            self._require_leading(epoch)
+            self._connection.execute("insert into snapshot (first) values (?)", (self._head.sequence + 1,))
+            head = self._insert(epoch, framed(records))
+        self._advance(head)
+        return head.sequence
+
+    def verify(self) -> int:
+        """
+        Checks the chain over every record ever written; the answer is their count.
+
+        Raises:
+            JournalCorrupt: a record does not fit.
+        """
+        head = Head()
+        for sealed in self._rows(1):
+            place = f"record {sealed.sequence}"
+            if sealed.sequence != head.sequence + 1 or sealed.previous != head.digest:
+                raise JournalCorrupt(place=place, problem="does not follow the record before it")
+            if sealed.digest != digest_of(sealed.sequence, sealed.epoch, sealed.record, sealed.previous):
+                raise JournalCorrupt(place=place, problem="the content does not match its digest")
+            head = Head(sequence=sealed.sequence, digest=sealed.digest)
+        return head.sequence
+
+    def chain(self) -> Iterator[Sealed]:
+        """Every record ever written, in order, unchecked."""
+        return self._rows(1)
+
+    def close(self) -> None:
+        """Lets go of the files; the lock last."""
+        with suppress(sqlite3.Error):
+            self._connection.close()
+        self._head_file.close()
+        os.close(self._lock)
+
+    def _rows(self, first: int) -> Iterator[Sealed]:
+        found = self._connection.execute(f"select {COLUMNS} from record where sequence >= ? order by sequence", (first,))  # noqa: S608 - our own column list
+        while rows := found.fetchmany(READ_ROWS):
+            for sequence, epoch, kind, key, body, previous, digest in rows:
+                yield Sealed(sequence=sequence, epoch=epoch, record=Record(kind=kind, key=key, body=body), previous=previous, digest=digest)
+
+    def _one(self, query: str) -> int | None:
+        found = self._connection.execute(query).fetchone()[0]
+        return None if found is None else int(found)
+
+    def _require_leading(self, epoch: int) -> None:
+        newest = self._one("select max(epoch) from leadership") or 0
+        if newest != epoch:
+            raise JournalFenced(epoch=epoch, newest_epoch=newest)
+
+    def _insert(self, epoch: int, records: Sequence[Record]) -> Head:
+        sealed = seal(self._head, epoch, records)
+        self._connection.executemany(
+            f"insert into record ({COLUMNS}) values (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - our own column list
+            [(row.sequence, row.epoch, row.record.kind, row.record.key, row.record.body, row.previous, row.digest) for row in sealed],
+        )
+        return Head(sequence=sealed[-1].sequence, digest=sealed[-1].digest) if sealed else self._head
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            self._connection.execute("begin immediate")
+            yield
+            self._connection.execute("commit")
+        except sqlite3.Error as fault:
+            self._fail(fault)
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def _fail(self, fault: sqlite3.Error) -> NoReturn:
+        self._roll_back()
+        if getattr(fault, "sqlite_errorcode", 0) in FULL_CODES:
+            with suppress(FileNotFoundError):
+                (self.folder / RESERVE_FILE).unlink()
+            raise JournalFull(folder=str(self.folder)) from fault
+        raise JournalFailed(problem=str(fault)) from fault
+
+    def _roll_back(self) -> None:
+        with suppress(sqlite3.Error):
+            if self._connection.in_transaction:
+                self._connection.execute("rollback")
+
+    def _advance(self, head: Head) -> None:
+        if head == self._head:
+            return
+        self._head = head
+        self._turn += 1
+        try:
+            self._head_file.write(head, self._turn)
+        except OSError as fault:
+            raise JournalFailed(problem=str(fault)) from fault
+
+    def _fill_reserve(self) -> None:
+        path = self.folder / RESERVE_FILE
+        if path.exists():
+            return
+        try:
+            with path.open("wb") as reserve:
+                os.posix_fallocate(reserve.fileno(), 0, RESERVE_BYTES)
+        except OSError:
+            with suppress(OSError):
+                path.unlink()
+
+
+def _locked(folder: Path) -> int:
+    lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as held:
+        os.close(lock)
+        raise JournalLocked(folder=str(folder)) from held
+    return lock
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+    try:
+        connection.execute("pragma journal_mode=wal")
+        connection.execute("pragma synchronous=full")
+        connection.execute("pragma cell_size_check=on")
+        connection.executescript(SCHEMA)
+    except sqlite3.Error as fault:
+        connection.close()
+        raise JournalCorrupt(place=JOURNAL_FILE, problem=str(fault)) from fault
+    return connection

@@ -1,0 +1,430 @@
+"""
+The control loop: ten times a second, everything heard becomes one decision, judged before anyone hears of it.
+
+A tick is a function of what was remembered, what was heard and the time. It waits for nothing, reads no clock and no file, so the
+same inputs give the same decision: live, in virtual time, and when a journal is replayed. Its order is the safety argument:
+
+    hellos, answers and commands     who is there, and what persons want
+    reports                          place and confirmed rear, believed or not
+    sessions                         who fell silent, who answered
+    the desk                         missions, gates, limits
+    spacing, avoidance               how far each truck may go
+    the judge                        plain code that shares nothing with the above; if it objects, nothing leaves
+    facts and words                  what must be durable before anyone is told
+
+All that outlives the process is changed by facts alone, through `apply`, and recovery is nothing but `apply` again. After
+recovery every truck's road stays occupied and nobody is given any until he has said hello in the new epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from fleet.errors import Code, FleetError
+from fleet.server.columns import FlagColumn
+from fleet.server.desk import Desk, DeskView
+from fleet.server.facts import AllStopSet, Fact, LaneLimited, RouteSet, TruckHeld, TruckRegistered
+from fleet.server.fleet_view import FleetView
+from fleet.server.inputs import (
+    AcknowledgementHeard,
+    CommandGiven,
+    GoodbyeHeard,
+    HelloHeard,
+    Input,
+    JournalChanged,
+    LanePlace,
+    LinkLost,
+    ReportFlag,
+    ReportsHeard,
+    TruckEventHeard,
+)
+from fleet.server.loop.admission import Admission, quarantine
+from fleet.server.loop.causes import Causes
+from fleet.server.loop.doubts import Doubts
+from fleet.server.loop.granting import Granting
+from fleet.server.loop.judging import JudgeObjected, Judging
+from fleet.server.loop.ledger import NONE_PENDING, Ledger
+from fleet.server.loop.picture import view_of
+from fleet.server.loop.recovery import Registry
+from fleet.server.loop.repeats import REPEAT_TICKS, Repeats
+from fleet.server.loop.routes import Routes
+from fleet.server.loop.sessions import Sessions
+from fleet.server.loop.stops import OWN_ACTOR, Stops
+from fleet.server.loop.telemetry import Disbelief, Telemetry
+from fleet.server.loop.truck_session import Event, State
+from fleet.server.loop.words import Words
+from fleet.server.outgoing import (
+    GrantsOut,
+    Outgoing,
+    RefusalOut,
+    Reply,
+    ReportRefusedOut,
+    ShorteningOut,
+    WelcomeOut,
+)
+from planner.authority import Cause
+from planner.conflict import Assessment, assess
+from planner.corridor import Corridor
+from planner.limits import FRICTION_DRY, HEARTBEAT_TICKS, SAME_PLACE_M
+from planner.tables import TruckTable
+
+__all__ = ["ControlLoop", "JudgeObjected", "LoopOptions"]
+
+DOUBT_STOP: Final = "doubt"
+# Silence is counted in seconds: without news, contact is looked at twice a second. So are the causes people read.
+WATCH_TICKS: Final = 5
+_QUARANTINED: Final = int(State.QUARANTINED)
+# One refused report a second is enough for a person to read; the flood it may stand for is counted.
+REFUSAL_TICKS: Final = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopOptions:
+    """*friction*: of the road where no truck has met less."""
+
+    friction: float = FRICTION_DRY
+
+
+class ControlLoop:
+    """
+    Owns all control state. One thread calls it; everything it says is in the `Outgoing` of the tick.
+
+    Until `begin` it only remembers; `apply` is for recovery.
+    """
+
+    def __init__(self, corridor: Corridor, trucks: TruckTable, desk: Desk, options: LoopOptions | None = None) -> None:
+        options = options or LoopOptions()
+        self.trucks = trucks
+        self.desk = desk
+        self.ledger = Ledger(corridor, trucks)
+        self.sessions = Sessions(trucks.capacity)
+        self.telemetry = Telemetry(trucks, friction=options.friction)
+        self.stops = Stops(self.sessions)
+        self.doubts = Doubts(trucks)
+        self.routes = Routes(trucks)
+        self.causes = Causes(trucks.capacity)
+        self.tick_count = 0
+        self.now_ns = 0
+        self._corridor = corridor
+        self._registry = Registry()
+        self._admission = Admission(corridor, self.ledger, self.sessions, self.telemetry, self.doubts)
+        self._granting = Granting(self.ledger, self.sessions, self.telemetry, self.stops, self.doubts)
+        self._judging = Judging(corridor, trucks, self.sessions)
+        self._repeats = Repeats(self.ledger, self.sessions, self.telemetry, self.stops)
+        self._durable = True
+        self._route_due: set[int] = set()
+        self._ask_again: set[int] = set()
+        self._revoked_to: dict[int, float] = {}
+        self._refusal_tick = np.full(trucks.capacity, -REFUSAL_TICKS, np.int64)
+        self._standing: FlagColumn = np.zeros(0, np.bool_)
+        self._words = Words()
+
+    # Remembering.
+
+    def apply(self, fact: Fact) -> None:
+        """One fact of the journal, at recovery."""
+        self._spread(fact)
+        self.desk.apply(fact)
+
+    def begin(self, epoch: int) -> None:
+        """Takes charge in *epoch*: nothing is granted to anyone before he has said hello in it."""
+        self.ledger.begin(epoch)
+        self.stops.forget_words()
+        self._route_due.clear()
+        self._judging.touch(range(self.trucks.count))
+
+    def snapshot(self) -> list[Fact]:
+        """Facts that recreate everything durable; replaying them is replaying the whole journal."""
+        kept = [*self._registry.facts(self.trucks), *self.ledger.facts(), *self.routes.facts(), *self.stops.facts(), *self.doubts.facts()]
+        self.ledger.keep_rears(tick=self.tick_count, now_ns=self.now_ns)
+        return kept + [fact for fact in self.desk.facts() if fact not in kept]
+
+    def view(self) -> FleetView:
+        """The fleet as it stands between two ticks."""
+        return view_of(self)
+
+    def _spread(self, fact: Fact) -> None:
+        """Lets everybody but the desk change as *fact* says."""
+        self._registry.apply(fact)
+        self.ledger.apply(fact)
+        self._note(fact)
+
+    def _note(self, fact: Fact) -> None:
+        """As `_spread`, for facts the ledger made and applied itself."""
+        self.sessions.apply(fact)
+        self.stops.apply(fact)
+        self.doubts.apply(fact)
+        self.routes.apply(fact)
+        if isinstance(fact, RouteSet | TruckRegistered):
+            self._route_due.add(fact.row)
+            self._judging.touch((fact.row,))
+        elif isinstance(fact, LaneLimited):
+            self._route_due.update(self.routes.touched_by(fact.lane_ix).tolist())
+
+    def _decide(self, fact: Fact) -> None:
+        """A fact the loop makes."""
+        self._spread(fact)
+        self.desk.apply(fact)
+        self._words.facts.append(fact)
+
+    def _keep(self, fact: Fact) -> None:
+        """A fact the ledger made; it has no meaning for anybody else."""
+        self._words.facts.append(fact)
+
+    def _accept(self, facts: Sequence[Fact]) -> None:
+        """
+        Facts the desk made.
+
+        A route begins at the lane of the rear confirmed by now, so that rear must be remembered before it.
+        """
+        if any(isinstance(fact, RouteSet) for fact in facts):
+            rears = self.ledger.keep_rears(tick=self.tick_count, now_ns=self.now_ns)
+            self._words.facts += [rears] if rears is not None else []
+        for fact in facts:
+            self._spread(fact)
+            self._words.facts.append(fact)
+
+    # One tick.
+
+    def tick(self, now_ns: int, inputs: Sequence[Input] = ()) -> Outgoing:
+        """
+        Decides once, on *inputs* in their order, at control time *now_ns*.
+
+        Raises:
+            JudgeObjected: the decision would break exclusivity; nothing of it may be sent.
+        """
+        assert self.ledger.epoch > 0, "a loop ticks only in an epoch"
+        assert now_ns >= self.now_ns, f"time may not fall: from {self.now_ns} to {now_ns}"
+        self.tick_count += 1
+        self.now_ns = now_ns
+        self._words = Words()
+        self._take(self._hear(inputs))
+        due = bool(inputs) or self.tick_count % WATCH_TICKS == 0 or len(self._standing) != self.trucks.count
+        if due:
+            self._watch()
+            self._standing = self.telemetry.standing(now_ns)
+        if self.tick_count % REPEAT_TICKS == 0:
+            self._say_again()
+        self._accept(self.desk.step(self._desk_view(), now_ns))
+        self._send_routes()
+        self._bring_back()
+        # With nothing heard and nothing decided since the last look, the answer would be the same but for the clock.
+        due = self._granting.limits_moved(self.desk) or due or bool(self._words.facts)
+        grants = self._give() if due else None
+        self._judging.require_sound(tick=self.tick_count, now_ns=now_ns)
+        heartbeats = None
+        if self.tick_count % HEARTBEAT_TICKS == 0:
+            heartbeats = self.sessions.heartbeats(self.telemetry, tick=self.tick_count, epoch=self.ledger.epoch)
+        return self._words.outgoing(
+            tick=self.tick_count, now_ns=now_ns, stops=self.stops, desk=self.desk, grants=grants, heartbeats=heartbeats
+        )
+
+    def _hear(self, inputs: Sequence[Input]) -> list[ReportsHeard]:
+        """Everything but reports takes effect at once, in order; the reports are the answer."""
+        reports: list[ReportsHeard] = []
+        for heard in inputs:
+            match heard:
+                case ReportsHeard():
+                    reports.append(heard)
+                case HelloHeard():
+                    self._greet(heard)
+                case AcknowledgementHeard():
+                    self._settle(heard)
+                case CommandGiven():
+                    self._obey(heard)
+                case GoodbyeHeard():
+                    self.sessions.drop(int(self.sessions.link[heard.row]), Event.GOODBYE)
+                    self._words.alarm("truck_left", truck=self.sessions.truck_ids[heard.row], reason=heard.reason)
+                case LinkLost():
+                    self.sessions.drop(heard.link, Event.LINK_LOST)
+                case TruckEventHeard():
+                    truck = self.sessions.truck_ids[heard.row]
+                    self._words.alarm("truck_event_heard", truck=truck, kind=heard.kind, detail=heard.detail)
+                case JournalChanged():
+                    self._durable = heard.writable
+        return reports
+
+    def _greet(self, hello: HelloHeard) -> None:
+        greeting = self._admission.hear(hello, tick=self.tick_count, now_ns=self.now_ns)
+        for fact in greeting.facts:
+            self._decide(fact)
+        if greeting.refusal is not None:
+            self._words.refusals.append(RefusalOut(link=hello.link, error=greeting.refusal))
+            self._words.alarm("truck_refused", truck=hello.truck_id, reason=greeting.refusal.reason)
+            return
+        row = greeting.row
+        supersedes = self.sessions.greet(row, hello.link, tick=self.tick_count)
+        self.telemetry.admit(row, hello.report, greeting.place_m, now_ns=self.now_ns)
+        if greeting.new:
+            self._accept(self.desk.register(row, hello.truck_id, hello.truck_type_id, self.now_ns))
+            self._words.alarm("truck_registered", truck=hello.truck_id)
+        self._words.welcomes.append(
+            WelcomeOut(link=hello.link, row=row, epoch=self.ledger.epoch, hello_stamp_ns=hello.report.stamp_ns, supersedes=supersedes)
+        )
+        self._route_due.add(row)
+        if self.ledger.pending[row] != NONE_PENDING:
+            self._ask_again.add(row)
+        self.stops.stops.extend(self.stops.of(row))
+        mission = self.desk.mission_of(row)
+        if mission is not None:
+            self._words.missions.append(mission)
+
+    def _settle(self, heard: AcknowledgementHeard) -> None:
+        end_m = self.trucks.locate(heard.row, heard.end.lane_ix, heard.end.chainage_m)
+        answer = self.ledger.acknowledge(heard.row, heard.epoch, heard.sequence, honoured=heard.honoured, end_m=end_m)
+        if answer is not None:
+            self._keep(answer)
+
+    def _obey(self, given: CommandGiven) -> None:
+        try:
+            answer, facts = self.desk.command(given.command, given.actor, self.now_ns)
+        except FleetError as error:
+            if error.code is Code.BUG:
+                raise
+            self._words.replies.append(Reply(ticket=given.ticket, value=error))
+            return
+        self._accept(facts)
+        self._words.replies.append(Reply(ticket=given.ticket, value=answer))
+
+    def _take(self, reports: Sequence[ReportsHeard]) -> None:
+        """Believes what can be believed; doubts the trucks that said what cannot be."""
+        if not reports:
+            return
+        count = self.trucks.count
+        heeded = self.ledger.greeted[:count] & (self.sessions.state[:count] != _QUARANTINED)
+        for claim in self.telemetry.take(reports, heeded, tick=self.tick_count, now_ns=self.now_ns):
+            self._refuse_report(claim)
+            if claim.verdict.doubts and self.sessions.state[claim.row] != State.QUARANTINED:
+                self._doubt(claim)
+
+    def _refuse_report(self, claim: Disbelief) -> None:
+        row = claim.row
+        if self.tick_count - self._refusal_tick[row] < REFUSAL_TICKS:
+            return
+        self._refusal_tick[row] = self.tick_count
+        detail = f"{self.telemetry.refused[row]} refused so far"
+        self._words.report_refusals.append(
+            ReportRefusedOut(row=row, stamp_ns=claim.stamp_ns, reason=camel(claim.verdict.name), detail=detail)
+        )
+
+    def _doubt(self, claim: Disbelief) -> None:
+        truck_id = self.sessions.truck_ids[claim.row]
+        detail = f"claims lane {claim.lane_ix} at {claim.chainage_m:.1f} m"
+        self._decide(quarantine(claim.row, truck_id, camel(claim.verdict.name), detail, self.now_ns))
+        for stretch in self.doubts.raise_over(claim):
+            self._decide(stretch)
+        if self.doubts.full(claim.row) and not self.stops.has(DOUBT_STOP):
+            self._decide(AllStopSet(stop_id=DOUBT_STOP, reason=detail, actor=OWN_ACTOR, at_ns=self.now_ns))
+        self._words.alarm("truck_quarantined", truck=truck_id, reason=camel(claim.verdict.name))
+
+    def _watch(self) -> None:
+        for row in self.sessions.watch(self.telemetry, tick=self.tick_count, now_ns=self.now_ns).tolist():
+            self._words.alarm("truck_fell_silent", truck=self.sessions.truck_ids[row])
+
+    def _say_again(self) -> None:
+        """What seems lost: routes and grants under new terms, shortenings that nobody answered."""
+        behind, unanswered = self._repeats.look(self._standing)
+        self._ask_again.update(unanswered)
+        for row in behind:
+            self._route_due.add(row)
+            self.sessions.owed[row] = True
+
+    def _desk_view(self) -> DeskView:
+        trucks, count = self.trucks, self.trucks.count
+        return DeskView(
+            tick=self.tick_count,
+            now_ns=self.now_ns,
+            live=self.sessions.live(count),
+            synced=self.ledger.greeted[:count],
+            standing=self._standing,
+            immobilised=self.telemetry.flag(ReportFlag.IMMOBILISED),
+            laden=trucks.laden[:count],
+            nose_m=trucks.nose_m[:count],
+            rear_m=trucks.rear_m[:count],
+            end_m=trucks.end_m[:count],
+            speed_mps=trucks.speed_mps[:count],
+            battery_wh=self.telemetry.battery_wh[:count],
+        )
+
+    def _bring_back(self) -> None:
+        """Ends that must come back because what they rested on was lost, or because a hello left a shortening unanswered."""
+        count = self.trucks.count
+        revoked = self.desk.revoked[:count]
+        if not (self._revoked_to or self._ask_again or np.count_nonzero(revoked)):
+            return
+        ready = self.ledger.greeted[:count] & (self.ledger.route_sequence[:count] > 0)
+        for row in [row for row in self._revoked_to if not revoked[row]]:
+            del self._revoked_to[row]
+        beyond = revoked & (self.trucks.end_m[:count] > self.desk.limit_m[:count] + SAME_PLACE_M)
+        for row in (ready & beyond).nonzero()[0].tolist():
+            limit_m = float(self.desk.limit_m[row])
+            if self._revoked_to.get(row) != limit_m:
+                self._revoked_to[row] = limit_m
+                self._shorten(row, limit_m, Cause(int(self.desk.limit_cause[row])).name.lower())
+        # Asked in an older epoch, or on a link that is gone: the answer may never come.
+        for row in sorted(self._ask_again):
+            if ready[row]:
+                self._ask_again.discard(row)
+                self._shorten(row, float(self.trucks.sent_m[row]), Cause.SHORTENING.name.lower())
+
+    def _shorten(self, row: int, end_m: float, cause: str) -> None:
+        issued = self.ledger.shorten(row, end_m, cause)
+        self._keep(issued)
+        lane_ix, chainage_m = self.trucks.end_point(row, issued.end_m)
+        self._words.shortenings.append(
+            ShorteningOut(
+                row=row,
+                epoch=issued.epoch,
+                sequence=issued.sequence,
+                route_sequence=int(self.ledger.route_sequence[row]),
+                end=LanePlace(lane_ix=lane_ix, chainage_m=chainage_m),
+            )
+        )
+
+    def _send_routes(self) -> None:
+        for row in sorted(self._route_due):
+            if self.ledger.greeted[row]:
+                self._route_due.discard(row)
+                sent = self.ledger.send_route(row)
+                self._keep(sent)
+                self._words.routes.append(self.routes.route(sent))
+
+    def _give(self) -> GrantsOut | None:
+        """Spacing, avoidance on top of it, and the grants that both leave."""
+        trucks, count = self.trucks, self.trucks.count
+        trucks.check()
+        request, extension, rows = self._granting.extend(self.desk, durable=self._durable, tick=self.tick_count, now_ns=self.now_ns)
+        assessment = assess(trucks.lanes, trucks, request, extension)
+        stop = assessment.stop & self.ledger.greeted[:count]
+        if np.count_nonzero(stop):
+            self._avoid(assessment, stop.nonzero()[0].tolist())
+            rows = rows[~stop[rows]]
+            self._granting.may_extend &= ~stop
+        rows = self._granting.with_news(rows, extension, assessment.advised_speed_mps)
+        if self.tick_count % WATCH_TICKS == 0:
+            self.causes.name(trucks, extension, self._granting.may_extend, self._standing, self.now_ns)
+        if not len(rows):
+            return None
+        issued = self._granting.grant(rows, extension, tick=self.tick_count, now_ns=self.now_ns)
+        self._keep(issued)
+        self._judging.touch(rows.tolist())
+        return self._granting.spoken(issued, extension, assessment.advised_speed_mps)
+
+    def _avoid(self, assessment: Assessment, rows: list[int]) -> None:
+        """Holds trucks that may not move on by any rule; a person lifts the hold."""
+        for row in rows:
+            reason = "overrun" if assessment.overrun[row] else "doubt" if assessment.in_doubt[row] else "unbraked"
+            if self.sessions.state[row] not in {State.HALTED, State.QUARANTINED}:
+                truck_id = self.sessions.truck_ids[row]
+                hold = TruckHeld(row=row, stop_id=f"{reason}:{truck_id}", reason=reason, actor=OWN_ACTOR, at_ns=self.now_ns)
+                self._decide(hold)
+                self._words.alarm("truck_halted", truck=truck_id, reason=reason)
+
+
+def camel(name: str) -> str:
+    """A verdict's name as the class-like reason peers are told."""
+    return "".join(word.capitalize() for word in name.split("_"))

@@ -1,0 +1,87 @@
+"""
+Road that doubt adds.
+
+When a truck's place is doubted it keeps the road it holds, and every place it may be instead counts as occupied as well: its
+body at the claimed place, its bounds, and what it needs to stop from there. Nobody is given such road; whoever holds some of it
+already must stop. A person's release, or the truck's removal, ends the doubt.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fleet.server.facts import DoubtAdded, Fact, TruckRemoved, TruckResumed
+from fleet.server.loop.telemetry import Disbelief
+from planner.kernels.ground import Walls
+from planner.limits import BOUND_STOP_M
+from planner.tables import TruckTable
+from planner.zones import no_walls, walls_of
+
+# From the highest speed any site allows, with weak brakes downhill: what a truck may still roll after it was told to stop.
+REACH_M: Final = 80.0
+# One truck that claims so many places is no longer one doubt: everything stops.
+STRETCHES_MAX: Final = 64
+
+
+class Doubts:
+    """Stretches by doubted truck, and the same as walls for the planner."""
+
+    def __init__(self, trucks: TruckTable) -> None:
+        self._trucks = trucks
+        self._of_row: dict[int, list[DoubtAdded]] = {}
+        self.walls: Walls = no_walls()
+
+    def apply(self, fact: Fact) -> None:
+        """Adds or ends a doubt; facts of others pass by."""
+        if isinstance(fact, DoubtAdded):
+            self._of_row.setdefault(fact.row, []).append(fact)
+        elif isinstance(fact, TruckResumed | TruckRemoved):
+            if self._of_row.pop(fact.row, None) is None:
+                return
+        else:
+            return
+        self.walls = walls_of(self._trucks.lanes, [(at.lane_ix, at.from_m, at.to_m, at.row) for at in self._all()])
+
+    def facts(self) -> list[Fact]:
+        """What recreates the doubts, in a snapshot."""
+        return list(self._all())
+
+    def full(self, row: int) -> bool:
+        """Whether *row* has claimed more places than one doubt covers."""
+        return len(self._of_row.get(row, [])) > STRETCHES_MAX
+
+    def raise_over(self, claim: Disbelief) -> list[DoubtAdded]:
+        """The stretches that a disbelieved *claim* adds: body, bounds and reach, over every lane they may lie on."""
+        lanes = self._trucks.lanes
+        if not 0 <= claim.lane_ix < lanes.count:
+            return []
+        bound_m = min(max(claim.bound_m, 0.0), BOUND_STOP_M)
+        behind_m = float(self._trucks.length_m[claim.row] + self._trucks.roll_back_m[claim.row]) + bound_m
+        place_m = min(max(claim.chainage_m, 0.0), float(lanes.length_m[claim.lane_ix]))
+        found: dict[int, tuple[float, float]] = {}
+        self._spread(found, claim.lane_ix, place_m, REACH_M + bound_m, forward=True)
+        self._spread(found, claim.lane_ix, place_m, behind_m, forward=False)
+        return [DoubtAdded(row=claim.row, lane_ix=lane, from_m=low_m, to_m=high_m) for lane, (low_m, high_m) in found.items()]
+
+    def _all(self) -> list[DoubtAdded]:
+        return [at for stretches in self._of_row.values() for at in stretches]
+
+    def _spread(self, found: dict[int, tuple[float, float]], lane: int, from_m: float, reach_m: float, *, forward: bool) -> None:
+        """Covers *reach_m* along the road from a place, into every branch."""
+        lanes = self._trucks.lanes
+        length_m = float(lanes.length_m[lane])
+        low_m, high_m = (from_m, min(from_m + reach_m, length_m)) if forward else (max(from_m - reach_m, 0.0), from_m)
+        known = found.get(lane)
+        if known is not None and known[0] <= low_m and high_m <= known[1]:
+            return
+        if low_m < high_m:
+            found[lane] = (low_m, high_m) if known is None else (min(low_m, known[0]), max(high_m, known[1]))
+        left_m = reach_m - (high_m - low_m)
+        if left_m <= 0.0:
+            return
+        if forward:
+            onward = lanes.succ_lane[lanes.succ_start[lane] : lanes.succ_start[lane + 1]].tolist()
+        else:
+            onward = [at for at in range(lanes.count) if lane in lanes.succ_lane[lanes.succ_start[at] : lanes.succ_start[at + 1]]]
+        for other in onward:
+            self._spread(found, other, 0.0 if forward else float(lanes.length_m[other]), left_m, forward=forward)

@@ -1,0 +1,137 @@
+"""
+Who may be given road this tick, how far, and which of it is worth saying.
+
+A truck may be extended when it is live, freshly heard, has its route, has answered every shortening, and when what is decided
+can be made durable. Whatever forbids it becomes the named cause of its standing. The planner's spacing finds the ends; the
+ledger makes them grants.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from fleet.server.columns import CodeColumn, FlagColumn, FloatColumn, IntColumn, RowColumn
+from fleet.server.desk import Desk
+from fleet.server.facts import GrantsIssued
+from fleet.server.loop.doubts import Doubts
+from fleet.server.loop.ledger import NONE_PENDING, Ledger
+from fleet.server.loop.sessions import Sessions
+from fleet.server.loop.stops import Stops
+from fleet.server.loop.telemetry import Telemetry
+from fleet.server.outgoing import GrantsOut
+from planner.authority import Cause
+from planner.kernels.spacing import CLOSED_M
+from planner.spacing import ExtendRequest, Extension, extend, worth_granting
+from planner.tables import TruckTable
+from planner.zones import claims_after
+
+_JOURNAL, _SHORTENING, _SESSION = int(Cause.JOURNAL), int(Cause.SHORTENING), int(Cause.SESSION)
+
+# A wish that changes by less is not worth a message.
+ADVICE_NEWS_MPS: Final = 1.0
+
+
+class Granting:
+    """Extends ends, once a tick. Keeps only the ages of claims, which a new server may forget."""
+
+    def __init__(self, ledger: Ledger, sessions: Sessions, telemetry: Telemetry, stops: Stops, doubts: Doubts) -> None:
+        self._ledger = ledger
+        self._sessions = sessions
+        self._telemetry = telemetry
+        self._stops = stops
+        self._doubts = doubts
+        self._trucks: TruckTable = ledger.trucks
+        self._said_mps: FloatColumn = np.zeros(self._trucks.capacity)
+        self._claim_since: IntColumn = np.zeros(0, np.int64)
+        self._limit_m: FloatColumn = np.zeros(0)
+        self._limit_cause: CodeColumn = np.zeros(0, np.int8)
+        self.may_extend: FlagColumn = np.zeros(0, np.bool_)
+
+    def limits_moved(self, desk: Desk) -> bool:
+        """Whether the desk's limits are others than at the last look."""
+        count = self._trucks.count
+        limit_m, limit_cause = desk.limit_m[:count], desk.limit_cause[:count]
+        if len(self._limit_m) == count and not np.count_nonzero((limit_m != self._limit_m) | (limit_cause != self._limit_cause)):
+            return False
+        self._limit_m, self._limit_cause = limit_m.copy(), limit_cause.copy()
+        return True
+
+    def extend(self, desk: Desk, *, durable: bool, tick: int, now_ns: int) -> tuple[ExtendRequest, Extension, RowColumn]:
+        """What was asked of spacing, its answer, and the rows whose new end is worth a message."""
+        trucks, count = self._trucks, self._trucks.count
+        limit_cause = desk.limit_cause[:count].astype(np.int32)
+        limit_ref = desk.limit_ref[:count].copy()
+        self.may_extend = self._permitted(limit_cause, limit_ref, durable=durable, now_ns=now_ns)
+        if len(self._claim_since) < count:
+            self._claim_since = np.concatenate([self._claim_since, np.zeros(count - len(self._claim_since), np.int64)])
+        request = ExtendRequest(
+            may_extend=self.may_extend,
+            limit_m=desk.limit_m[:count].copy(),
+            limit_cause=limit_cause,
+            limit_ref=limit_ref,
+            claim_since=self._claim_since,
+            friction_lane=self._telemetry.friction_lane,
+            walls=self._doubts.walls,
+        )
+        extension = extend(trucks.lanes, trucks, request)
+        self._claim_since = claims_after(self._claim_since, extension.claiming, tick)
+        worth = self.may_extend & (worth_granting(trucks, request, extension) | self._sessions.owed[:count])
+        return request, extension, worth.nonzero()[0].astype(np.int32)
+
+    def with_news(self, rows: RowColumn, extension: Extension, advised_mps: FloatColumn) -> RowColumn:
+        """
+        *rows*, and those that wait before a closed zone and are to drive at another speed than they were last told.
+
+        Advice travels in grants alone. A truck that holds back in time passes the zone at speed; one that hears of it too late
+        stops before it, and every truck behind pays.
+        """
+        count = self._trucks.count
+        news = np.abs(advised_mps - self._said_mps[:count]) > ADVICE_NEWS_MPS
+        news &= self.may_extend
+        news &= extension.answers.real[CLOSED_M] < np.inf
+        news[rows] = False
+        more = news.nonzero()[0]
+        return np.sort(np.concatenate([rows, more])).astype(np.int32) if len(more) else rows
+
+    def grant(self, rows: RowColumn, extension: Extension, *, tick: int, now_ns: int) -> GrantsIssued:
+        """Makes the ends of *rows* grants; from here on the trucks may hold them."""
+        self._sessions.owed[rows] = False
+        return self._ledger.grant(rows, extension.end_m[rows], tick=tick, now_ns=now_ns)
+
+    def spoken(self, issued: GrantsIssued, extension: Extension, advised_mps: FloatColumn) -> GrantsOut:
+        """The grants as the trucks are told them; *advised_mps* (n,), 0 for no wish."""
+        trucks, rows = self._trucks, issued.rows
+        self._said_mps[rows] = advised_mps[rows]
+        starts_m = trucks.path_start_m[rows]
+        # The lane an end is named on is the last that begins before it: an end exactly at a start is the lane before's end.
+        k = np.minimum((starts_m < issued.end_m[:, None]).sum(axis=1) - 1, trucks.path_count[rows] - 1)
+        return GrantsOut(
+            epoch=issued.epoch,
+            rows=rows,
+            sequence=issued.sequence,
+            route_sequence=self._ledger.route_sequence[rows],
+            end_m=issued.end_m,
+            end_lane_ix=trucks.path_lane[rows, k],
+            end_chainage_m=issued.end_m - starts_m[np.arange(len(rows)), k],
+            advised_speed_mps=advised_mps[rows],
+            friction=extension.friction[rows],
+        )
+
+    def _permitted(self, cause: RowColumn, ref: RowColumn, *, durable: bool, now_ns: int) -> FlagColumn:
+        """Whose end may move on, (n,); where it may not, *cause* and *ref* are overwritten with the reason."""
+        ledger, sessions, count = self._ledger, self._sessions, self._trucks.count
+        ready = sessions.live(count) & ledger.greeted[:count] & (ledger.route_sequence[:count] > 0)
+        ready &= sessions.fresh(self._telemetry, now_ns)
+        answered = ledger.pending[:count] == NONE_PENDING
+        permitted: FlagColumn = ready & answered if durable else np.zeros(count, np.bool_)
+        if np.count_nonzero(permitted) == count:
+            return permitted
+        if not durable:
+            cause[:], ref[:] = _JOURNAL, -1
+        cause[~answered], ref[~answered] = _SHORTENING, -1
+        unready = (~ready).nonzero()[0]
+        stopped = self._stops.cause[unready]
+        cause[unready], ref[unready] = np.where(stopped == 0, _SESSION, stopped), -1
+        return permitted

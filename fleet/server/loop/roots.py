@@ -1,0 +1,54 @@
+"""
+What holds each standing truck, at the root: the truck that waits for the truck that waits for the gate waits for the gate.
+
+Quick enough for every truck at every look; the whole chain, with people and sentences, is for `explain`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from fleet.server.loop.causes import Causes
+from planner.authority import Cause
+from planner.corridor import Corridor
+
+NOTHING: Final = ""
+_NAMES: Final = {int(cause): cause.name.lower() for cause in Cause}
+_LEADER: Final = int(Cause.LEADER)
+_NONE: Final = int(Cause.NONE)
+
+
+class Roots:
+    """Names the roots of one site's standing trucks."""
+
+    def __init__(self, corridor: Corridor) -> None:
+        gates = [gate.gate_id for gate in corridor.gates]
+        stands = [stand.stand_id for stand in corridor.stands]
+        self._subjects: dict[int, Sequence[str]] = {
+            int(Cause.ZONE): [zone.zone_id for zone in corridor.zones],
+            int(Cause.CLOSURE): [lane.lane_id for lane in corridor.lanes],
+            **{int(cause): gates for cause in (Cause.GATE, Cause.CUSTOMS, Cause.OPENING, Cause.INSPECTION)},
+            **{int(cause): stands for cause in (Cause.GOAL, Cause.BAY, Cause.STAND, Cause.CHARGING, Cause.SLOT, Cause.NO_ORDER)},
+        }
+
+    def of(self, causes: Causes, truck_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Cause and subject by truck id, for trucks that stand; *truck_ids* by row."""
+        count = len(truck_ids)
+        code, ref, standing = causes.code[:count].tolist(), causes.ref[:count].tolist(), causes.standing[:count].tolist()
+        found: dict[str, tuple[str, str]] = {}
+        for row, truck_id in enumerate(truck_ids):
+            if standing[row]:
+                root = _root(row, code, ref, standing) if code[row] == _LEADER else row
+                names = truck_ids if code[root] == _LEADER else self._subjects.get(code[root], ())
+                found[truck_id] = (_NAMES[code[root]], names[ref[root]] if 0 <= ref[root] < len(names) else NOTHING)
+        return found
+
+
+def _root(row: int, code: list[int], ref: list[int], standing: list[bool]) -> int:
+    for _ in range(len(code)):
+        ahead = ref[row]
+        if code[row] != _LEADER or ahead < 0 or not standing[ahead] or code[ahead] == _NONE:
+            return row
+        row = ahead
+    return row

@@ -1,0 +1,1 @@
+"""Between streams and values: codecs, links, outboxes and the services themselves."""

@@ -1,0 +1,96 @@
+"""
+What was heard and not yet decided on: bounded, filled by the streams, emptied by the control loop once a tick.
+
+When it overflows, reports go first: the next one says the same better. Nothing else is ever lost silently; whoever asks for
+something that finds no room is told so.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import ClassVar, Final, TypeVar
+
+from fleet.errors import Code, FleetError
+from fleet.server.commands import HoldTruck, StopAll
+from fleet.server.inputs import CommandGiven, GoodbyeHeard, Input, JournalChanged, LinkLost, ReportRow, ReportsHeard
+from fleet.server.wire.codec import columns_of
+
+INPUTS_MAX: Final = 20_000
+REPORTS_MAX: Final = 20_000
+FRAMES_MAX: Final = 256
+
+_T = TypeVar("_T")
+
+
+@dataclass(eq=False)
+class Overloaded(FleetError):
+    """The server has more to do than it can: this was not taken on."""
+
+    code: ClassVar[Code] = Code.PRECONDITION
+    hint: ClassVar[str] = "Wait a second and send the same request again."
+
+    waiting: int
+
+
+class Inbox:
+    """
+    One tick's inputs. Filled by one thread and emptied by another: each step is a single operation of a deque.
+
+    *ordered*: inputs come out by truck and then by arrival, whatever the order in which streams were read. Simulated time
+    needs that to replay.
+    """
+
+    def __init__(self, *, ordered: bool = False) -> None:
+        self._ordered = ordered
+        self._inputs: deque[tuple[tuple[bool, str], Input]] = deque()
+        self._reports: deque[tuple[int, ReportRow]] = deque(maxlen=REPORTS_MAX)
+        self._frames: deque[ReportsHeard] = deque(maxlen=FRAMES_MAX)
+        self.shed_count = 0
+
+    def put(self, name: str, given: Input) -> None:
+        """
+        An input from whoever is called *name*. What can only make things safer always finds room.
+
+        Raises:
+            Overloaded: there is no room.
+        """
+        if len(self._inputs) >= INPUTS_MAX and not _only_reduces(given):
+            raise Overloaded(waiting=len(self._inputs))
+        self._inputs.append(((isinstance(given, CommandGiven), name), given))
+
+    def put_report(self, row: int, report: ReportRow) -> None:
+        """One report; the oldest gives way when there is no room."""
+        self.shed_count += len(self._reports) == REPORTS_MAX
+        self._reports.append((row, report))
+
+    def put_frame(self, reports: ReportsHeard) -> None:
+        """A gateway's reports; the oldest frame gives way when there is no room."""
+        self.shed_count += len(reports.rows) if len(self._frames) == FRAMES_MAX else 0
+        self._frames.append(reports)
+
+    def freeze(self) -> list[Input]:
+        """Everything that arrived so far; what arrives meanwhile is for the next tick."""
+        heard = _drain(self._inputs)
+        reports = _drain(self._reports)
+        frames = _drain(self._frames)
+        if self._ordered:
+            heard.sort(key=itemgetter(0))
+            reports.sort(key=itemgetter(0))
+        frozen: list[Input] = [*frames]
+        if reports:
+            frozen.append(columns_of(reports))
+        frozen.extend(given for _, given in heard)
+        return frozen
+
+
+def _only_reduces(given: Input) -> bool:
+    # All of these are bounded by the number of links and persons, not by what anybody sends.
+    if isinstance(given, CommandGiven):
+        return isinstance(given.command, StopAll | HoldTruck)
+    return isinstance(given, LinkLost | GoodbyeHeard | JournalChanged)
+
+
+def _drain(waiting: deque[_T]) -> list[_T]:
+    return [waiting.popleft() for _ in range(len(waiting))] if waiting else []

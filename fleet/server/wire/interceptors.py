@@ -1,0 +1,151 @@
+"""
+Around every call: what cannot be read is refused by name, every `FleetError` becomes a `google.rpc.Status`, and nothing else
+about our insides reaches a peer.
+
+Nothing else maps errors. A request larger than its method may carry is refused before it is parsed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+import grpc
+from google.protobuf import any_pb2
+from google.protobuf.message import DecodeError, Message
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from fleet.errors import AlreadyExists, Code, FleetError, InvalidField, NotFound
+from fleet.log import Event, Log
+from fleet.server.wire.inbox import Overloaded
+
+DOMAIN: Final = "fleet.v1"
+REQUEST_BYTES_MAX: Final = 65_536
+GATEWAY_BYTES_MAX: Final = 1 << 20
+RELAY_METHOD: Final = "/fleet.v1.GatewayService/Relay"
+
+GRPC_BY_CODE: Final[Mapping[Code, int]] = {
+    Code.INVALID: code_pb2.INVALID_ARGUMENT,
+    Code.PRECONDITION: code_pb2.FAILED_PRECONDITION,
+    Code.STALE: code_pb2.ABORTED,
+    Code.BUG: code_pb2.INTERNAL,
+}
+GRPC_BY_CLASS: Final[Mapping[type[FleetError], int]] = {
+    NotFound: code_pb2.NOT_FOUND,
+    AlreadyExists: code_pb2.ALREADY_EXISTS,
+    Overloaded: code_pb2.RESOURCE_EXHAUSTED,
+}
+
+_LOG: Final = Log("interceptors")
+
+
+class Unreadable:
+    """Stands in the place of a request that could not be parsed."""
+
+    def __init__(self, problem: str) -> None:
+        self.fault = InvalidField(name="request", problem=problem)
+
+
+def status_of(error: FleetError) -> status_pb2.Status:
+    """*error* as the wire has it: code, reason and facts for programs, a sentence and a hint for people."""
+    code = GRPC_BY_CLASS.get(type(error), GRPC_BY_CODE[error.code])
+    details = [_packed(error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.facts()))]
+    if isinstance(error, InvalidField):
+        violation = error_details_pb2.BadRequest.FieldViolation(field=error.name, description=error.problem)
+        details.append(_packed(error_details_pb2.BadRequest(field_violations=[violation])))
+    if error.hint:
+        details.append(_packed(error_details_pb2.LocalizedMessage(locale="en", message=error.hint)))
+    return status_pb2.Status(code=code, message=str(error), details=details)
+
+
+class ErrorInterceptor(grpc.aio.ServerInterceptor):
+    """Parses totally, and maps errors, for every method served."""
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """The method's handler, wrapped."""
+        handler = await continuation(handler_call_details)
+        if handler is None or not handler_call_details.method.startswith("/fleet."):
+            return handler
+        parse = _total(
+            handler.request_deserializer, GATEWAY_BYTES_MAX if handler_call_details.method == RELAY_METHOD else REQUEST_BYTES_MAX
+        )
+        write = handler.response_serializer
+        if handler.unary_unary is not None:
+            return grpc.unary_unary_rpc_method_handler(_answering(handler.unary_unary), parse, write)
+        if handler.unary_stream is not None:
+            return grpc.unary_stream_rpc_method_handler(_streaming(handler.unary_stream), parse, write)
+        if handler.stream_stream is not None:
+            return grpc.stream_stream_rpc_method_handler(_streaming(handler.stream_stream), parse, write)
+        return handler
+
+
+def _total(parse: Callable[[bytes], Message] | None, bytes_max: int) -> Callable[[bytes], Message | Unreadable]:
+    assert parse is not None, "generated code always parses"
+
+    def read(raw: bytes) -> Message | Unreadable:
+        if len(raw) > bytes_max:
+            return Unreadable(f"has {len(raw)} bytes, may have {bytes_max}")
+        try:
+            return parse(raw)
+        except DecodeError:
+            return Unreadable("is not a message of this method")
+
+    return read
+
+
+def _answering(method: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+    async def answer(request: Message | Unreadable, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+        try:
+            return await method(_readable(request), context)
+        except FleetError as error:
+            return await _refuse(context, error)
+        except Exception as fault:
+            if isinstance(fault, grpc.aio.AbortError):
+                raise
+            return await _hide(context, fault)
+
+    return answer
+
+
+def _streaming(method: Callable[..., Any]) -> Callable[..., Any]:
+    # The methods write to the context rather than yield: a cancelled call then unwinds in their own frames, at once.
+    async def stream(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        try:
+            await method(_readable(request), context)
+        except FleetError as error:
+            await _refuse(context, error)
+        except Exception as fault:
+            if isinstance(fault, grpc.aio.AbortError):
+                raise
+            await _hide(context, fault)
+
+    return stream
+
+
+def _readable(request: Any) -> Any:
+    if isinstance(request, Unreadable):
+        raise request.fault
+    return request
+
+
+async def _refuse(context: grpc.aio.ServicerContext[Any, Any], error: FleetError) -> Any:
+    if error.code is Code.BUG:
+        _LOG.alarm(Event.REQUEST_FAILED, reason=error.reason, **error.facts())
+    await context.abort_with_status(rpc_status.to_status(status_of(error)))
+
+
+async def _hide(context: grpc.aio.ServicerContext[Any, Any], fault: Exception) -> Any:
+    # The log has the traceback; the peer learns only that it is not his fault.
+    _LOG.alarm(Event.REQUEST_FAILED, reason=type(fault).__name__, exc_info=fault)
+    await context.abort(grpc.StatusCode.INTERNAL, "The server failed on this request; its log says why.")
+
+
+def _packed(detail: Message) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(detail)
+    return packed
