@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import random
 
-from fleet.server.dispatch import DispatchOptions
+from fleet.server.dispatch.dispatch import DispatchOptions
 from fleet.server.engine import EngineOptions
 from fleet.server.facts import Fact, encode
 from fleet.server.headless import HeadlessServer
-from fleet.server.journal import MemoryJournal
+from fleet.server.journal.journal import MemoryJournal
 from planner.corridor import Corridor
 from sim_harness.checkers import Checkers
 from sim_harness.in_memory import Answers, InMemoryServer

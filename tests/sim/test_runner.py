@@ -11,6 +11,8 @@ from sim_harness.day import Wish, run_day, summary
 from sim_harness.report import Report
 from sim_harness.scenario import load_scenario
 
+pytestmark = pytest.mark.xdist_group("runner")  # one process makes the run that several tests look at
+
 # Quick loaders and customs, so that whole round trips fit a short run.
 QUICK = ["processes.bay={shape: fixed, fixed_s: 40}", "plant.inspect_share=0", "plant.refuse_share=0", "plant.loader_mtbf_h=0"]
 
@@ -68,3 +70,13 @@ def test_the_summary_says_the_verdict_and_the_trace(half_hour: tuple[Report, Pat
 
     assert "verdict: pass" in said
     assert report.trace_hash in said
+
+
+@pytest.mark.parametrize("name", ["mandula", "as_built_2023", "ganqimaodu"])
+def test_every_site_runs(name: str) -> None:
+    """The first minutes of each scenario, with its own fleet: everybody finds a way, nobody meets anybody."""
+    report = run_day(load_scenario(name, [], seed=2, hours=0.06), Wish(), lambda _: None)
+
+    assert report.verdict == "pass", report.failures
+    assert report.truck_km > 0.0
+    assert (report.overlaps, report.overruns, report.unexplained_wait_s) == (0, 0, 0.0)
