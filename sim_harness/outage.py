@@ -19,10 +19,11 @@ import numpy as np
 
 from fleet.onboard.link import CHANNEL_OPTIONS
 from fleet.v1 import border_pb2, dispatch_pb2, truck_pb2
+from planner.corridor import Corridor
 from sim_harness import link
 from sim_harness.checkers import Checkers
 from sim_harness.lines import ASK_WITHIN_S, Lines
-from sim_harness.no_stops import EndWatch, NoStops
+from sim_harness.no_stops import TOUCH_M, EndWatch, NoStops
 from sim_harness.observation import Recorder, TickView
 from sim_harness.scenario import Scenario
 from sim_harness.spawn import ServerProcess
@@ -171,6 +172,21 @@ class OutageRunner(WireRunner):
         return self._stage.trucks.view(self.now_s)
 
     @property
+    def corridor(self) -> Corridor:
+        """The site's map."""
+        return self._roster.corridor
+
+    @property
+    def epoch(self) -> int:
+        """The server's term since it was last started."""
+        return self._server.epoch
+
+    @property
+    def truck_km(self) -> float:
+        """Kilometres all trucks have come, up to a constant."""
+        return float(self.trucks.travelled_m().sum()) / 1000.0
+
+    @property
     def granted_s(self) -> list[float]:
         """Simulated seconds at which each truck was given its first authority since the last start, as far as any was."""
         return sorted(self._granted_s.values())
@@ -281,6 +297,17 @@ class OutageRunner(WireRunner):
             _note(silence, stood, self.view, self.now_s - began_s, self._roster.truck_ids)
         silence.rolled_m = (trucks.travelled_m() - began_m).tolist()
         return silence
+
+    def forgotten(self, books: Ledger) -> list[str]:
+        """Trucks that hold road which the server's *books* do not give them."""
+        found = []
+        for row, end_m in enumerate(self.view.end_path_m.tolist()):
+            end = books.missions[self._roster.truck_ids[row]].end
+            start_m = dict(self.trucks.road(row)).get(self.corridor.lane_ix[end.lane_id])
+            # A lane the truck has not heard of lies beyond all it holds.
+            if start_m is not None and start_m + end.chainage_m < end_m - TOUCH_M:
+                found.append(self._roster.truck_ids[row])
+        return found
 
     def stranded(self) -> list[str]:
         """Trucks any part of whose body is in a no-stop stretch."""

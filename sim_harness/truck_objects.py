@@ -57,6 +57,10 @@ class TruckObjects(World):
         """How many trucks."""
         return len(self._onboard)
 
+    def supervisor(self, row: int) -> Supervisor:
+        """One truck's own code."""
+        return self._onboard[row].supervisor
+
     def receive(self, row: int, message: truck_pb2.ControlMessage, now_ns: int) -> None:
         """Give one truck one message of the server's; what it answers is said with the rest."""
         self._waiting[row] += self._onboard[row].receive(message, now_ns)
