@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from sim_harness.bench.cli import app, as_json, number, table
 from sim_harness.bench.conflict import SPACING_M, Traffic, conflict
 from sim_harness.bench.journal import journal, one_tick
 from sim_harness.bench.measure import Figure, Outcome, alternate, exponent
-from sim_harness.bench.streams import streams
+from sim_harness.bench.streams import cpu_s, streams
 
 LINE = Figure(name="tick", ours=1.0, reference=10.0, unit="ms", ratio=0.1, goal=0.2)
 
@@ -87,6 +89,16 @@ def test_the_journal_is_measured_on_the_same_bytes() -> None:
 
     assert rate.ratio == pytest.approx(1.0 / durable.ratio if durable.ratio else 0.0)
     assert len(one_tick()) == 4
+
+
+def test_cpu_time_is_read_finer_than_a_short_round_costs() -> None:
+    """Counters that step by 10 ms call a round of a few reports free, and a ratio with nothing below it is no ratio."""
+    before_ns = time.process_time_ns()
+    read_s = cpu_s(os.getpid())
+    after_ns = time.process_time_ns()
+
+    assert before_ns <= read_s * 1e9 <= after_ns
+    assert cpu_s(os.getpid()) > read_s
 
 
 @pytest.mark.processes
