@@ -10,13 +10,12 @@ import math
 from typing import Final
 
 from planner._jit import kernel, piece
+from sim_harness.dynamics import DRIVE, EMERGENCY_BRAKE
 from sim_harness.observation import FlagArray, FloatArray, IndexArray, SmallArray
 
 GRAVITY_MPS2: Final = 9.81
 # What a full brake application gets of the road's friction (safety case: 0.7 of it).
 FRICTION_SHARE: Final = 0.7
-DRIVE: Final = 0
-EMERGENCY: Final = 2
 STANDING_MPS: Final = 0.01
 # A nose may not pass its end by more than rounding.
 PASSED_M: Final = 1e-6
@@ -188,7 +187,7 @@ def authority_margin(
     least = -1
     passed = 0
     for row in range(len(nose_m)):
-        if mode[row] == EMERGENCY:
+        if mode[row] == EMERGENCY_BRAKE:
             braking_s[row] += step_s
         else:
             braking_s[row] = 0.0

@@ -18,11 +18,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fleet.onboard import Mode
 from sim_harness.foxglove import FoxgloveWriter
 from sim_harness.geometry import Bodies, LaneLines
 from sim_harness.observation import Roster, Sample
 
-MODES: Final = ("drive", "service_brake", "emergency_brake", "hold")
+# In the order of their numbers, which are the onboard supervisor's.
+MODES: Final = tuple(mode.name.lower() for mode in sorted(Mode))
 ROWS_IN_GROUP: Final = 120_000
 TRAJECTORY: Final = "trajectory.parquet"
 EVENTS: Final = "events.jsonl"

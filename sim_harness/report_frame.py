@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from planner._jit import kernel, piece
-from sim_harness.dynamics import Circumstances, Demand, Motion
+from sim_harness.dynamics import EMERGENCY_BRAKE, Circumstances, Demand, Motion
 from sim_harness.observation import FloatArray, IndexArray
 from sim_harness.onboard_state import Belief, Onboard
 
@@ -24,7 +24,6 @@ IntMatrix = npt.NDArray[np.int64]
 INT_FIELDS: Final = np.array([1, 2, 3, 8, 9, 10, 11, 12], dtype=np.int64)
 FLOAT_FIELDS: Final = np.array([4, 5, 6, 7, 13, 14], dtype=np.int64)
 LADEN, INTACT, IMMOBILISED, EMERGENCY_BRAKING = 1, 2, 4, 8
-EMERGENCY: Final = 3
 VARINT_MAX: Final = 10
 DOUBLE: Final = 8
 LENGTH_DELIMITED: Final = 2
@@ -64,7 +63,7 @@ def fill(motion: Motion, state: Onboard, around: Circumstances, demand: Demand, 
             flags |= LADEN
         if state.parked[i] and motion.speed_mps[i] == 0.0:
             flags |= IMMOBILISED
-        if demand.mode[i] == EMERGENCY:
+        if demand.mode[i] == EMERGENCY_BRAKE:
             flags |= EMERGENCY_BRAKING
         ints[0, count] = handle[i]
         ints[1, count] = now_ns

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fleet.onboard import Mode
 from sim_harness.checkers import Checkers
 from sim_harness.tiny import TRUCK, Place, tiny_roster, tiny_view
 
@@ -144,12 +145,17 @@ def test_a_truck_that_holds_nothing_overruns_nothing() -> None:
     assert figures.authority_margin_m_min is None
 
 
-def _integrated_stop_m(speed_mps: float, grade: float) -> float:
-    """Metres to rest by small steps: 0.5 s of nothing, 0.5 s of build-up, then 2.2 m/s²; the grade pulls throughout."""
+def _integrated_stop_m(speed_mps: float, grade: float, pull_mps2: float) -> float:
+    """
+    Metres to rest by small steps.
+
+    0.3 s of traction, 0.5 s without brakes, 0.5 s of build-up, then 2.2 m/s²; the grade pulls throughout.
+    """
     step_s, now_s, way_m = 1e-4, 0.0, 0.0
     while speed_mps > 0.0:
         brake = 2.2 * min(1.0, max(0.0, (now_s + 0.5 * step_s - 0.5) / 0.5))
-        after_mps = speed_mps - step_s * (brake + 9.81 * grade)
+        pull = pull_mps2 if now_s < 0.3 - 0.5 * step_s else 0.0
+        after_mps = speed_mps + step_s * (pull - brake - 9.81 * grade)
         way_m += 0.5 * (speed_mps + max(0.0, after_mps)) * step_s
         speed_mps, now_s = after_mps, now_s + step_s
     return way_m
@@ -157,23 +163,24 @@ def _integrated_stop_m(speed_mps: float, grade: float) -> float:
 
 @pytest.mark.parametrize("speed_mps", [0.3, 2.0, 25 / 3.6])
 @pytest.mark.parametrize("grade", [0.0, -0.02])
-def test_the_margin_is_what_is_left_after_the_worst_stop(speed_mps: float, grade: float) -> None:
-    """The formula must agree with motion integrated step by step, also where the stop ends during build-up."""
+@pytest.mark.parametrize(("mode", "pull_mps2"), [(Mode.DRIVE, 0.7), (Mode.SERVICE_BRAKE, 0.0)])
+def test_the_margin_is_what_is_left_after_the_worst_stop(speed_mps: float, grade: float, mode: Mode, pull_mps2: float) -> None:
+    """The formula must agree with motion integrated step by step, also where the stop ends during build-up, or while still pulling."""
     roster = tiny_roster(1)
     checkers = Checkers(roster)
-    view = tiny_view(roster, 0.0, [Place(lane_id="out", chainage_m=100.0, speed_mps=speed_mps, ahead_m=40.0, mode=1)])
+    view = tiny_view(roster, 0.0, [Place(lane_id="out", chainage_m=100.0, speed_mps=speed_mps, ahead_m=40.0, mode=mode)])
 
     checkers.tick(replace(view, grade_least=np.array([grade])))
 
     margin_m = checkers.figures().authority_margin_m_min
-    assert margin_m == pytest.approx(40.0 - _integrated_stop_m(speed_mps, grade), abs=1e-3)
+    assert margin_m == pytest.approx(40.0 - _integrated_stop_m(speed_mps, grade, pull_mps2), abs=1e-3)
 
 
 def test_brakes_that_cannot_hold_the_grade_show_as_a_margin_far_below_nothing() -> None:
     """On glare ice downhill no distance is enough: the figure must say so, and stay a number that JSON can carry."""
     roster = tiny_roster(1)
     checkers = Checkers(roster)
-    view = tiny_view(roster, 0.0, [Place(lane_id="out", chainage_m=100.0, speed_mps=1.0, ahead_m=40.0, mode=1)])
+    view = tiny_view(roster, 0.0, [Place(lane_id="out", chainage_m=100.0, speed_mps=1.0, ahead_m=40.0, mode=Mode.SERVICE_BRAKE)])
 
     checkers.tick(replace(view, grade_least=np.array([-0.05]), friction=np.array([0.05])))
 
@@ -190,7 +197,7 @@ def test_a_brake_already_called_has_its_dead_time_behind_it() -> None:
 
     driving.tick(tiny_view(roster, 0.0, [place]))
     for tick in range(20):
-        braking.tick(tiny_view(roster, tick / 10, [replace(place, mode=2, ahead_m=40.0 if tick == 19 else 90.0)]))
+        braking.tick(tiny_view(roster, tick / 10, [replace(place, mode=Mode.EMERGENCY_BRAKE, ahead_m=40.0 if tick == 19 else 90.0)]))
 
     left_m = braking.figures().authority_margin_m_min
     most_m = driving.figures().authority_margin_m_min

@@ -11,6 +11,7 @@ import pytest
 from mcap.reader import make_reader
 from mcap_protobuf.decoder import DecoderFactory
 
+from sim_harness.dynamics import EMERGENCY_BRAKE
 from sim_harness.observation import Roster, Sample
 from sim_harness.recording import EVENTS, MCAP, ROWS_IN_GROUP, SCHEMA, TRAJECTORY, Recorder
 from sim_harness.tiny import Place, tiny_roster, tiny_view
@@ -31,7 +32,7 @@ def test_a_row_of_the_trajectory_is_where_the_body_was(tmp_path: Path) -> None:
     """Others judge us by this file: nose and rear must lie on the road, a body length apart along it."""
     roster = tiny_roster(2)
     places = [
-        Place(lane_id="turn_east", chainage_m=5.0, speed_mps=1.5, laden=True, mode=2),
+        Place(lane_id="turn_east", chainage_m=5.0, speed_mps=1.5, laden=True, mode=EMERGENCY_BRAKE),
         Place(lane_id="out", chainage_m=40.0, ahead_m=None),
     ]
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
+from fleet.onboard import Mode
 from planner.bound import Bound
 from planner.corridor import Window
 from sim_harness.checkers import Checkers, CheckFigures
@@ -62,8 +63,8 @@ def test_a_small_run_has_exactly_this_report() -> None:
     roster = tiny_roster(2)
     checks = _checks(
         roster,
-        Place(lane_id="out", chainage_m=100.0, speed_mps=5.0, ahead_m=30.0, mode=1),
-        Place(lane_id="out", chainage_m=150.0, speed_mps=3.0, ahead_m=30.0, mode=1),
+        Place(lane_id="out", chainage_m=100.0, speed_mps=5.0, ahead_m=30.0, mode=Mode.SERVICE_BRAKE),
+        Place(lane_id="out", chainage_m=150.0, speed_mps=3.0, ahead_m=30.0, mode=Mode.SERVICE_BRAKE),
     )
 
     report = build_report(roster, _totals(), checks, BOUND)
