@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -19,6 +19,7 @@ from fleet.site import SiteError, load_site
 from fleet.site.format import ProcessSpec
 from fleet.site.source import Source, did_you_mean, parse, read_text
 from planner.corridor import Corridor, Process, Stand, StandKind, YardRole
+from sim_harness.faults.spec import FaultSpec, unknown_place
 from sim_harness.observation import Roster
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -86,6 +87,8 @@ class ScenarioSpec(_Part):
     processes: dict[str, ProcessSpec] = Field(default_factory=dict)
     link: LinkPart = LinkPart()
     truck: TruckPart = TruckPart()
+    faults: Literal["off", "on"] = Field(default="off", description="on: what goes wrong on an ordinary day, drawn from the seed")
+    scheduled_faults: tuple[FaultSpec, ...] = Field(default=(), strict=False, description="what goes wrong for certain")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +138,7 @@ def _keys_at(path: Sequence[str | int]) -> list[str]:
             "truck": TruckPart,
             "orders": OrderPart,
             "processes": ProcessSpec,
+            "scheduled_faults": FaultSpec,
         }
         model = parts.get(part, model)
     return [entry.alias or name for name, entry in model.model_fields.items()]
@@ -170,12 +174,17 @@ def read_spec(name_or_path: str, settings: Sequence[str] = ()) -> ScenarioSpec:
     Raises:
         ScenarioError: a value cannot be; the message names file, line and what was probably meant.
     """
+    return _read(name_or_path, settings)[0]
+
+
+def _read(name_or_path: str, settings: Sequence[str]) -> tuple[ScenarioSpec, Source]:
+    """The values of a scenario file, and where each of them stands."""
     path = _locate(name_or_path)
     try:
         source = parse(read_text(path), str(path))
         for setting in settings:
             _lay_over(source, setting)
-        return ScenarioSpec.model_validate(source.tree)
+        return ScenarioSpec.model_validate(source.tree), source
     except ValidationError as error:
         detail = error.errors(include_url=False)[0]
         where = tuple(part for part in detail["loc"] if part != "[key]")
@@ -213,6 +222,27 @@ def starting_stands(corridor: Corridor, count: int) -> tuple[Stand, ...]:
     return tuple(chosen[:count])
 
 
+def _require_known(spec: ScenarioSpec, corridor: Corridor, source: Source) -> None:
+    """
+    Refuse names that the site does not have.
+
+    Raises:
+        ScenarioError: one of them.
+    """
+
+    def require(where: tuple[str | int, ...], what: str, name: str, known: Sequence[str]) -> None:
+        if name not in known:
+            raise ScenarioError(*source.place(where), f"site {spec.site} has no {what} {name!r}", did_you_mean(name, known))
+
+    for name in sorted(spec.processes):
+        require(("processes", name), "process", name, list(corridor.processes))
+    require(("truck_type",), "truck type", spec.truck_type, list(corridor.type_ix))
+    yard_ids = [yard.yard_id for yard in corridor.yards]
+    for number, order in enumerate(spec.orders):
+        require(("orders", number, "from"), "yard", order.from_, yard_ids)
+        require(("orders", number, "to"), "yard", order.to, yard_ids)
+
+
 def load_scenario(
     name_or_path: str,
     settings: Sequence[str] = (),
@@ -229,31 +259,23 @@ def load_scenario(
         SiteError: its site cannot be used.
     """
     over = [f"{key}={value}" for key, value in (("seed", seed), ("hours", hours), ("trucks", trucks)) if value is not None]
-    spec = read_spec(name_or_path, [*settings, *over])
-    path = _locate(name_or_path)
-    site = spec.site if not spec.site.endswith((".yaml", ".yml")) else str(path.parent / spec.site)
+    spec, source = _read(name_or_path, [*settings, *over])
+    site = spec.site if not spec.site.endswith((".yaml", ".yml")) else str(_locate(name_or_path).parent / spec.site)
     corridor = load_site(site)
-    unknown = sorted(set(spec.processes) - set(corridor.processes))
-    if unknown:
-        raise ScenarioError(str(path), 1, f"site {spec.site} has no process {unknown[0]!r}", did_you_mean(unknown[0], corridor.processes))
-    if spec.truck_type not in corridor.type_ix:
-        raise ScenarioError(
-            str(path), 1, f"site {spec.site} admits no {spec.truck_type!r}", did_you_mean(spec.truck_type, corridor.type_ix)
-        )
-    for order in spec.orders:
-        known = [yard.yard_id for yard in corridor.yards]
-        for yard_id in (order.from_, order.to):
-            if yard_id not in known:
-                raise ScenarioError(str(path), 1, f"site {spec.site} has no yard {yard_id!r}", did_you_mean(yard_id, known))
+    _require_known(spec, corridor, source)
     corridor = replace(corridor, processes={**corridor.processes, **{name: _process(name, part) for name, part in spec.processes.items()}})
     try:
         stands = starting_stands(corridor, spec.trucks)
     except ValueError as error:
-        raise ScenarioError(str(path), 1, f"trucks: {error}", "each truck begins on a stand") from error
+        raise ScenarioError(*source.place(("trucks",)), f"trucks: {error}", "each truck begins on a stand") from error
     kind = corridor.truck_types[corridor.type_ix[spec.truck_type]]
     roster = Roster(
         corridor=corridor,
         truck_ids=tuple(f"t{number:03d}" for number in range(1, spec.trucks + 1)),
         truck_types=(kind,) * spec.trucks,
     )
+    for number, fault in enumerate(spec.scheduled_faults):
+        problem = unknown_place(fault, corridor, roster.truck_ids)
+        if problem is not None:
+            raise ScenarioError(*source.place(("scheduled_faults", number)), f"scheduled_faults.{number}: {problem}", "")
     return Scenario(spec=spec, site=site, corridor=corridor, roster=roster, stands=stands, seed=spec.seed, hours=float(spec.hours))
