@@ -14,7 +14,7 @@ from typing import Final
 from fleet.onboard import ladder, senses, supervisor
 from fleet.onboard.ladder import contact_rung, heartbeat_counts, may_accept
 from fleet.onboard.permission import SAME_END_M
-from fleet.onboard.senses import BRAKE_FAILED, STUCK_MAX_S, Brakes, Senses, sense, watch_brakes
+from fleet.onboard.senses import BRAKE_FAILED, STALE_MAX_NS, STUCK_MAX_S, Brakes, Senses, sense, watch_brakes
 from fleet.onboard.supervisor import HOLD, SERVICE_STOP, Build, Held, Memory, Road, Sensed, earliest_end_m, first_under, supervise
 from fleet.onboard.truck import GOAL_PASSED_M, GOAL_TOLERANCE_M, SETTLE_SLACK_S
 from planner._jit import adopt, kernel, piece
@@ -33,15 +33,18 @@ DRIFT: Final = 0.01
 
 
 @kernel
-def read_nails(motion: Motion, belief: Belief, errors: FloatArray) -> None:
+def read_sensors(motion: Motion, belief: Belief, errors: FloatArray) -> None:
     """
-    Let every truck read its nails and odometer.
+    Let every truck read its nails, odometer and speed.
 
     motion  the truth, (n,)
-    belief  nose_m and bound_m (n,) are written; a truck that stands believes what it believed
+    belief  place, bound, speed, acceleration and stamp (n,) are written; a truck that stands believes to be where it believed
     errors  (n, FIXES) standard normal numbers
     """
     for i in range(motion.nose_m.shape[0]):
+        belief.stamp_ns[i] = belief.clock_ns[i]
+        belief.speed_mps[i] = motion.speed_mps[i]
+        belief.acceleration_mps2[i] = motion.acceleration_mps2[i]
         true_m = motion.nose_m[i]
         if math.floor(true_m / NAIL_M) != math.floor(belief.fix_m[i] / NAIL_M):
             at = belief.drawn[i] % (FIXES - 1)
@@ -63,17 +66,17 @@ def _nothing_new(belief: Belief, state: Onboard, i: int, speed_mps: float) -> bo
 
 
 @kernel
-def take_reading(motion: Motion, fitted: Fitted, belief: Belief, state: Onboard, step_s: float) -> None:
+def take_reading(fitted: Fitted, belief: Belief, state: Onboard, step_s: float) -> None:
     """
     Let every supervisor look at its sensors: do they agree with each other, and do the brakes do what they were asked.
 
-    motion, fitted, belief   (n,)
-    state    senses and brakes are written, where there is a road to be on
+    fitted, belief   (n,)
+    state    senses and brakes are written, where there is a road to be on and the reading is a new one
     """
-    for i in range(motion.nose_m.shape[0]):
-        if state.last[i] <= state.first[i]:
+    for i in range(belief.nose_m.shape[0]):
+        if state.last[i] <= state.first[i] or belief.stamp_ns[i] < belief.clock_ns[i]:
             continue
-        speed_mps = motion.speed_mps[i]
+        speed_mps = belief.speed_mps[i]
         if _nothing_new(belief, state, i, speed_mps):
             continue
         reading = Senses(state.read_nose_m[i], state.read_speed_mps[i], state.stuck_s[i], state.doubt_m[i])
@@ -87,13 +90,15 @@ def take_reading(motion: Motion, fitted: Fitted, belief: Belief, state: Onboard,
         brakes = Brakes(
             state.asked_mps2[i], state.least_mps2[i], state.pressed_s[i], state.ratio[i], int(state.weak_count[i]), state.health[i]
         )
-        brakes = watch_brakes(brakes, asked_mps2, -motion.acceleration_mps2[i], settle_s, step_s)
+        brakes = watch_brakes(brakes, asked_mps2, -belief.acceleration_mps2[i], settle_s, step_s)
         state.asked_mps2[i] = brakes.asked_mps2
         state.least_mps2[i] = brakes.least_mps2
         state.pressed_s[i] = brakes.held_s
         state.ratio[i] = brakes.ratio
         state.weak_count[i] = brakes.weak_count
         state.health[i] = brakes.health
+        if belief.obstacle_m[i] != math.inf:
+            state.intruded[i] = True
 
 
 @piece
@@ -115,17 +120,25 @@ def _build(fitted: Fitted, i: int, laden: bool, step_s: float) -> Build:
 
 
 @piece
-def _sensed(motion: Motion, belief: Belief, state: Onboard, i: int) -> Sensed:
+def _sensed(belief: Belief, state: Onboard, i: int) -> Sensed:
     """What truck *i* believes of itself."""
+    fresh = belief.clock_ns[i] - belief.stamp_ns[i] <= STALE_MAX_NS
     return Sensed(
         belief.nose_m[i],
-        motion.speed_mps[i],
-        motion.acceleration_mps2[i],
+        belief.speed_mps[i],
+        belief.acceleration_mps2[i],
         belief.bound_m[i] + state.doubt_m[i],
         belief.friction[i],
         state.health[i],
-        belief.intact[i] and state.stuck_s[i] < STUCK_MAX_S,
+        belief.intact[i] and fresh and state.stuck_s[i] < STUCK_MAX_S,
     )
+
+
+@piece
+def _held(belief: Belief, state: Onboard, i: int, reaction: int) -> Held:
+    """What truck *i* may do: what it was given, and no further than what stands on the road."""
+    end_m = min(state.end_m[i], belief.nose_m[i] + belief.obstacle_m[i])
+    return Held(end_m, state.held_friction[i], state.advised_mps[i], state.clearing_mps[i], reaction)
 
 
 @piece
@@ -145,26 +158,26 @@ def _road(fitted: Fitted, belief: Belief, state: Onboard, roads: Segments, i: in
 
 
 @piece
-def _reaction(state: Onboard, i: int, now_ns: int) -> int:
+def _reaction(belief: Belief, state: Onboard, i: int) -> int:
     """The hardest reaction anybody demands of truck *i*; a rung that stops it makes contact lapse."""
-    rung = contact_rung((now_ns - state.proof_ns[i]) / 1e9, state.ease_s[i], state.stop_s[i], state.emergency_s[i])
+    rung = contact_rung((belief.clock_ns[i] - state.proof_ns[i]) / 1e9, state.ease_s[i], state.stop_s[i], state.emergency_s[i])
     if rung >= SERVICE_STOP and not state.lost[i]:
         state.lost[i] = True
         state.hello_ns[i] = 0
     reaction = max(rung, int(state.stop_reaction[i]))
-    if state.lost[i] or state.waiting[i] or state.parked[i] or state.health[i] < BRAKE_FAILED:
+    if state.lost[i] or state.waiting[i] or state.parked[i] or state.intruded[i] or state.health[i] < BRAKE_FAILED:
         reaction = max(reaction, SERVICE_STOP)
     return reaction
 
 
 @piece
-def _settled(motion: Motion, belief: Belief, state: Onboard, i: int, reaction: int) -> bool:
+def _settled(belief: Belief, state: Onboard, i: int, reaction: int) -> bool:
     """
     Whether truck *i* stands and its supervisor would be asked what it was asked last, when its answer changed nothing.
 
-    What else goes into the question (load, road, health, doubt) ends `same` where it changes.
+    What else goes into the question (load, road, health, doubt, obstacles, faults) ends `same` where it changes.
     """
-    if not state.same[i] or motion.speed_mps[i] != 0.0 or motion.acceleration_mps2[i] != 0.0:
+    if not state.same[i] or belief.speed_mps[i] != 0.0 or belief.acceleration_mps2[i] != 0.0:
         return False
     if belief.nose_m[i] != state.turn_m[i] or reaction != state.asked_reaction[i]:
         return False
@@ -174,23 +187,20 @@ def _settled(motion: Motion, belief: Belief, state: Onboard, i: int, reaction: i
 
 
 @piece
-def _park(motion: Motion, belief: Belief, state: Onboard, i: int) -> None:
+def _park(belief: Belief, state: Onboard, i: int) -> None:
     """Set the parking brake at the goal of a mission that asks for it, until the truck is free to leave."""
     goal_m = state.goal_m[i]
-    standing = state.mode[i] == HOLD and abs(motion.speed_mps[i]) <= SPEED_STANDING_MPS
+    standing = state.mode[i] == HOLD and abs(belief.speed_mps[i]) <= SPEED_STANDING_MPS
     at_goal = state.immobilise[i] and abs(belief.nose_m[i] - goal_m) <= GOAL_TOLERANCE_M
     free = state.end_m[i] > goal_m + GOAL_PASSED_M
     state.parked[i] = at_goal and not free and (standing or state.parked[i])
 
 
 @kernel
-def step(
-    motion: Motion, fitted: Fitted, belief: Belief, state: Onboard, roads: Segments, demand: Demand, now_ns: int, step_s: float
-) -> None:
+def step(fitted: Fitted, belief: Belief, state: Onboard, roads: Segments, demand: Demand, step_s: float) -> None:
     """
-    Let every onboard computer take one step of its supervisor.
+    Let every onboard computer take one step of its supervisor, by its own clock and on its last reading.
 
-    motion   speeds and accelerations (n,) are sensed as they are
     fitted, belief   columns (n,)
     state    memory, road cursor, parking brake and loss of contact are written
     roads    everybody's segments
@@ -198,19 +208,19 @@ def step(
 
     A truck without a road yet is held.
     """
-    for i in range(motion.nose_m.shape[0]):
-        reaction = _reaction(state, i, now_ns)
+    for i in range(belief.nose_m.shape[0]):
+        reaction = _reaction(belief, state, i)
         if state.last[i] <= state.first[i]:
             demand.mode[i] = HOLD
             demand.acceleration_mps2[i] = 0.0
             continue
-        if _settled(motion, belief, state, i, reaction):
-            _park(motion, belief, state, i)
+        if _settled(belief, state, i, reaction):
+            _park(belief, state, i)
             continue
-        held = Held(state.end_m[i], state.held_friction[i], state.advised_mps[i], state.clearing_mps[i], reaction)
+        held = _held(belief, state, i, reaction)
         memory = Memory(int(state.mode[i]), state.demand_mps2[i], state.halt_m[i], bool(state.clearing[i]), state.turn_m[i])
         build = _build(fitted, i, belief.laden[i], step_s)
-        wish, memory = supervise(build, _sensed(motion, belief, state, i), held, memory, _road(fitted, belief, state, roads, i))
+        wish, memory = supervise(build, _sensed(belief, state, i), held, memory, _road(fitted, belief, state, roads, i))
         # An answer that changes nothing will be given again for as long as the question stays the same.
         same = memory.mode == state.mode[i] and memory.halt_m == state.halt_m[i] and memory.clearing == state.clearing[i]
         state.same[i] = same and memory.demand_mps2 == state.demand_mps2[i] and memory.turn_m == state.turn_m[i]
@@ -225,28 +235,31 @@ def step(
         state.turn_m[i] = memory.turn_m
         demand.mode[i] = wish.mode
         demand.acceleration_mps2[i] = wish.acceleration_mps2
-        _park(motion, belief, state, i)
+        _park(belief, state, i)
 
 
 @kernel
-def earliest_m(motion: Motion, fitted: Fitted, belief: Belief, state: Onboard, roads: Segments, i: int, step_s: float) -> float:
+def earliest_m(fitted: Fitted, belief: Belief, state: Onboard, roads: Segments, i: int, step_s: float) -> float:
     """
     Nearest end of authority that truck *i* could still honour.
 
-    motion, fitted, belief, state   columns (n,); roads everybody's segments; without a road, its nose
+    fitted, belief, state   columns (n,); roads everybody's segments; without a road, its nose
     """
     if state.last[i] <= state.first[i]:
         return belief.nose_m[i]  # type: ignore[no-any-return]
-    held = Held(state.end_m[i], state.held_friction[i], state.advised_mps[i], state.clearing_mps[i], 0)
+    held = _held(belief, state, i, 0)
     build = _build(fitted, i, belief.laden[i], step_s)
-    return earliest_end_m(build, _sensed(motion, belief, state, i), held, _road(fitted, belief, state, roads, i))
+    return earliest_end_m(build, _sensed(belief, state, i), held, _road(fitted, belief, state, roads, i))
 
 
 @kernel
-def hear_heartbeats(state: Onboard, rows: IndexArray, echo: StampArray, challenge: StampArray, tick: int, epoch: int, now_ns: int) -> None:
+def hear_heartbeats(
+    belief: Belief, state: Onboard, rows: IndexArray, echo: StampArray, challenge: StampArray, tick: int, epoch: int
+) -> None:
     """
     Give the heartbeats of one frame to the trucks.
 
+    belief                 (n,) the trucks' clocks
     rows, echo, challenge  (k,) truck row, the truck's challenge carried back, the server's to carry back
     state                  contact is renewed where the heartbeat proves that the loop is alive
     """
@@ -254,8 +267,8 @@ def hear_heartbeats(state: Onboard, rows: IndexArray, echo: StampArray, challeng
         i = rows[j]
         if epoch != state.agreed_epoch[i]:
             continue
-        if heartbeat_counts(tick, state.last_tick[i], echo[j], state.asked_ns[i], now_ns):
-            state.proof_ns[i] = now_ns
+        if heartbeat_counts(tick, state.last_tick[i], echo[j], state.asked_ns[i], belief.clock_ns[i]):
+            state.proof_ns[i] = belief.clock_ns[i]
         if tick > state.last_tick[i]:
             state.last_tick[i] = tick
             state.echo[i] = challenge[j]
@@ -318,11 +331,11 @@ def end_places(state: Onboard, paths: Paths, out_lane_ix: IndexArray, out_chaina
 
 
 @kernel
-def watch(motion: Motion, state: Onboard, demand: Demand, was_emergency: FlagArray, now_ns: int, hello_age_ns: int) -> int:
+def watch(motion: Motion, belief: Belief, state: Onboard, demand: Demand, was_emergency: FlagArray, hello_age_ns: int) -> int:
     """
     Whether anybody needs attention: 1 when a truck has begun to brake in emergency, 2 when one has to say hello, 3 for both.
 
-    motion, state, demand   (n,)
+    motion, belief, state, demand   (n,)
     was_emergency           (n,) as left by the tick before; not written
     """
     found = 0
@@ -330,7 +343,7 @@ def watch(motion: Motion, state: Onboard, demand: Demand, was_emergency: FlagArr
         braking = demand.mode[i] == supervisor.EMERGENCY_BRAKE and motion.speed_mps[i] > 0.0
         if braking != was_emergency[i]:
             found |= 1
-        if state.lost[i] and (state.hello_ns[i] == 0 or now_ns - state.hello_ns[i] > hello_age_ns):
+        if state.lost[i] and (state.hello_ns[i] == 0 or belief.clock_ns[i] - state.hello_ns[i] > hello_age_ns):
             found |= 2
     return found
 

@@ -6,6 +6,7 @@ Row i everywhere is the roster's truck i. `truck_agent` moves the fleet and spea
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -89,7 +90,17 @@ class FleetColumns:
         self.end_path_m = np.full(count, np.nan)
         self.drawn_wh = np.zeros(count, dtype=np.float64)
         self.happened: list[tuple[int, str, str]] = []
+        # Clocks that do not show the time, by row.
+        self.clocks: dict[int, Callable[[int], int]] = {}
+        # Whose words travel by a way of their own.
+        self.apart = np.zeros(count, dtype=np.bool_)
         paths.locate(self.paths, self.grades, self.motion.nose_m, self.length_m, self.places)
+
+    def tell_time(self, now_ns: int) -> None:
+        """Set every truck's clock; those in `clocks` show what theirs make of the time."""
+        self.belief.clock_ns[:] = now_ns
+        for row, clock in self.clocks.items():
+            self.belief.clock_ns[row] = clock(now_ns)
 
     def lane_id(self, lane_ix: int) -> str:
         """Name of a lane."""

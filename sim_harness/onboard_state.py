@@ -43,12 +43,19 @@ class Belief(NamedTuple):
     """
     What the trucks believe of themselves, (n,).
 
-    nose_m on the path coordinate, bound_m its guaranteed error. fix_m: true place of the last nail read; offset_m and drift:
-    the error drawn there. drawn: how many of its numbers are used.
+    nose_m on the path coordinate, bound_m its guaranteed error; speed_mps and acceleration_mps2 as sensed; obstacle_m: metres
+    from the nose to something on the road, infinite when it is free. stamp_ns: when all this was sensed, clock_ns: what time it
+    is, both by the truck's own clock. fix_m: true place of the last nail read; offset_m and drift: the error drawn there.
+    drawn: how many of its numbers are used.
     """
 
     nose_m: FloatArray
     bound_m: FloatArray
+    speed_mps: FloatArray
+    acceleration_mps2: FloatArray
+    obstacle_m: FloatArray
+    stamp_ns: StampArray
+    clock_ns: StampArray
     friction: FloatArray
     intact: FlagArray
     laden: FlagArray
@@ -74,7 +81,8 @@ class Onboard(NamedTuple):
     mode … turn_m: `supervisor.Memory`. read_nose_m … doubt_m: `senses.Senses`. asked_mps2 … health: `senses.Brakes`.
     end_m … clearing_mps: `supervisor.Held`. stop_reaction: the hardest stop in force. waiting: a new authority is needed before
     the truck may go on. agreed_epoch, seen_*: terms. last_tick, asked_ns, proof_ns: contact; echo: the server's challenge to
-    carry back. hello_ns: stamp of the hello that waits for its answer, 0 none. ease_s … emergency_s: rungs. lost: contact has
+    carry back. hello_ns: stamp of the hello that waits for its answer, 0 none. said_ns: stamp of the last report. intruded: something
+    was seen on the road, and nobody has said since that it is gone. ease_s … emergency_s: rungs. lost: contact has
     lapsed, or never was; only a welcome ends it. same … asked_advised_mps: the question last put to the supervisor, and whether
     its answer changed nothing. first, last: rows of the truck's `Segments`, the first holds the tail.
     """
@@ -113,6 +121,8 @@ class Onboard(NamedTuple):
     proof_ns: StampArray
     echo: StampArray
     hello_ns: StampArray
+    said_ns: StampArray
+    intruded: FlagArray
     ease_s: FloatArray
     stop_s: FloatArray
     emergency_s: FloatArray
@@ -143,6 +153,11 @@ def belief(nose_m: FloatArray) -> Belief:
     return Belief(
         nose_m=nose_m.copy(),
         bound_m=np.full(count, BOUND_BASE_M),
+        speed_mps=np.zeros(count),
+        acceleration_mps2=np.zeros(count),
+        obstacle_m=np.full(count, np.inf),
+        stamp_ns=np.zeros(count, dtype=np.int64),
+        clock_ns=np.zeros(count, dtype=np.int64),
         friction=np.zeros(count),
         intact=np.ones(count, dtype=np.bool_),
         laden=np.zeros(count, dtype=np.bool_),
@@ -162,7 +177,7 @@ def no_roads(count: int) -> Segments:
 def onboard(count: int, nose_m: FloatArray) -> Onboard:
     """*count* computers just switched on, believing their noses at *nose_m* (n,)."""
     small = {"mode": supervisor.HOLD, "stop_reaction": 0}
-    flags = {"clearing", "waiting", "lost", "immobilise", "parked", "same"}
+    flags = {"clearing", "waiting", "lost", "immobilise", "parked", "same", "intruded"}
     stamps = {
         "agreed_epoch",
         "seen_epoch",

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from planner._jit import kernel, piece
-from sim_harness.dynamics import EMERGENCY_BRAKE, Circumstances, Demand, Motion
-from sim_harness.observation import FloatArray, IndexArray
+from sim_harness.dynamics import EMERGENCY_BRAKE, Demand, Motion
+from sim_harness.observation import FlagArray, FloatArray, IndexArray
 from sim_harness.onboard_state import Belief, Onboard
 
 ByteArray = npt.NDArray[np.uint8]
@@ -45,33 +45,37 @@ class ReportFrames:
 
 
 @kernel
-def fill(motion: Motion, state: Onboard, around: Circumstances, demand: Demand, handle: IndexArray, now_ns: int, ints: IntMatrix) -> int:
+def fill(motion: Motion, belief: Belief, state: Onboard, demand: Demand, handle: IndexArray, apart: FlagArray, ints: IntMatrix) -> int:
     """
     Fill the whole-number columns with the reports of all trucks that have a handle; the answer is how many.
 
-    motion, state, around, demand   (n,); the newest challenge asked is written to state
+    motion, belief, state, demand   (n,); stamp and challenge of the report are written to state
     handle   (n,) -1: not welcomed yet
+    apart    (n,) who does not speak through this frame
     ints     (8, n) written: handle, stamp, row of the truck (its lane follows), flags, epoch, sequence, challenge, echo
     """
     count = 0
     for i in range(handle.shape[0]):
-        state.asked_ns[i] = now_ns
+        if apart[i]:
+            continue
+        state.asked_ns[i] = max(state.asked_ns[i] + 1, belief.clock_ns[i])
         if handle[i] < 0:
             continue
-        flags = INTACT
-        if around.laden[i]:
+        state.said_ns[i] = max(state.said_ns[i] + 1, belief.stamp_ns[i])
+        flags = INTACT if belief.intact[i] else 0
+        if belief.laden[i]:
             flags |= LADEN
         if state.parked[i] and motion.speed_mps[i] == 0.0:
             flags |= IMMOBILISED
         if demand.mode[i] == EMERGENCY_BRAKE:
             flags |= EMERGENCY_BRAKING
         ints[0, count] = handle[i]
-        ints[1, count] = now_ns
+        ints[1, count] = state.said_ns[i]
         ints[2, count] = i
         ints[3, count] = flags
         ints[4, count] = state.seen_epoch[i]
         ints[5, count] = state.seen_sequence[i]
-        ints[6, count] = now_ns
+        ints[6, count] = state.asked_ns[i]
         ints[7, count] = state.echo[i]
         count += 1
     return count
@@ -79,8 +83,8 @@ def fill(motion: Motion, state: Onboard, around: Circumstances, demand: Demand, 
 
 @kernel
 def fill_places(
-    motion: Motion,
     belief: Belief,
+    state: Onboard,
     lane_ix: IndexArray,
     chainage_m: FloatArray,
     battery_wh: FloatArray,
@@ -91,7 +95,7 @@ def fill_places(
     """
     Fill lanes and the columns of real numbers for the trucks that `fill` chose.
 
-    motion, belief, lane_ix, chainage_m, battery_wh   (n,); places as believed
+    belief, state, lane_ix, chainage_m, battery_wh   (n,); places as believed, bounds with what doubt adds
     ints     (8, n) row 2 turns from truck rows into lane rows
     floats   (6, n) written: chainage, speed, acceleration, bound, battery, friction
     """
@@ -99,9 +103,9 @@ def fill_places(
         i = ints[2, j]
         ints[2, j] = lane_ix[i]
         floats[0, j] = chainage_m[i]
-        floats[1, j] = motion.speed_mps[i]
-        floats[2, j] = motion.acceleration_mps2[i]
-        floats[3, j] = belief.bound_m[i]
+        floats[1, j] = belief.speed_mps[i]
+        floats[2, j] = belief.acceleration_mps2[i]
+        floats[3, j] = belief.bound_m[i] + state.doubt_m[i]
         floats[4, j] = battery_wh[i]
         floats[5, j] = belief.friction[i]
 

@@ -113,7 +113,7 @@ class Runner:
         for frame in self._down.arrived(tick):
             trucks.hear(frame, now_ns)
         trucks.step(now_ns)
-        said = trucks.say(tick, now_ns)
+        said = trucks.say(tick)
         if said is not None:
             self._up.send(tick, said)
         for frame in self._up.arrived(tick):

@@ -132,7 +132,7 @@ class World:
         """Move every truck as its actuators were told, and let it sense where that took it."""
         fleet, own = self._fleet, self._fleet.compiled
         dynamics.move(own.motion, own.build, own.demand, own.around, dynamics.SUB_STEP_S, dynamics.SUB_STEPS)
-        columns.read_nails(own.motion, own.belief, fleet.nail_errors)
+        columns.read_sensors(own.motion, own.belief, fleet.nail_errors)
         paths.locate(fleet.paths, fleet.grades, fleet.motion.nose_m, fleet.length_m, fleet.places)
         fleet.around.grade[:] = fleet.places.grade_mean
 
@@ -168,15 +168,17 @@ class Trucks(World):
 
     def hear(self, frame: bytes, now_ns: int) -> None:
         """Take one frame of the server's."""
-        self._ears.hear(frame, now_ns)
+        self._fleet.tell_time(now_ns)
+        self._ears.hear(frame)
 
     def step(self, now_ns: int) -> None:
         """Sense, supervise and move every truck up to *now_ns*."""
         own = self._fleet.compiled
-        columns.step(own.motion, own.fitted, own.belief, own.onboard, own.roads, own.demand, now_ns, TICK_S)
+        self._fleet.tell_time(now_ns)
+        columns.step(own.fitted, own.belief, own.onboard, own.roads, own.demand, TICK_S)
         self._move()
-        columns.take_reading(own.motion, own.fitted, own.belief, own.onboard, TICK_S)
-        self._attention = columns.watch(own.motion, own.onboard, own.demand, self._fleet.was_emergency, now_ns, WELCOME_AGE_MAX_NS)
+        columns.take_reading(own.fitted, own.belief, own.onboard, TICK_S)
+        self._attention = columns.watch(own.motion, own.belief, own.onboard, own.demand, self._fleet.was_emergency, WELCOME_AGE_MAX_NS)
         if self._attention & EMERGENCY_CHANGED:
             self._note_emergencies()
 
@@ -191,44 +193,46 @@ class Trucks(World):
             return next(iter(self._fleet.stops[row]))
         return "contact" if self._fleet.onboard.lost[row] else "end_of_authority"
 
-    def say(self, tick: int, now_ns: int) -> bytes | None:
+    def say(self, tick: int) -> bytes | None:
         """The gateway's frame of this tick, or None when nobody has anything to say."""
-        reports = self._reports(now_ns) if tick % REPORT_TICKS == 0 else b""
         rare = gateway_pb2.GatewayMessage(gateway_id=GATEWAY)
         if self._attention & HELLO_DUE:
-            for row in self._speechless(now_ns):
-                rare.relayed.append(self._hello(row, now_ns))
+            for row in self._speechless():
+                rare.relayed.append(self._hello(row))
         for row, answer in self._fleet.answers:
             rare.relayed.append(self._own(row, message_of(answer)))
         self._fleet.answers.clear()
+        # A gateway's reports are heard after what it relays, so their stamps must come after a hello's.
+        reports = self._reports() if tick % REPORT_TICKS == 0 else b""
         if not reports and not rare.relayed:
             return None
         # Two messages end to end are one message: the library writes what is rare, the kernel the reports.
         return rare.SerializeToString() + (REPORTS_TAG + length_prefix(len(reports)) + reports if reports else b"")
 
-    def _speechless(self, now_ns: int) -> list[int]:
+    def _speechless(self) -> list[int]:
         """Rows that must say hello, again or for the first time."""
         hello_ns = self._fleet.onboard.hello_ns
-        due = self._fleet.onboard.lost & ((hello_ns == 0) | (now_ns - hello_ns > WELCOME_AGE_MAX_NS))
+        due = self._fleet.onboard.lost & ((hello_ns == 0) | (self._fleet.belief.clock_ns - hello_ns > WELCOME_AGE_MAX_NS))
         return [int(row) for row in np.flatnonzero(due)]
 
-    def _reports(self, now_ns: int) -> bytes:
+    def _reports(self) -> bytes:
         """The reports of all trucks that were welcomed, as the bytes of a frame; none for none."""
         self._believe_places()
         self._use_battery()
         fleet, own, frames = self._fleet, self._fleet.compiled, self._frames
-        count = report_frame.fill(own.motion, own.onboard, own.around, own.demand, fleet.handle, now_ns, frames.ints)
+        count = report_frame.fill(own.motion, own.belief, own.onboard, own.demand, fleet.handle, fleet.apart, frames.ints)
         if count == 0:
             return b""
         report_frame.fill_places(
-            own.motion, own.belief, fleet.believed_lane_ix, fleet.believed_m, fleet.battery_wh, count, frames.ints, frames.floats
+            own.belief, own.onboard, fleet.believed_lane_ix, fleet.believed_m, fleet.battery_wh, count, frames.ints, frames.floats
         )
         return frames.encode(count)
 
-    def _hello(self, row: int, now_ns: int) -> gateway_pb2.RelayedTruckMessage:
-        self._fleet.onboard.hello_ns[row] = now_ns
+    def _hello(self, row: int) -> gateway_pb2.RelayedTruckMessage:
         self._believe_places()
         state = self._fleet.onboard
+        report = self._report(row)
+        state.hello_ns[row] = report.stamp_ns
         lanes = [self._fleet.lane_id(int(lane)) for lane in self._fleet.places.body_lanes[row][::-1] if lane >= 0]
         hello = truck_pb2.Hello(
             truck_id=self._fleet.roster.truck_ids[row],
@@ -240,32 +244,34 @@ class Trucks(World):
             wire_version=WIRE_VERSION,
             seen=link.term(int(state.seen_epoch[row]), int(state.seen_sequence[row])),
             body_lane_ids=lanes,
-            report=self._report(row, now_ns),
+            report=report,
         )
         if state.end_m[row] != -math.inf:
             lane_ix, chainage_m = paths.place_of(self._fleet.paths, row, float(state.end_m[row]))
             hello.end_held.CopyFrom(self._point(lane_ix, chainage_m))
-        state.asked_ns[row] = now_ns
         return self._own(row, truck_pb2.TruckMessage(hello=hello))
 
-    def _report(self, row: int, now_ns: int) -> truck_pb2.Report:
-        state = self._fleet.onboard
+    def _report(self, row: int) -> truck_pb2.Report:
+        """One truck's report as its own message; stamp and challenge rise as in the frames."""
+        state, belief = self._fleet.onboard, self._fleet.belief
+        state.said_ns[row] = max(state.said_ns[row] + 1, belief.stamp_ns[row])
+        state.asked_ns[row] = max(state.asked_ns[row] + 1, belief.clock_ns[row])
         return truck_pb2.Report(
-            stamp_ns=now_ns,
+            stamp_ns=int(state.said_ns[row]),
             lane_id=self._fleet.lane_id(int(self._fleet.believed_lane_ix[row])),
             chainage_m=float(self._fleet.believed_m[row]),
-            speed_mps=float(self._fleet.motion.speed_mps[row]),
-            acceleration_mps2=float(self._fleet.motion.acceleration_mps2[row]),
-            bound_m=float(self._fleet.belief.bound_m[row]),
-            laden=bool(self._fleet.around.laden[row]),
-            intact=True,
-            immobilised=bool(self._fleet.onboard.parked[row]),
+            speed_mps=float(belief.speed_mps[row]),
+            acceleration_mps2=float(belief.acceleration_mps2[row]),
+            bound_m=float(belief.bound_m[row] + state.doubt_m[row]),
+            laden=bool(belief.laden[row]),
+            intact=bool(belief.intact[row]),
+            immobilised=bool(state.parked[row]),
             emergency_braking=bool(self._fleet.demand.mode[row] == supervisor.EMERGENCY_BRAKE),
             accepted=link.term(int(state.seen_epoch[row]), int(state.seen_sequence[row])),
-            challenge=now_ns,
+            challenge=int(state.asked_ns[row]),
             challenge_echo=int(state.echo[row]),
             battery_wh=float(self._fleet.battery_wh[row]),
-            friction=float(self._fleet.belief.friction[row]),
+            friction=float(belief.friction[row]),
         )
 
     def _own(self, row: int, message: truck_pb2.TruckMessage) -> gateway_pb2.RelayedTruckMessage:

@@ -23,7 +23,7 @@ from fleet.v1 import gateway_pb2, truck_pb2
 from planner.limits import CLEARING_SPEED_MPS
 from sim_harness import columns, onboard_state, paths
 from sim_harness.fleet_columns import FleetColumns
-from sim_harness.observation import TICK_S
+from sim_harness.observation import TICK_S, FlagArray, IndexArray
 
 
 class Ears:
@@ -32,29 +32,41 @@ class Ears:
     def __init__(self, fleet: FleetColumns) -> None:
         self._fleet = fleet
 
-    def hear(self, frame: bytes, now_ns: int) -> None:
-        """Take one frame of the server's."""
+    def hear(self, frame: bytes, only: int | None = None) -> None:
+        """Take one frame of the server's: for everybody whose words travel together, or for the truck of row *only*."""
         control = gateway_pb2.GatewayControl.FromString(frame)
         for relayed in control.relayed:
             row = self._fleet.row.get(relayed.truck_id)
-            if row is not None:
-                self._hear_one(row, relayed.message, now_ns)
+            if row is not None and (not self._fleet.apart[row] if only is None else row == only):
+                self._hear_one(row, relayed.message)
         if control.HasField("authorities"):
-            self._hear_authorities(control.authorities)
+            self._hear_authorities(control.authorities, only)
         if control.HasField("heartbeats"):
-            self._hear_heartbeats(control.heartbeats, now_ns)
+            self._hear_heartbeats(control.heartbeats, only)
 
-    def _hear_heartbeats(self, frame: gateway_pb2.HeartbeatFrame, now_ns: int) -> None:
-        handle, echo, challenge = _block((frame.handle, frame.challenge_echo, frame.challenge), np.int64)
-        rows = self._fleet.row_of_handle[handle]
-        columns.hear_heartbeats(self._fleet.compiled.onboard, rows, echo, challenge, frame.tick, frame.epoch, now_ns)
+    def _rows(self, handle: IndexArray, only: int | None) -> tuple[IndexArray, FlagArray | None]:
+        """Truck rows of a frame's *handle*s, and which of the frame's rows are heard: None for all."""
+        rows: IndexArray = self._fleet.row_of_handle[handle]
+        if only is not None:
+            return rows, rows == only
+        return rows, ~self._fleet.apart[rows] if self._fleet.apart.any() else None
 
-    def _hear_authorities(self, frame: gateway_pb2.AuthorityFrame) -> None:
-        handle, sequence, route_sequence, lane_ix = _block(
-            (frame.handle, frame.sequence, frame.route_sequence, frame.end_lane_ix), np.int64
-        )
-        end_m, advised_mps, friction = _block((frame.end_chainage_m, frame.advised_speed_mps, frame.friction), np.float64)
-        rows = self._fleet.row_of_handle[handle]
+    def _hear_heartbeats(self, frame: gateway_pb2.HeartbeatFrame, only: int | None) -> None:
+        block = _block((frame.handle, frame.challenge_echo, frame.challenge), np.int64)
+        rows, heard = self._rows(block[0], only)
+        if heard is not None:
+            rows, block = rows[heard], np.ascontiguousarray(block[:, heard])
+        own = self._fleet.compiled
+        columns.hear_heartbeats(own.belief, own.onboard, rows, block[1], block[2], frame.tick, frame.epoch)
+
+    def _hear_authorities(self, frame: gateway_pb2.AuthorityFrame, only: int | None) -> None:
+        ints = _block((frame.handle, frame.sequence, frame.route_sequence, frame.end_lane_ix), np.int64)
+        reals = _block((frame.end_chainage_m, frame.advised_speed_mps, frame.friction), np.float64)
+        rows, heard = self._rows(ints[0], only)
+        if heard is not None:
+            rows, ints, reals = rows[heard], np.ascontiguousarray(ints[:, heard]), np.ascontiguousarray(reals[:, heard])
+        _, sequence, route_sequence, lane_ix = ints
+        end_m, advised_mps, friction = reals
         given = onboard_state.Authorities(
             sequence=sequence,
             route_sequence=route_sequence,
@@ -67,20 +79,20 @@ class Ears:
         columns.take_authorities(self._fleet.compiled.onboard, self._fleet.paths, rows, given, frame.epoch, odd)
         for j in odd.nonzero()[0].tolist():
             authority = words.MovementAuthority(
-                term=store.Term(frame.epoch, frame.sequence[j]),
-                route_sequence=frame.route_sequence[j],
-                end=words.LanePoint(self._fleet.lane_id(frame.end_lane_ix[j]), frame.end_chainage_m[j]),
-                advised_speed_mps=frame.advised_speed_mps[j],
-                friction=frame.friction[j],
+                term=store.Term(frame.epoch, int(sequence[j])),
+                route_sequence=int(route_sequence[j]),
+                end=words.LanePoint(self._fleet.lane_id(int(lane_ix[j])), float(end_m[j])),
+                advised_speed_mps=float(advised_mps[j]),
+                friction=float(friction[j]),
             )
             self._take(int(rows[j]), authority)
 
-    def _hear_one(self, row: int, message: truck_pb2.ControlMessage, now_ns: int) -> None:
+    def _hear_one(self, row: int, message: truck_pb2.ControlMessage) -> None:
         """One truck's own message, read by the truck's own code."""
         stops = self._fleet.stops[row]
         match heard_of(message):
             case words.Welcome() as welcome:
-                self._welcomed(row, welcome, now_ns)
+                self._welcomed(row, welcome)
             case words.Refusal(reason=reason):
                 self._fleet.happened.append((row, "truck_refused", reason))
             case words.Route() | words.MovementAuthority() | words.Shortening() as heard:
@@ -91,6 +103,7 @@ class Ears:
             case words.Resume(stop_id=stop_id):
                 if stops.pop(stop_id, None) is not None:
                     self._fleet.onboard.waiting[row] = True
+                    self._fleet.onboard.intruded[row] &= bool(stops)
                 self._apply_stops(row)
             case words.Mission() as mission:
                 self._fleet.goals[row] = mission.goal if mission.immobilise else None
@@ -110,8 +123,9 @@ class Ears:
     def _apply_stops(self, row: int) -> None:
         self._fleet.onboard.stop_reaction[row] = max(self._fleet.stops[row].values(), default=0)
 
-    def _welcomed(self, row: int, welcome: words.Welcome, now_ns: int) -> None:
+    def _welcomed(self, row: int, welcome: words.Welcome) -> None:
         state = self._fleet.onboard
+        now_ns = int(self._fleet.belief.clock_ns[row])
         if welcome.hello_stamp_ns != state.hello_ns[row] or now_ns - welcome.hello_stamp_ns > WELCOME_AGE_MAX_NS:
             return
         self._fleet.permissions[row].agree(welcome.epoch)
@@ -143,7 +157,7 @@ class Ears:
         held.friction = float(state.held_friction[row])
         held.advised_speed_mps = float(state.advised_mps[row])
         own = self._fleet.compiled
-        earliest_m = columns.earliest_m(own.motion, own.fitted, own.belief, own.onboard, own.roads, row, TICK_S)
+        earliest_m = columns.earliest_m(own.fitted, own.belief, own.onboard, own.roads, row, TICK_S)
         try:
             match message:
                 case words.Route():

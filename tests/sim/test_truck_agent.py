@@ -177,7 +177,7 @@ def drive(seed: int, ticks: int) -> tuple[list[tuple[int, float]], list[tuple[in
             by_columns.append(trucks.demanded(0))
             by_own.append((int(command.mode), command.acceleration_demand_mps2))
         own.supervisor.sense(sensors(trucks, 0, now_ns))
-        said = trucks.say(tick, now_ns)
+        said = trucks.say(tick)
         if own.supervisor.hello_due(now_ns):
             own.hello(now_ns)
             office.welcome(now_ns)
