@@ -52,7 +52,7 @@ def run_day(scenario: Scenario, wish: Wish, progress: Callable[[float], None]) -
         if wish.wire:
             totals = run_on_wire(scenario, day_start_s, (recorder, checkers), progress)
         else:
-            server = InMemoryServer(scenario.corridor, day_start_s)
+            server = InMemoryServer(scenario.corridor, day_start_s, mortal=scenario.troubled)
             totals = Runner(scenario, server, recorder, checkers).run(progress)
     report = build_report(scenario.roster, totals, checkers.figures(), bound_of(scenario))
     if wish.out is not None:

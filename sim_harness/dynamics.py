@@ -82,11 +82,16 @@ class Demand(NamedTuple):
 
 
 class Circumstances(NamedTuple):
-    """What the trucks meet, (n,): mean grade under the body, road friction, brake health, coal aboard, its mass."""
+    """
+    What the trucks meet, (n,): mean grade under the body, road friction, brake health, coal aboard, its mass.
+
+    service: share of what is asked that service braking delivers; emergency braking has a circuit of its own.
+    """
 
     grade: FloatArray
     friction: FloatArray
     brake_health: FloatArray
+    service: FloatArray
     laden: FlagArray
     load_kg: FloatArray
 
@@ -123,6 +128,7 @@ def calm(count: int) -> Circumstances:
         grade=np.zeros(count),
         friction=np.full(count, 0.7),
         brake_health=np.ones(count),
+        service=np.ones(count),
         laden=np.zeros(count, dtype=np.bool_),
         load_kg=np.zeros(count),
     )
@@ -182,11 +188,11 @@ def _sub_step(motion: Motion, build: Build, demand: Demand, around: Circumstance
             motion.driveline_mps2[i] = 0.0
     else:
         motion.cut_s[i] = 0.0
-        driveline_mps2 = min(max(wish_mps2, -RETARDER_MPS2), pull_mps2)
+        driveline_mps2 = min(max(wish_mps2, -RETARDER_MPS2 * around.service[i]), pull_mps2)
         slew_mps2 = DRIVELINE_SLEW_MPS3 * step_s
         motion.driveline_mps2[i] += min(max(driveline_mps2 - motion.driveline_mps2[i], -slew_mps2), slew_mps2)
         if mode == SERVICE_BRAKE:
-            air_wish_mps2 = min(max(-wish_mps2 - RETARDER_MPS2, 0.0), full_mps2)
+            air_wish_mps2 = min(max(-wish_mps2 - RETARDER_MPS2, 0.0), full_mps2) * around.service[i]
 
     _press(motion, build, i, air_wish_mps2, full_mps2, step_s)
     grip_mps2 = ADHESION * around.friction[i] * G_MPS2

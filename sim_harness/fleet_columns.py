@@ -82,6 +82,7 @@ class FleetColumns:
         self.shift_m = np.zeros(count, dtype=np.float64)
         self.stops: list[dict[str, int]] = [{} for _ in range(count)]
         self.goals: list[words.LanePoint | None] = [None] * count
+        self.map_digests = [corridor.digest] * count
         self.handle = np.full(count, -1, dtype=np.int32)
         self.row_of_handle = np.full(count, -1, dtype=np.int32)
         self.answers: list[tuple[int, words.Acknowledgement]] = []
@@ -90,6 +91,9 @@ class FleetColumns:
         self.end_path_m = np.full(count, np.nan)
         self.drawn_wh = np.zeros(count, dtype=np.float64)
         self.happened: list[tuple[int, str, str]] = []
+        # What changes the world before the trucks move, and what they sense of it, while something is wrong.
+        self.surroundings: list[Callable[[], None]] = []
+        self.sensing: list[Callable[[], None]] = []
         # Clocks that do not show the time, by row.
         self.clocks: dict[int, Callable[[int], int]] = {}
         # Whose words travel by a way of their own.
@@ -101,6 +105,16 @@ class FleetColumns:
         self.belief.clock_ns[:] = now_ns
         for row, clock in self.clocks.items():
             self.belief.clock_ns[row] = clock(now_ns)
+
+    def rows_on(self, lane_ix: int, from_m: float, to_m: float) -> list[int]:
+        """Rows of the trucks any part of whose true body lies on [from_m, to_m) of a lane."""
+        found = []
+        for row in np.flatnonzero((self.places.body_lanes == lane_ix).any(axis=1)).tolist():
+            start_m = paths.path_coordinate(self.paths, row, lane_ix, 0.0)
+            nose_m = float(self.motion.nose_m[row])
+            if start_m + from_m < nose_m and start_m + to_m > nose_m - float(self.length_m[row]):
+                found.append(row)
+        return found
 
     def lane_id(self, lane_ix: int) -> str:
         """Name of a lane."""

@@ -21,6 +21,7 @@ Request: TypeAlias = (
     dispatch_pb2.CreateTransportOrderRequest
     | dispatch_pb2.ResumeTruckRequest
     | dispatch_pb2.AcquireControlRequest
+    | dispatch_pb2.LiftStopRequest
     | border_pb2.DecideCrossingRequest
     | border_pb2.ReportBarrierRequest
     | border_pb2.ReportBayRequest
@@ -178,6 +179,11 @@ def acquire_control(request_id: str, holder: str) -> tuple[str, Request]:
 def resume(request_id: str, truck_id: str) -> tuple[str, Request]:
     """An operator lifts a hold or a quarantine."""
     return "DispatchService/ResumeTruck", dispatch_pb2.ResumeTruckRequest(request_id=request_id, truck_id=truck_id)
+
+
+def lift(request_id: str, stop_id: str) -> tuple[str, Request]:
+    """An operator lifts an all-stop."""
+    return "DispatchService/LiftStop", dispatch_pb2.LiftStopRequest(request_id=request_id, stop_id=stop_id)
 
 
 def term(epoch: int, sequence: int) -> common_pb2.Term:

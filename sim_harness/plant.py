@@ -133,6 +133,10 @@ class Plant:
         self._called_ns: dict[tuple[str, str], int] = {}
         self._containers = 0
         self._load_kg: dict[str, float] = {}
+        self._open_for: dict[str, str] = {}
+        # What is out of order, and what waits until it is mended.
+        self._stopped: dict[str, list[Callable[[], None]]] = {}
+        self.held_trucks: set[str] = set()
 
     # -- chance and time -----------------------------------------------------------------------------------------------
 
@@ -152,6 +156,40 @@ class Plant:
         while self._agenda and self._agenda[0][0] <= now_ns:
             _, _, action = heapq.heappop(self._agenda)
             action()
+
+    def halt(self, name: str) -> None:
+        """A gate, or a bay's machine, does nothing more until it `goes_on`."""
+        self._stopped.setdefault(name, [])
+
+    def goes_on(self, name: str) -> None:
+        """What was halted works again, and does at once what it should have done."""
+        for action in self._stopped.pop(name, []):
+            action()
+
+    def _unless_halted(self, name: str, action: Callable[[], None]) -> None:
+        if name in self._stopped:
+            self._stopped[name].append(action)
+        else:
+            action()
+
+    def shut_barrier(self, gate_id: str) -> str | None:
+        """The gate's barrier falls shut, and its interlock says so; the truck it had been open for, if any."""
+        truck_id = self._open_for.get(gate_id)
+        if truck_id is not None:
+            self._call(*link.barrier(self._request_id(), gate_id, None))
+            self._notice("gate_shut", gate_id=gate_id)
+        return truck_id
+
+    def reopen_barrier(self, gate_id: str, truck_id: str) -> None:
+        """The barrier opens again for a truck that has not passed yet."""
+        if self._open_for.get(gate_id) == truck_id:
+            self._call(*link.barrier(self._request_id(), gate_id, truck_id))
+            self._notice("gate_opened", truck_id=truck_id, gate_id=gate_id)
+
+    def release(self, truck_id: str) -> None:
+        """Customs lets a truck go that it held."""
+        self.held_trucks.discard(truck_id)
+        self.goes_on(f"customs {truck_id}")
 
     def _request_id(self) -> str:
         self._asked += 1
@@ -178,6 +216,11 @@ class Plant:
     # -- customs -------------------------------------------------------------------------------------------------------
 
     def _decide(self, declared: link.ManifestDeclared) -> None:
+        if declared.truck_id in self.held_trucks:
+            self._say_decision(declared.crossing_id, declared.truck_id, Decision.HOLD)
+            self.halt(f"customs {declared.truck_id}")
+            self._stopped[f"customs {declared.truck_id}"].append(lambda: self._decide(declared))
+            return
         drawn = float(self._rng("customs", "decision").random())
         answer = Decision.CLEAR
         if drawn < self._rules.refuse_share:
@@ -209,16 +252,18 @@ class Plant:
             and float(self._rng(gate.gate_id, "alarm").random()) < self._rules.portal_alarm_share
         ):
             self._say_decision(called.crossing_id, called.truck_id, Decision.INSPECT)
-        self._after(seconds, lambda: self._open(called))
+        self._after(seconds, lambda: self._unless_halted(called.gate_id, lambda: self._open(called)))
 
     def _open(self, called: link.GateCalled) -> None:
+        self._open_for[called.gate_id] = called.truck_id
         self._call(*link.barrier(self._request_id(), called.gate_id, called.truck_id))
         self._notice("gate_opened", truck_id=called.truck_id, gate_id=called.gate_id)
 
     def _passed(self, passed: link.GatePassed) -> None:
+        self._open_for.pop(passed.gate_id, None)
         called_ns = self._called_ns.pop((passed.gate_id, passed.truck_id), self._now_ns)
         self._notice("gate_passed", truck_id=passed.truck_id, gate_id=passed.gate_id, wait_s=(self._now_ns - called_ns) / 1e9)
-        self._after(SHUT_S, lambda: self._shut(passed.gate_id))
+        self._after(SHUT_S, lambda: self._unless_halted(passed.gate_id, lambda: self._shut(passed.gate_id)))
 
     def _shut(self, gate_id: str) -> None:
         self._call(*link.barrier(self._request_id(), gate_id, None))
@@ -251,7 +296,7 @@ class Plant:
         seconds = self._draw_s("bay", called.bay_id)
         seconds += self._loader(called.bay_id).elapse(seconds + self._idle_s(called.bay_id))
         self._last_work_ns[called.bay_id] = self._now_ns + round(seconds * 1e9)
-        self._after(seconds, lambda: self._done(called))
+        self._after(seconds, lambda: self._unless_halted(called.bay_id, lambda: self._done(called)))
 
     def _loader(self, bay_id: str) -> Loader:
         if bay_id not in self._loaders:

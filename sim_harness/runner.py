@@ -15,35 +15,20 @@ from typing import Protocol
 from fleet.errors import FleetError
 from sim_harness import link
 from sim_harness.books import Books, Causes
+from sim_harness.faults.draw import faults_of
+from sim_harness.in_memory import Answers, InMemoryServer
 from sim_harness.observation import Checker, Recorder, Totals
+from sim_harness.radio import Radio
 from sim_harness.scenario import Scenario
 from sim_harness.stage import PROGRESS_TICKS, Stage
+from sim_harness.troubles import Troubles
 from sim_harness.truck_agent import Trucks
-
-
-class Answered(Protocol):
-    """One tick of a server, as the runner hears it."""
-
-    @property
-    def control(self) -> list[bytes]:
-        """Frames for the gateway."""
-        ...
-
-    @property
-    def calls(self) -> list[link.Heard]:
-        """What it asks of the plant."""
-        ...
-
-    @property
-    def refusals(self) -> list[tuple[str, str]]:
-        """Requests it refused: method and reason."""
-        ...
 
 
 class Server(Protocol):
     """A server that runs on the runner's time."""
 
-    def say(self, frame: bytes) -> None:
+    def say(self, frame: bytes, gateway: int = 0) -> None:
         """Give it a gateway's frame."""
         ...
 
@@ -51,7 +36,7 @@ class Server(Protocol):
         """Make a unary request; the answer comes with the next tick."""
         ...
 
-    def tick(self, now_ns: int) -> Answered:
+    def tick(self, now_ns: int) -> Answers:
         """Run one tick."""
         ...
 
@@ -66,16 +51,12 @@ class Runner:
     def __init__(self, scenario: Scenario, server: Server, recorder: Recorder, checker: Checker) -> None:
         self._server = server
         self._stage = Stage(scenario, Trucks, server.call, (recorder, checker))
-        radio = scenario.spec.link
-        self._up, self._down = (
-            link.Wire(
-                self._stage.streams.stream("gateway-1", way),
-                delay_ticks=radio.delay_ticks,
-                jitter_ticks=radio.jitter_ticks,
-                loss=radio.loss,
-            )
-            for way in ("uplink", "downlink")
-        )
+        self._radio = Radio(scenario.spec.link, self._stage.trucks, self._stage.streams.stream)
+        self._troubles = None
+        specs = faults_of(scenario, self._stage.streams)
+        if specs:
+            assert isinstance(server, InMemoryServer), "faults need a server that can be broken"
+            self._troubles = Troubles(self._stage, self._radio, server, specs)
 
     @property
     def trucks(self) -> Trucks:
@@ -106,26 +87,29 @@ class Runner:
 
     def tick(self) -> None:
         """One tick of everything."""
-        stage = self._stage
-        trucks = stage.trucks
+        stage, trucks, radio = self._stage, self._stage.trucks, self._radio
         now_ns = stage.advance()
         tick = stage.clock.tick
-        for frame in self._down.arrived(tick):
-            trucks.hear(frame, now_ns)
+        if self._troubles is not None:
+            self._troubles.step()
+        radio.hear(tick, now_ns)
         trucks.step(now_ns)
-        said = trucks.say(tick)
-        if said is not None:
-            self._up.send(tick, said)
-        for frame in self._up.arrived(tick):
-            self._server.say(frame)
+        radio.speak(tick, self._server)
         stage.people(now_ns)
         heard = self._server.tick(now_ns)
         for frame in heard.control:
             stage.books.hear(frame)
-            self._down.send(tick, frame)
+            radio.send(tick, frame)
+        for gateway, frame in heard.elsewhere.items():
+            radio.send(tick, frame, gateway)
         stage.heard(heard.calls, heard.refusals)
-        stage.observe(self._server.causes)
+        if self._troubles is None:
+            stage.observe(self._server.causes)
+        else:
+            self._troubles.watch(heard.alarms)
+            stage.observe(self._troubles.causes)
 
     def totals(self, wall_s: float, fault: str = "") -> Totals:
         """The books as they stand; *fault* is what ended the run before its time."""
-        return self._stage.totals(wall_s, fault)
+        totals = self._stage.totals(wall_s, fault)
+        return totals if self._troubles is None else self._troubles.account(totals)

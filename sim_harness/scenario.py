@@ -103,6 +103,11 @@ class Scenario:
     seed: int
     hours: float
 
+    @property
+    def troubled(self) -> bool:
+        """Whether anything is to go wrong."""
+        return self.spec.faults == "on" or bool(self.spec.scheduled_faults)
+
 
 def scenario_schema() -> dict[str, Any]:
     """The published JSON Schema of scenario files."""

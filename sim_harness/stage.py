@@ -37,8 +37,9 @@ class Stage(Generic[Fleet]):
         self.trucks = fleet(scenario.roster, self.streams, lane_ix, stop_m)
         self.trucks.charge(self.streams, scenario.spec.truck.charge_least, scenario.spec.truck.charge_most)
         site = Site(corridor=corridor, rules=PlantRules(**scenario.spec.plant.model_dump()), streams=self.streams)
-        self._plant = Plant(site, self.trucks, call, self.books.notice)
+        self.plant = Plant(site, self.trucks, call, self.books.notice)
         self._operator = Operator(scenario.spec.orders, call, self.books.notice)
+        self.call = call
         self._start_m = self.trucks.travelled_m()
         self.books.notice("run_started", scenario=scenario.spec.scenario, seed=scenario.seed, trucks=scenario.spec.trucks)
 
@@ -56,12 +57,12 @@ class Stage(Generic[Fleet]):
     def people(self, now_ns: int) -> None:
         """Let operator, officers and machines do what is due."""
         self._operator.step(now_ns)
-        self._plant.step(now_ns)
+        self.plant.step(now_ns)
 
     def heard(self, calls: Sequence[link.Heard], refusals: Sequence[tuple[str, str]]) -> None:
         """Give the server's calls to the plant, and its refusals to the books."""
         for call in calls:
-            self._plant.hear(call)
+            self.plant.hear(call)
         for method, reason in refusals:
             self.books.notice("command_refused", method=method, reason=reason)
             if method.endswith("CreateTransportOrder"):
@@ -92,7 +93,7 @@ class Stage(Generic[Fleet]):
         """What went wrong that no figure shows."""
         refused = self.books.refused
         found = []
-        if refused["truck_refused"]:
+        if refused["truck_refused"] and not self.scenario.troubled:
             found.append(f"the server refused to take on a truck {refused['truck_refused']} times")
         if refused["order_refused"]:
             found.append("a transport order was refused")

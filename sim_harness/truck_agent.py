@@ -40,6 +40,11 @@ class World:
         self._fleet = FleetColumns(roster, streams, lane_ix, chainage_m)
 
     @property
+    def columns(self) -> FleetColumns:
+        """Everything about the trucks, for whoever is to break them."""
+        return self._fleet
+
+    @property
     def happened(self) -> list[tuple[int, str, str]]:
         """What happened to the trucks since somebody last cleared this: row, event, detail."""
         return self._fleet.happened
@@ -131,8 +136,12 @@ class World:
     def _move(self) -> None:
         """Move every truck as its actuators were told, and let it sense where that took it."""
         fleet, own = self._fleet, self._fleet.compiled
+        for change in fleet.surroundings:
+            change()
         dynamics.move(own.motion, own.build, own.demand, own.around, dynamics.SUB_STEP_S, dynamics.SUB_STEPS)
         columns.read_sensors(own.motion, own.belief, fleet.nail_errors)
+        for disturb in fleet.sensing:
+            disturb()
         paths.locate(fleet.paths, fleet.grades, fleet.motion.nose_m, fleet.length_m, fleet.places)
         fleet.around.grade[:] = fleet.places.grade_mean
 
@@ -166,10 +175,14 @@ class Trucks(World):
         self._frames = report_frame.ReportFrames(len(roster.truck_ids))
         self._attention = HELLO_DUE
 
-    def hear(self, frame: bytes, now_ns: int) -> None:
-        """Take one frame of the server's."""
+    def hear(self, frame: bytes, now_ns: int, only: int | None = None) -> None:
+        """Take one frame of the server's; with *only*, for the truck of that row alone."""
         self._fleet.tell_time(now_ns)
-        self._ears.hear(frame)
+        self._ears.hear(frame, only)
+
+    def set_apart(self, row: int, *, apart: bool) -> None:
+        """Let one truck's words travel by a way of their own, or with the others' again."""
+        self._fleet.apart[row] = apart
 
     def step(self, now_ns: int) -> None:
         """Sense, supervise and move every truck up to *now_ns*."""
@@ -194,20 +207,38 @@ class Trucks(World):
         return "contact" if self._fleet.onboard.lost[row] else "end_of_authority"
 
     def say(self, tick: int) -> bytes | None:
-        """The gateway's frame of this tick, or None when nobody has anything to say."""
+        """The gateway's frame of this tick, or None when nobody has anything to say; those who are apart say nothing here."""
         rare = gateway_pb2.GatewayMessage(gateway_id=GATEWAY)
         if self._attention & HELLO_DUE:
             for row in self._speechless():
-                rare.relayed.append(self._hello(row))
+                if not self._fleet.apart[row]:
+                    rare.relayed.append(self._hello(row))
+        kept = []
         for row, answer in self._fleet.answers:
-            rare.relayed.append(self._own(row, message_of(answer)))
-        self._fleet.answers.clear()
+            if self._fleet.apart[row]:
+                kept.append((row, answer))
+            else:
+                rare.relayed.append(self._own(row, message_of(answer)))
+        self._fleet.answers[:] = kept
         # A gateway's reports are heard after what it relays, so their stamps must come after a hello's.
         reports = self._reports() if tick % REPORT_TICKS == 0 else b""
         if not reports and not rare.relayed:
             return None
         # Two messages end to end are one message: the library writes what is rare, the kernel the reports.
         return rare.SerializeToString() + (REPORTS_TAG + length_prefix(len(reports)) + reports if reports else b"")
+
+    def say_apart(self, row: int, tick: int, *, reports: bool = True) -> bytes | None:
+        """What one truck that is apart says this tick, as a frame of its own; None for nothing."""
+        said = gateway_pb2.GatewayMessage(gateway_id=GATEWAY)
+        if self._attention & HELLO_DUE and row in self._speechless():
+            said.relayed.append(self._hello(row))
+        said.relayed.extend(self._own(row, message_of(answer)) for other, answer in self._fleet.answers if other == row)
+        self._fleet.answers[:] = [(other, answer) for other, answer in self._fleet.answers if other != row]
+        if reports and tick % REPORT_TICKS == 0 and self._fleet.handle[row] >= 0:
+            self._believe_places()
+            self._use_battery()
+            said.relayed.append(self._own(row, truck_pb2.TruckMessage(report=self._report(row))))
+        return said.SerializeToString() if said.relayed else None
 
     def _speechless(self) -> list[int]:
         """Rows that must say hello, again or for the first time."""
@@ -239,7 +270,7 @@ class Trucks(World):
             instance_id=f"{self._fleet.roster.truck_ids[row]}-onboard",
             boot_id="1",
             truck_type_id=self._fleet.roster.truck_types[row].truck_type_id,
-            map_digest=self._fleet.roster.corridor.digest,
+            map_digest=self._fleet.map_digests[row],
             software=SOFTWARE,
             wire_version=WIRE_VERSION,
             seen=link.term(int(state.seen_epoch[row]), int(state.seen_sequence[row])),

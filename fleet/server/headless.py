@@ -17,10 +17,10 @@ from google.protobuf.message import Message
 from fleet.errors import FleetError, InvalidField
 from fleet.server.engine import Engine, EngineOptions
 from fleet.server.fleet_view import FleetView
-from fleet.server.inputs import CommandGiven
+from fleet.server.inputs import CommandGiven, JournalChanged
 from fleet.server.journal.journal import Journal, MemoryJournal
 from fleet.server.journal.records import records_of
-from fleet.server.outgoing import Reply
+from fleet.server.outgoing import Alarm, Reply
 from fleet.server.wire.reads import HoldRead, TotalsRead
 from fleet.v1 import border_pb2, dispatch_pb2, gateway_pb2
 from planner.corridor import Corridor
@@ -39,12 +39,14 @@ class Heard:
     """
     What the server said in one tick.
 
-    *control*: bytes of the GatewayControl, empty when nothing was said. *replies*: by ticket, the message of the method's answer
-    or the error.
+    *control*: bytes of the GatewayControl for the first gateway, empty when nothing was said; *elsewhere*: those for others, by
+    number. *replies*: by ticket, the message of the method's answer or the error. *alarms*: what a person would be told.
     """
 
     tick: int
     control: bytes = b""
+    elsewhere: Mapping[int, bytes] = field(default_factory=dict)
+    alarms: tuple[Alarm, ...] = ()
     border_calls: tuple[border_pb2.BorderCall, ...] = ()
     replies: Mapping[int, Message | FleetError] = field(default_factory=dict)
 
@@ -56,7 +58,7 @@ class HeadlessServer:
         self.engine = Engine(corridor, options or EngineOptions())
         self._journal = journal or MemoryJournal()
         self.recovered = self.engine.recover(self._journal)
-        self._gateway = self.engine.switchboard.connect(relays=True, wake=_nothing)
+        self._gateways = [self.engine.switchboard.connect(relays=True, wake=_nothing)]
         self._tickets = count(1)
 
     @property
@@ -64,15 +66,17 @@ class HeadlessServer:
         """The server's term."""
         return self.recovered.epoch
 
-    def say(self, raw: bytes) -> None:
+    def say(self, raw: bytes, gateway: int = 0) -> None:
         """
-        A gateway's message, as bytes.
+        A gateway's message, as bytes; a *gateway* not heard before connects.
 
         Raises:
             FleetError: it cannot be used.
             google.protobuf.message.DecodeError: it is no GatewayMessage.
         """
-        self.engine.switchboard.hear_gateway(self._gateway, gateway_pb2.GatewayMessage.FromString(raw))
+        while gateway >= len(self._gateways):
+            self._gateways.append(self.engine.switchboard.connect(relays=True, wake=_nothing))
+        self.engine.switchboard.hear_gateway(self._gateways[gateway], gateway_pb2.GatewayMessage.FromString(raw))
 
     def call(self, method: str, request: Message) -> int:
         """
@@ -101,18 +105,29 @@ class HeadlessServer:
         switchboard = self.engine.switchboard
         switchboard.say_early(outgoing)
         switchboard.say_durable(outgoing)
-        control = switchboard.take_gateway(self._gateway)
+        control = switchboard.take_gateway(self._gateways[0])
+        elsewhere = {
+            number: said.SerializeToString()
+            for number, gateway in enumerate(self._gateways[1:], start=1)
+            if (said := switchboard.take_gateway(gateway)) is not None
+        }
         return Heard(
             tick=outgoing.tick,
             control=b"" if control is None else control.SerializeToString(),
+            elsewhere=elsewhere,
+            alarms=outgoing.alarms,
             border_calls=tuple(self.engine.writer.border_call(call) for call in outgoing.border_calls),
             replies={reply.ticket: self._answer(reply) for reply in outgoing.replies},
         )
 
     def cut(self) -> None:
         """The gateway's stream breaks and is there again: every truck has lost its link."""
-        self.engine.switchboard.disconnected(self._gateway)
-        self._gateway = self.engine.switchboard.connect(relays=True, wake=_nothing)
+        self.engine.switchboard.disconnected(self._gateways[0])
+        self._gateways[0] = self.engine.switchboard.connect(relays=True, wake=_nothing)
+
+    def set_writable(self, *, writable: bool) -> None:
+        """The journal's disk takes nothing more, or does again: the loop is told as the real journal's writer tells it."""
+        self.engine.inbox.put(ACTOR, JournalChanged(writable=writable, reason="" if writable else "no space left"))
 
     def fleet(self) -> FleetView:
         """The trucks on the map."""

@@ -34,10 +34,10 @@ class TimedServer:
         self._server = server
         self.spent_ns = 0
 
-    def say(self, frame: bytes) -> None:
+    def say(self, frame: bytes, gateway: int = 0) -> None:
         """Passes a gateway's frame on."""
         began_ns = time.process_time_ns()
-        self._server.say(frame)
+        self._server.say(frame, gateway)
         self.spent_ns += time.process_time_ns() - began_ns
 
     def call(self, method: str, request: link.Request) -> None:

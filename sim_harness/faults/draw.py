@@ -16,6 +16,7 @@ from planner.corridor import Corridor, StandKind
 from sim_harness.clock import Streams
 from sim_harness.faults.kinds import KINDS, Span, Target
 from sim_harness.faults.spec import FaultSpec
+from sim_harness.scenario import Scenario
 
 # An ordinary day (assumed figures): events an hour for the whole fleet, or per truck where so named.
 BREAKDOWNS_PER_TRUCK_H: Final = 1.0 / 150.0
@@ -82,6 +83,14 @@ def _ordinary_roadside(corridor: Corridor, streams: Streams, hours: float) -> li
     to_m = min(_tenths(from_m + length_m), math.floor(lane.length_m * 10.0) / 10.0)
     found.append(FaultSpec(fault="dead_spot", at_s=0.0, for_s=hours * 3600.0, lane=lane.lane_id, from_m=from_m, to_m=to_m))
     return found
+
+
+def faults_of(scenario: Scenario, streams: Streams) -> tuple[FaultSpec, ...]:
+    """What is to go wrong in a run: what the scenario says for certain, and an ordinary day's where it is asked for."""
+    scheduled = scenario.spec.scheduled_faults
+    if scenario.spec.faults == "off":
+        return scheduled
+    return (*scheduled, *ordinary_day(scenario.corridor, scenario.roster.truck_ids, streams, scenario.hours))
 
 
 def _within(span: Span, rng: np.random.Generator) -> float:

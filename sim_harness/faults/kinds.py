@@ -49,8 +49,9 @@ class State(StrEnum):
     """The safe state that a fault must lead to; `states` holds how each is recognised."""
 
     STANDS = "stands"  # the truck stands inside the road it holds
+    CONTACT = "contact"  # a truck without contact stands, and goes on only when greeted anew
     KEPT = "kept"  # bounds are kept and nothing new is granted to the truck while the fault lasts
-    NOT_BELIEVED = "not_believed"  # quarantined, or refused report by report
+    NOT_BELIEVED = "not_believed"  # a belief that is off stops the truck, or is known to be off: the bound covers the truth
     DERATED = "derated"  # trusted with less: brakes, or the friction of a stretch
     FROZEN = "frozen"  # the confirmed rear stays where it was
     REFUSED = "refused"  # what was asked, or whoever asked, was turned away
@@ -115,7 +116,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         unit="share or s",
         lasts_s=Span(low=0.5, usual=8.0, high=60.0),
         seen_s=2.5,
-        state=State.STANDS,
+        state=State.CONTACT,
         ending=Ending.ITSELF,
     ),
     "dead_spot": Kind(
@@ -159,7 +160,8 @@ KINDS: Final[Mapping[str, Kind]] = {
         unit="m or s",
         lasts_s=_SHORT,
         seen_s=1.0,
-        state=State.STANDS,
+        safe_s=3.0,
+        state=State.NOT_BELIEVED,
         ending=Ending.PERSON,
     ),
     "speed_sensor": Kind(
@@ -171,7 +173,8 @@ KINDS: Final[Mapping[str, Kind]] = {
         unit="share or s",
         lasts_s=_SHORT,
         seen_s=1.0,
-        state=State.STANDS,
+        safe_s=3.0,
+        state=State.NOT_BELIEVED,
         ending=Ending.PERSON,
     ),
     "brakes": Kind(
@@ -310,7 +313,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         row="map mismatch",
         target=Target.TRUCK,
         lasts_s=_SHORT,
-        state=State.STANDS,
+        state=State.CONTACT,
         ending=Ending.ITSELF,
     ),
     "slippery": Kind(

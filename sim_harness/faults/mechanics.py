@@ -1,0 +1,173 @@
+"""What breaks about a truck's body: brakes, motors, couplings, and the grip of the road under it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sim_harness.faults.scene import Scene
+from sim_harness.faults.spec import FaultSpec
+from sim_harness.observation import TICK_S
+
+FRICTION_DRY: Final = 0.7
+CREPT_MPS: Final = 0.01
+EMERGENCY_BRAKE: Final = 3
+
+
+class Brakes:
+    """Full braking delivers a share of the declared guarantee and no more, at the wheels of one truck."""
+
+    def __init__(self, scene: Scene, spec: FaultSpec) -> None:
+        self._fleet = scene.fleet
+        self._row = scene.row(spec)
+        self._share = spec.amount
+        build = scene.fleet.build
+        self._full = (float(build.brake_full_laden_mps2[self._row]), float(build.brake_full_empty_mps2[self._row]))
+
+    def begin(self) -> None:
+        """Weaken them."""
+        guaranteed_mps2 = float(self._fleet.fitted.brake_guaranteed_mps2[self._row])
+        self._set((guaranteed_mps2, guaranteed_mps2), self._share)
+
+    def tick(self) -> None:
+        """They stay as weak as they are."""
+
+    def end(self) -> None:
+        """Mend them."""
+        self._set(self._full, 1.0)
+
+    def _set(self, full: tuple[float, float], health: float) -> None:
+        build = self._fleet.build
+        build.brake_full_laden_mps2[self._row], build.brake_full_empty_mps2[self._row] = full
+        self._fleet.around.brake_health[self._row] = health
+
+
+class ServiceBrake:
+    """Service braking is dead: neither air nor retarder answers; the emergency circuit does."""
+
+    def __init__(self, scene: Scene, spec: FaultSpec) -> None:
+        self._fleet = scene.fleet
+        self._row = scene.row(spec)
+
+    def begin(self) -> None:
+        """Break it."""
+        self._fleet.around.service[self._row] = 0.0
+
+    def tick(self) -> None:
+        """It stays dead."""
+
+    def end(self) -> None:
+        """Mend it."""
+        self._fleet.around.service[self._row] = 1.0
+
+
+class Parted:
+    """Trailer and boxes are no longer proven attached. Only the proof is lost: nothing lies on the road."""
+
+    def __init__(self, scene: Scene, spec: FaultSpec) -> None:
+        self._fleet = scene.fleet
+        self._row = scene.row(spec)
+
+    def begin(self) -> None:
+        """Lose the proof."""
+        self._set(False)
+
+    def tick(self) -> None:
+        """It stays lost."""
+
+    def end(self) -> None:
+        """Prove them attached again."""
+        self._set(True)
+
+    def _set(self, intact: bool) -> None:
+        self._fleet.belief.intact[self._row] = intact
+        self._fleet.onboard.same[self._row] = False
+
+
+class Breakdown:
+    """The motors give nothing; brakes and computers work."""
+
+    def __init__(self, scene: Scene, spec: FaultSpec) -> None:
+        build = scene.fleet.build
+        self._build = build
+        self._row = scene.row(spec)
+        self._pull = (float(build.pull_laden_mps2[self._row]), float(build.pull_empty_mps2[self._row]))
+
+    def begin(self) -> None:
+        """Break them."""
+        self._set((0.0, 0.0))
+
+    def tick(self) -> None:
+        """They stay dead."""
+
+    def end(self) -> None:
+        """Mend them."""
+        self._set(self._pull)
+
+    def _set(self, pull: tuple[float, float]) -> None:
+        self._build.pull_laden_mps2[self._row], self._build.pull_empty_mps2[self._row] = pull
+
+
+class RollBack:
+    """A standing truck creeps backwards, up to the amount, until its emergency brake or the end of the fault holds it."""
+
+    def __init__(self, scene: Scene, spec: FaultSpec) -> None:
+        self._fleet = scene.fleet
+        self._row = scene.row(spec)
+        self._left_m = min(spec.amount, float(scene.fleet.fitted.roll_back_m[self._row]))
+        self._step_m = self._left_m * TICK_S / max(spec.lasts_s, TICK_S)
+        self._rolling = False
+
+    def begin(self) -> None:
+        """Let go of the holding brake."""
+        self._fleet.sensing.append(self._sense)
+
+    def tick(self) -> None:
+        """Creep, while the truck stands and nothing holds it."""
+        fleet, row = self._fleet, self._row
+        held = int(fleet.demand.mode[row]) == EMERGENCY_BRAKE or bool(fleet.onboard.parked[row])
+        self._rolling = self._left_m > 0.0 and not held and float(fleet.motion.speed_mps[row]) <= CREPT_MPS
+        if self._rolling:
+            fleet.motion.nose_m[row] -= self._step_m
+            self._left_m -= self._step_m
+            fleet.onboard.same[row] = False
+
+    def end(self) -> None:
+        """Hold it."""
+        self._fleet.sensing.remove(self._sense)
+        self._fleet.onboard.same[self._row] = False
+
+    def _sense(self) -> None:
+        """Wheels that turn backwards are felt as that."""
+        if self._rolling:
+            self._fleet.belief.speed_mps[self._row] = -self._step_m / TICK_S
+
+
+class Slippery:
+    """A stretch of road has lost its grip."""
+
+    def __init__(self, scene: Scene, spec: FaultSpec) -> None:
+        self._scene = scene
+        self._spec = spec
+        self._on: set[int] = set()
+
+    def begin(self) -> None:
+        """Ice the stretch."""
+        self._scene.fleet.surroundings.append(self._slip)
+
+    def tick(self) -> None:
+        """Who slips is decided just before the trucks move."""
+
+    def end(self) -> None:
+        """Let it thaw."""
+        self._scene.fleet.surroundings.remove(self._slip)
+        for row in self._on:
+            self._scene.fleet.around.friction[row] = FRICTION_DRY
+
+    def _slip(self) -> None:
+        friction = self._scene.fleet.around.friction
+        on = set(self._scene.under(self._spec))
+        for row in self._on - on:
+            friction[row] = FRICTION_DRY
+        for row in on:
+            friction[row] = min(FRICTION_DRY, self._spec.amount)
+        self._on = on

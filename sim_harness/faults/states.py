@@ -1,0 +1,286 @@
+"""
+How each safe state is recognised, from the truth and from what the server shows of itself.
+
+A watch looks once a tick at one incident. It says when the state became necessary (`need`), when it was reached (`reach`), and
+when a rule that holds meanwhile was broken (`breach`). Nothing here asks the truck or the server whether they think they are
+safe where the truth can be looked at instead.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+import numpy as np
+
+from fleet.server.fleet_view import FleetView
+from fleet.server.loop.truck_session import State as Session
+from sim_harness.faults.incident import Incident
+from sim_harness.faults.kinds import State
+from sim_harness.faults.scene import Scene
+
+STANDING_MPS: Final = 0.05
+# A belief is off when the truth lies this far outside its own bound, or when it is this old, or the speed this wrong.
+OFF_M: Final = 1.0
+OLD_NS: Final = 700_000_000
+OFF_MPS: Final = 1.5
+EMERGENCY_BRAKE: Final = 3
+STALE_NS: Final = 600_000_000
+# Words that left before the fault are still on their way for so long.
+IN_FLIGHT_S: Final = 0.6
+GRANTED_M: Final = 0.01
+
+
+class Watch(Protocol):
+    """Looks at one incident."""
+
+    def look(self, now_s: float, view: FleetView | None) -> None:
+        """One tick; *view* is the server's picture, None without a server."""
+
+
+class _Watch:
+    """What watches have in common."""
+
+    def __init__(self, incident: Incident, scene: Scene) -> None:
+        self.incident = incident
+        self.scene = scene
+        self.fleet = scene.fleet
+        self.row = scene.row(incident.spec) if incident.spec.truck is not None else -1
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the fault is at work."""
+        return self.incident.ended_s is None
+
+    def stands(self) -> bool:
+        """Whether the truck truly stands, no further than the end it holds."""
+        fleet, row = self.fleet, self.row
+        inside = fleet.motion.nose_m[row] <= fleet.onboard.end_m[row] or fleet.onboard.end_m[row] == -math.inf
+        return bool(fleet.motion.speed_mps[row] <= STANDING_MPS and inside)
+
+    def session(self, view: FleetView | None) -> int:
+        """The truck's session as the server has it; 0 for none."""
+        truck_id = self.incident.spec.truck
+        if view is None or truck_id not in view.truck_ids:
+            return 0
+        return int(view.session[view.truck_ids.index(truck_id)])
+
+
+class _Contact(_Watch):
+    """A truck that lost contact stands; it never moves on contact that it does not have."""
+
+    def look(self, now_s: float, view: FleetView | None) -> None:
+        del view
+        if not self.lasts:
+            return
+        if self.fleet.onboard.lost[self.row] and self.fleet.onboard.agreed_epoch[self.row] > 0:
+            self.incident.need(now_s)
+            if self.stands():
+                self.incident.reach(now_s)
+
+
+class _Belief(_Watch):
+    """A truck whose belief is off brakes or stands, or knows that it does not know: its bound covers the truth again."""
+
+    def look(self, now_s: float, view: FleetView | None) -> None:
+        if not self.lasts:
+            return
+        fleet, row = self.fleet, self.row
+        belief, state = fleet.belief, fleet.onboard
+        bound_m = float(belief.bound_m[row] + state.doubt_m[row])
+        off = abs(float(belief.nose_m[row] - fleet.motion.nose_m[row])) - bound_m > OFF_M
+        off |= bool(belief.clock_ns[row] - belief.stamp_ns[row] > OLD_NS)
+        off |= abs(float(belief.speed_mps[row] - fleet.motion.speed_mps[row])) > OFF_MPS
+        if off and not self.stands():
+            self.incident.need(now_s)
+        if self.incident.needed:
+            braking = int(fleet.demand.mode[row]) == EMERGENCY_BRAKE
+            if not off or braking or self.stands() or self.session(view) == Session.QUARANTINED:
+                self.incident.reach(now_s)
+
+
+class _Standstill(_Watch):
+    """The truck stands, inside what it holds."""
+
+    def look(self, now_s: float, view: FleetView | None) -> None:
+        del view
+        if not self.lasts:
+            return
+        if not self.stands():
+            self.incident.need(now_s)
+        elif self.incident.needed:
+            self.incident.reach(now_s)
+
+
+class _Kept(_Watch):
+    """While the server hears nothing young enough of the truck, its end does not move on."""
+
+    _end: tuple[int, float] | None = None
+
+    def look(self, now_s: float, view: FleetView | None) -> None:
+        if not self.lasts or view is None:
+            return
+        rows = [self.row] if self.row >= 0 else self.scene.under(self.incident.spec)
+        if len(rows) != 1:
+            self._end = None
+            return
+        truck_id = self.fleet.roster.truck_ids[rows[0]]
+        if truck_id not in view.truck_ids:
+            return
+        at = view.truck_ids.index(truck_id)
+        end = (int(view.end_lane_ix[at]), float(view.end_chainage_m[at]))
+        if view.report_age_ns[at] > STALE_NS:
+            self.incident.need(now_s)
+            if self._end is not None and end != self._end:
+                self.incident.breach(f"the end of {truck_id} moved on a report {view.report_age_ns[at] / 1e9:.1f} s old")
+            self._end = end
+            self.incident.reach(now_s)
+        else:
+            self._end = None
+
+
+class _Derated(_Watch):
+    """The truck trusts its brakes with no more than they have."""
+
+    def look(self, now_s: float, view: FleetView | None) -> None:
+        del view
+        health = float(self.fleet.onboard.health[self.row])
+        if health < 0.9:
+            self.incident.need(now_s)
+            self.incident.reach(now_s)
+        if self.lasts and health < 0.6 and self.stands():
+            self.incident.reach(now_s)
+
+
+class _Refused(_Watch):
+    """What was forged moves nothing: the end held is not further than it was, nor under a term nobody agreed to."""
+
+    def __init__(self, incident: Incident, scene: Scene) -> None:
+        super().__init__(incident, scene)
+        state = self.fleet.onboard
+        self._agreed = int(state.agreed_epoch[self.row])
+        self._end_m = float(state.end_m[self.row])
+        self._seen = (int(state.seen_epoch[self.row]), int(state.seen_sequence[self.row]))
+
+    def look(self, now_s: float, view: FleetView | None) -> None:
+        del view
+        if self.incident.safe_s is not None or self._end_m == -math.inf:
+            return
+        state, row = self.fleet.onboard, self.row
+        self.incident.need(now_s)
+        moved = float(state.end_m[row]) > self._end_m + GRANTED_M
+        granted = (int(state.seen_epoch[row]), int(state.seen_sequence[row])) > self._seen
+        if int(state.seen_epoch[row]) > self._agreed or (moved and not granted):
+            self.incident.breach("a forged authority was taken")
+        self.incident.reach(now_s)
+
+
+class _Duplicated(_Watch):
+    """The newcomer is refused, and the truck it claimed to be is stopped until a person decides."""
+
+    def look(self, now_s: float, view: FleetView | None) -> None:
+        session = self.session(view)
+        # A truck that does not answer challenges itself gives way to the newcomer: nobody is duplicated then.
+        if (session in {Session.LIVE, Session.SYNCING} and self.lasts) or self.incident.alarm is not None:
+            self.incident.need(now_s)
+        if self.stands() and session in {Session.QUARANTINED, Session.HALTED}:
+            self.incident.reach(now_s)
+
+
+class _Avoided(_Watch):
+    """Nobody who could still stop before it enters the stretch; whoever cannot brakes as hard as the truck can."""
+
+    def __init__(self, incident: Incident, scene: Scene) -> None:
+        super().__init__(incident, scene)
+        self._inside = set(scene.under(incident.spec))
+        self._unavoidable = {row for row in range(len(self.fleet.roster.truck_ids)) if self._too_near(row)}
+        self._warned = False
+
+    def _too_near(self, row: int) -> bool:
+        from sim_harness.faults.intruders import metres_ahead  # noqa: PLC0415 - the intruders' module imports scenes only
+
+        spec = self.incident.spec
+        assert spec.lane is not None
+        assert spec.from_m is not None
+        assert spec.to_m is not None
+        ahead_m = metres_ahead(self.fleet, row, self.scene.corridor.lane_ix[spec.lane], spec.from_m, spec.to_m)
+        speed_mps = float(self.fleet.motion.speed_mps[row])
+        return ahead_m < 1.5 * speed_mps + speed_mps * speed_mps / 3.0 + 2.0
+
+    def look(self, now_s: float, view: FleetView | None) -> None:
+        del view
+        if not self.lasts:
+            return
+        inside = set(self.scene.under(self.incident.spec))
+        entered = inside - self._inside - self._unavoidable
+        if np.isfinite(self.fleet.belief.obstacle_m).any():
+            self.incident.need(now_s)
+            self.incident.reach(now_s)
+        if entered:
+            self.incident.breach(f"{self.fleet.roster.truck_ids[min(entered)]} drove into it")
+        self._inside |= inside
+
+
+class _GrantsCeased(_Watch):
+    """No end of authority moves on anywhere while the journal takes nothing."""
+
+    _ends: np.ndarray[tuple[int], np.dtype[np.float64]] | None = None
+
+    def look(self, now_s: float, view: FleetView | None) -> None:
+        del view
+        if not self.lasts or now_s - self.incident.began_s < IN_FLIGHT_S:
+            return
+        ends_m = self.fleet.onboard.end_m
+        if self._ends is not None:
+            self.incident.need(now_s)
+            self.incident.reach(now_s)
+            if (ends_m > self._ends + GRANTED_M).any():
+                self.incident.breach("an authority was sent that could not be made durable")
+        self._ends = ends_m.copy()
+
+
+class _WentOn(_Watch):
+    """Once it is over, trucks drive on authorities of the server that is in charge."""
+
+    def look(self, now_s: float, view: FleetView | None) -> None:
+        if self.lasts:
+            return
+        self.incident.need(now_s)
+        state = self.fleet.onboard
+        rows = [self.row] if self.row >= 0 else range(len(state.lost))
+        ready = [not state.lost[row] and not state.waiting[row] and state.agreed_epoch[row] == self.scene.server.epoch for row in rows]
+        stopped = self.row >= 0 and self.session(view) in {Session.QUARANTINED, Session.HALTED}
+        if any(ready) or stopped:
+            self.incident.reach(now_s)
+
+
+class _Waited(_Watch):
+    """Whoever waits waits with a name for it: the books watch that nobody stands unexplained."""
+
+    def look(self, now_s: float, view: FleetView | None) -> None:
+        del view
+        if not self.lasts:
+            self.incident.need(now_s)
+            self.incident.reach(now_s)
+
+
+_BY_STATE: Final[Mapping[State, Callable[[Incident, Scene], Watch]]] = {
+    State.STANDS: _Standstill,
+    State.CONTACT: _Contact,
+    State.KEPT: _Kept,
+    State.NOT_BELIEVED: _Belief,
+    State.DERATED: _Derated,
+    State.FROZEN: _Standstill,
+    State.REFUSED: _Refused,
+    State.BOTH_STAND: _Duplicated,
+    State.AVOIDED: _Avoided,
+    State.GRANTS_CEASED: _GrantsCeased,
+    State.WENT_ON: _WentOn,
+    State.WAITED: _Waited,
+}
+
+
+def watch_of(incident: Incident, scene: Scene) -> Watch:
+    """The watch that recognises the incident's safe state."""
+    return _BY_STATE[incident.spec.kind.state](incident, scene)
