@@ -14,7 +14,7 @@ from typing import Final
 from fleet.onboard import ladder, senses, supervisor
 from fleet.onboard.ladder import contact_rung, heartbeat_counts, may_accept
 from fleet.onboard.permission import SAME_END_M
-from fleet.onboard.senses import BRAKE_FAILED, STALE_MAX_NS, STUCK_MAX_S, Brakes, Senses, sense, watch_brakes
+from fleet.onboard.senses import BRAKE_FAILED, STALE_MAX_NS, STUCK_MAX_S, Brakes, Senses, agree, sense, watch_brakes
 from fleet.onboard.supervisor import HOLD, SERVICE_STOP, Build, Held, Memory, Road, Sensed, earliest_end_m, first_under, supervise
 from fleet.onboard.truck import GOAL_PASSED_M, GOAL_TOLERANCE_M, SETTLE_SLACK_S
 from planner._jit import adopt, kernel, piece
@@ -66,7 +66,7 @@ def _nothing_new(belief: Belief, state: Onboard, i: int, speed_mps: float) -> bo
 
 
 @kernel
-def take_reading(fitted: Fitted, belief: Belief, state: Onboard, step_s: float) -> None:
+def take_reading(fitted: Fitted, belief: Belief, state: Onboard) -> None:
     """
     Let every supervisor look at its sensors: do they agree with each other, and do the brakes do what they were asked.
 
@@ -74,17 +74,24 @@ def take_reading(fitted: Fitted, belief: Belief, state: Onboard, step_s: float) 
     state    senses and brakes are written, where there is a road to be on and the reading is a new one
     """
     for i in range(belief.nose_m.shape[0]):
-        if state.last[i] <= state.first[i] or belief.stamp_ns[i] < belief.clock_ns[i]:
+        step_s = (belief.stamp_ns[i] - state.read_ns[i]) / 1e9
+        if step_s <= 0.0:
             continue
+        state.read_ns[i] = belief.stamp_ns[i]
+        if state.last[i] <= state.first[i]:
+            continue
+        if belief.obstacle_m[i] != math.inf:
+            state.intruded[i] = True
         speed_mps = belief.speed_mps[i]
         if _nothing_new(belief, state, i, speed_mps):
             continue
-        reading = Senses(state.read_nose_m[i], state.read_speed_mps[i], state.stuck_s[i], state.doubt_m[i])
+        reading = Senses(state.read_nose_m[i], state.read_speed_mps[i], state.stuck_s[i], state.doubt_m[i], state.apart_m[i])
         reading = sense(reading, belief.nose_m[i], speed_mps, belief.bound_m[i], step_s)
         state.read_nose_m[i] = reading.nose_m
         state.read_speed_mps[i] = reading.speed_mps
         state.stuck_s[i] = reading.stuck_s
         state.doubt_m[i] = reading.doubt_m
+        state.apart_m[i] = reading.apart_m
         asked_mps2 = -state.demand_mps2[i] if state.mode[i] != HOLD and speed_mps > SPEED_STANDING_MPS else 0.0
         settle_s = fitted.brake_dead_s[i] + fitted.brake_build_up_s[i] + SETTLE_SLACK_S
         brakes = Brakes(
@@ -97,8 +104,6 @@ def take_reading(fitted: Fitted, belief: Belief, state: Onboard, step_s: float) 
         state.ratio[i] = brakes.ratio
         state.weak_count[i] = brakes.weak_count
         state.health[i] = brakes.health
-        if belief.obstacle_m[i] != math.inf:
-            state.intruded[i] = True
 
 
 @piece
@@ -123,6 +128,7 @@ def _build(fitted: Fitted, i: int, laden: bool, step_s: float) -> Build:
 def _sensed(belief: Belief, state: Onboard, i: int) -> Sensed:
     """What truck *i* believes of itself."""
     fresh = belief.clock_ns[i] - belief.stamp_ns[i] <= STALE_MAX_NS
+    sound = belief.intact[i] and fresh and state.stuck_s[i] < STUCK_MAX_S and agree(state.apart_m[i], belief.bound_m[i])
     return Sensed(
         belief.nose_m[i],
         belief.speed_mps[i],
@@ -130,7 +136,7 @@ def _sensed(belief: Belief, state: Onboard, i: int) -> Sensed:
         belief.bound_m[i] + state.doubt_m[i],
         belief.friction[i],
         state.health[i],
-        belief.intact[i] and fresh and state.stuck_s[i] < STUCK_MAX_S,
+        sound,
     )
 
 

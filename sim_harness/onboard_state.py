@@ -78,7 +78,8 @@ class Onboard(NamedTuple):
     """
     The state of the onboard computers, (n,).
 
-    mode … turn_m: `supervisor.Memory`. read_nose_m … doubt_m: `senses.Senses`. asked_mps2 … health: `senses.Brakes`.
+    mode … turn_m: `supervisor.Memory`. read_ns: stamp of the
+    last reading. read_nose_m … apart_m: `senses.Senses`. asked_mps2 … health: `senses.Brakes`.
     end_m … clearing_mps: `supervisor.Held`. stop_reaction: the hardest stop in force. waiting: a new authority is needed before
     the truck may go on. agreed_epoch, seen_*: terms. last_tick, asked_ns, proof_ns: contact; echo: the server's challenge to
     carry back. hello_ns: stamp of the hello that waits for its answer, 0 none. said_ns: stamp of the last report. intruded: something
@@ -92,10 +93,12 @@ class Onboard(NamedTuple):
     halt_m: FloatArray
     clearing: FlagArray
     turn_m: FloatArray
+    read_ns: StampArray
     read_nose_m: FloatArray
     read_speed_mps: FloatArray
     stuck_s: FloatArray
     doubt_m: FloatArray
+    apart_m: FloatArray
     asked_mps2: FloatArray
     least_mps2: FloatArray
     pressed_s: FloatArray

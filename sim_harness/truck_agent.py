@@ -190,7 +190,7 @@ class Trucks(World):
         self._fleet.tell_time(now_ns)
         columns.step(own.fitted, own.belief, own.onboard, own.roads, own.demand, TICK_S)
         self._move()
-        columns.take_reading(own.fitted, own.belief, own.onboard, TICK_S)
+        columns.take_reading(own.fitted, own.belief, own.onboard)
         self._attention = columns.watch(own.motion, own.belief, own.onboard, own.demand, self._fleet.was_emergency, WELCOME_AGE_MAX_NS)
         if self._attention & EMERGENCY_CHANGED:
             self._note_emergencies()

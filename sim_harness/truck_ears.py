@@ -103,7 +103,9 @@ class Ears:
             case words.Resume(stop_id=stop_id):
                 if stops.pop(stop_id, None) is not None:
                     self._fleet.onboard.waiting[row] = True
-                    self._fleet.onboard.intruded[row] &= bool(stops)
+                    if not stops:
+                        self._fleet.onboard.intruded[row] = False
+                        self._forget_doubt(row)
                 self._apply_stops(row)
             case words.Mission() as mission:
                 self._fleet.goals[row] = mission.goal if mission.immobilise else None
@@ -112,6 +114,11 @@ class Ears:
                 self._fleet.happened.append((row, "report_refused", reason))
             case words.Heartbeat():
                 pass  # a gateway brings heartbeats as frames
+
+    def _forget_doubt(self, row: int) -> None:
+        """Somebody has looked where the truck really is."""
+        self._fleet.onboard.doubt_m[row] = self._fleet.onboard.apart_m[row] = 0.0
+        self._fleet.onboard.same[row] = False
 
     def _set_goal(self, row: int) -> None:
         """Where on its path a truck is to set its parking brake, if anywhere."""
@@ -135,8 +142,7 @@ class Ears:
         state.ease_s[row], state.stop_s[row], state.emergency_s[row] = ladder.ease_s, ladder.stop_s, ladder.emergency_s
         if 0.0 < welcome.clearing_speed_mps <= CLEARING_SPEED_MPS:
             state.clearing_mps[row] = welcome.clearing_speed_mps
-        state.doubt_m[row] = 0.0
-        state.same[row] = False
+        self._forget_doubt(row)
         state.proof_ns[row] = now_ns
         state.last_tick[row] = -1
         state.echo[row] = 0

@@ -21,6 +21,7 @@ from fleet.onboard.senses import (
     BRAKE_FAILED,
     STALE_MAX_NS,
     STUCK_MAX_S,
+    agree,
     brakes_trusted,
     sense,
     senses_at,
@@ -186,7 +187,7 @@ class Supervisor:
         self.handle = welcome.handle
         if 0.0 < welcome.clearing_speed_mps <= CLEARING_SPEED_MPS:
             self._clearing_speed_mps = welcome.clearing_speed_mps
-        self._senses = self._senses._replace(doubt_m=0.0)
+        self._senses = self._senses._replace(doubt_m=0.0, apart_m=0.0)
 
     def _take_route(self, route: Route) -> None:
         before = self.permission.path
@@ -211,7 +212,9 @@ class Supervisor:
             return
         self.permission.needs_grant = True
         if not self._orders.stops:
+            # A person has looked: at the road, and at where the truck really is.
             self._orders.intruded = False
+            self._senses = self._senses._replace(doubt_m=0.0, apart_m=0.0)
 
     def link_lost(self) -> None:
         """The stream ended. Nothing moves yet: the ladder runs on silence. A welcome still under way answers nobody."""
@@ -288,6 +291,7 @@ class Supervisor:
     def _sensed(self, sensors: Sensors, now_ns: int) -> Sensed:
         fresh = now_ns - sensors.stamp_ns <= STALE_MAX_NS
         sound = sensors.intact and fresh and self._on_path and self._senses.stuck_s < STUCK_MAX_S
+        sound = sound and agree(self._senses.apart_m, sensors.bound_m)
         bound_m = sensors.bound_m + self._senses.doubt_m
         return Sensed(self._nose_m, sensors.speed_mps, sensors.acceleration_mps2, bound_m, sensors.friction, self._brakes.health, sound)
 

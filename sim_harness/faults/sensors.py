@@ -31,6 +31,7 @@ class Reading(NamedTuple):
 
     nose_m: float
     speed_mps: float
+    bound_m: float
     stamp_ns: int
 
 
@@ -64,7 +65,7 @@ class SensorFault:
 
     def _true(self) -> Reading:
         belief, row = self._belief, self._row
-        return Reading(float(belief.nose_m[row]), float(belief.speed_mps[row]), int(belief.stamp_ns[row]))
+        return Reading(float(belief.nose_m[row]), float(belief.speed_mps[row]), float(belief.bound_m[row]), int(belief.stamp_ns[row]))
 
     def _disturb(self) -> None:
         self._ticks += 1
@@ -76,7 +77,8 @@ class SensorFault:
         if shown is None:
             shown = self._last
         self._last = shown
-        self._belief.nose_m[self._row], self._belief.speed_mps[self._row], self._belief.stamp_ns[self._row] = shown
+        belief, row = self._belief, self._row
+        belief.nose_m[row], belief.speed_mps[row], belief.bound_m[row], belief.stamp_ns[row] = shown
 
     def _shown(self, true: Reading, last: Reading) -> Reading | None:
         """What the truck reads in place of *true* after *last*; None for no reading at all."""
@@ -112,7 +114,7 @@ class SensorFault:
     def _garbage(self, true: Reading) -> Reading:
         """Numbers, but no measurements."""
         away_m = float(self._rng.uniform(-GARBAGE_M, GARBAGE_M))
-        return Reading(true.nose_m + away_m, float(self._rng.uniform(-GARBAGE_MPS, GARBAGE_MPS)), true.stamp_ns)
+        return true._replace(nose_m=true.nose_m + away_m, speed_mps=float(self._rng.uniform(-GARBAGE_MPS, GARBAGE_MPS)))
 
     def _wrong(self, true: Reading) -> Reading:
         raise NotImplementedError

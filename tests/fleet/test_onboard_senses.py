@@ -7,7 +7,7 @@ import math
 import pytest
 
 from fleet.onboard.ladder import Ladder, LadderUnsound, contact_rung, heartbeat_counts, may_accept
-from fleet.onboard.senses import BRAKE_FAILED, Brakes, brakes_trusted, watch_brakes
+from fleet.onboard.senses import BRAKE_FAILED, Brakes, agree, brakes_trusted, sense, senses_at, watch_brakes
 
 
 @pytest.mark.parametrize(("silence_s", "reaction"), [(0.0, 0), (0.99, 0), (1.0, 1), (1.99, 1), (2.0, 2), (99.0, 2)])
@@ -103,3 +103,27 @@ def test_the_lag_of_a_growing_demand_is_not_weakness() -> None:
         brakes = watch_brakes(brakes, 0.0, 0.0, 1.3, 0.1)
 
     assert brakes.health == 1.0
+
+
+@pytest.mark.parametrize(("place_share", "seconds"), [(0.5, 5.0), (2.0, 5.0), (1.1, 30.0)])
+def test_wheels_and_places_that_creep_apart_are_noticed(place_share: float, seconds: float) -> None:
+    """A speed shown at half would halve the stopping distance a truck believes in, and no single step betrays it."""
+    senses, nose_m = senses_at(0.0), 0.0
+    for _ in range(round(seconds * 10)):
+        nose_m += 5.0 * place_share * 0.1
+        senses = sense(senses, nose_m, 5.0, 0.4, 0.1)
+
+    assert not agree(senses.apart_m, 0.4)
+    assert senses.doubt_m >= abs(senses.apart_m)
+
+
+def test_honest_drift_and_fixes_never_look_like_a_contradiction() -> None:
+    """An odometer that is one per cent wrong, set right at each nail, is how trucks drive all day."""
+    senses, nose_m = senses_at(0.0), 0.0
+    for step in range(20_000):
+        nose_m += 5.0 * 0.1
+        error_m = 0.01 * (nose_m % 10.0) + (0.25 if int(nose_m / 10.0) % 2 else -0.25)
+        senses = sense(senses, nose_m + error_m, 5.0 * 1.01, 0.4, 0.1)
+        assert agree(senses.apart_m, 0.4), f"step {step}"
+
+    assert senses.doubt_m == 0.0

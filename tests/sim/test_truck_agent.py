@@ -109,6 +109,22 @@ class Office:
         message = truck_pb2.MovementAuthority(term=term, route_sequence=self.route_sequence, end=end, friction=0.6)
         self.to_one.append(truck_pb2.ControlMessage(authority=message))
 
+    def something(self, end_m: float, travelled_m: float) -> tuple[float, bool]:
+        """Do something to the trucks, by chance; their end of authority from now on, and whether to fall silent."""
+        drawn = self.rng.random()
+        if drawn < 0.3:
+            end_m = max(end_m, travelled_m + float(self.rng.uniform(0.0, 90.0)))
+            self.authority(end_m)
+        elif drawn < 0.305:
+            end_m -= float(self.rng.uniform(0.0, 40.0))
+            self.shorten(max(end_m, 0.0))
+        elif drawn < 0.308:
+            stop = truck_pb2.Stop(stop_id="s", reaction=truck_pb2.Reaction.ValueType(int(self.rng.integers(1, 4))), cause="test")
+            self.say(truck_pb2.ControlMessage(stop=stop))
+        elif drawn < 0.33:
+            self.say(truck_pb2.ControlMessage(resume=truck_pb2.Resume(stop_id="s")))
+        return end_m, 0.33 <= drawn < 0.332
+
     def shorten(self, at_m: float) -> None:
         """Move everybody's end back."""
         lane_id, chainage_m = self.place(at_m)
@@ -138,18 +154,54 @@ class Office:
 def sensors(trucks: Trucks, row: int, now_ns: int) -> Sensors:
     """What truck *row* senses: the same belief that the columns work with."""
     nose, bound_m = trucks.believed(row)
+    belief = trucks.columns.belief
     return Sensors(
         stamp_ns=now_ns,
         nose=LanePoint(*nose),
-        speed_mps=float(trucks.motion.speed_mps[row]),
-        acceleration_mps2=float(trucks.motion.acceleration_mps2[row]),
+        speed_mps=float(belief.speed_mps[row]),
+        acceleration_mps2=float(belief.acceleration_mps2[row]),
         bound_m=bound_m,
         laden=False,
+        intact=bool(belief.intact[row]),
         immobilised=False,
+        obstacle_m=float(belief.obstacle_m[row]),
     )
 
 
-def drive(seed: int, ticks: int) -> tuple[list[tuple[int, float]], list[tuple[int, float]], float]:
+class Ailing:
+    """Spoils what one truck senses now and then: nothing, half the speed, a place ahead of its own, a parted trailer, an obstacle."""
+
+    def __init__(self, trucks: Trucks, rng: np.random.Generator) -> None:
+        self._columns = trucks.columns
+        self._rng = rng
+        self._left = 0
+        self._ailment = 0
+        self._last = (0.0, 0.0, 0.0, 0)
+        self._columns.sensing.append(self._spoil)
+
+    def _spoil(self) -> None:
+        belief = self._columns.belief
+        if self._left == 0 and self._rng.random() < 0.004:
+            self._left, self._ailment = int(self._rng.integers(2, 25)), int(self._rng.integers(5))
+        belief.intact[0], belief.obstacle_m[0] = True, np.inf
+        self._columns.onboard.same[0] = False
+        if self._left > 0:
+            self._left -= 1
+            match self._ailment:
+                case 0:
+                    belief.nose_m[0], belief.speed_mps[0], belief.bound_m[0], belief.stamp_ns[0] = self._last
+                case 1:
+                    belief.speed_mps[0] *= 0.5
+                case 2:
+                    belief.nose_m[0] += 3.0
+                case 3:
+                    belief.intact[0] = False
+                case _:
+                    belief.obstacle_m[0] = 25.0
+        self._last = (float(belief.nose_m[0]), float(belief.speed_mps[0]), float(belief.bound_m[0]), int(belief.stamp_ns[0]))
+
+
+def drive(seed: int, ticks: int, *, ailing: bool) -> tuple[list[tuple[int, float]], list[tuple[int, float]], float]:
     """Modes and demands of truck 1 by the columns and by its own code, and how far it came."""
     office = Office(seed)
     corridor = office.corridor
@@ -161,6 +213,8 @@ def drive(seed: int, ticks: int) -> tuple[list[tuple[int, float]], list[tuple[in
             Identity(truck_id="t1", instance_id="a", boot_id="1", truck_type_id=TRUCK.truck_type_id, map_digest=corridor.digest), TRUCK
         )
     )
+    if ailing:
+        Ailing(trucks, office.rng)
     silent_until = 0
     echo = 0
     end_m = 50.0
@@ -176,7 +230,8 @@ def drive(seed: int, ticks: int) -> tuple[list[tuple[int, float]], list[tuple[in
         if tick > 2:
             by_columns.append(trucks.demanded(0))
             by_own.append((int(command.mode), command.acceleration_demand_mps2))
-        own.supervisor.sense(sensors(trucks, 0, now_ns))
+        if trucks.columns.belief.stamp_ns[0] == now_ns:
+            own.supervisor.sense(sensors(trucks, 0, now_ns))
         said = trucks.say(tick)
         if own.supervisor.hello_due(now_ns):
             own.hello(now_ns)
@@ -189,27 +244,16 @@ def drive(seed: int, ticks: int) -> tuple[list[tuple[int, float]], list[tuple[in
             echo = own.report(now_ns).report.challenge
         if tick > silent_until and tick % 2 == 1:
             office.heartbeat(tick, echo)
-        drawn = office.rng.random()
-        if drawn < 0.3:
-            end_m = max(end_m, float(trucks.travelled_m()[0]) + float(office.rng.uniform(0.0, 90.0)))
-            office.authority(end_m)
-        elif drawn < 0.305:
-            end_m -= float(office.rng.uniform(0.0, 40.0))
-            office.shorten(max(end_m, 0.0))
-        elif drawn < 0.308:
-            stop = truck_pb2.Stop(stop_id="s", reaction=truck_pb2.Reaction.ValueType(int(office.rng.integers(1, 4))), cause="test")
-            office.say(truck_pb2.ControlMessage(stop=stop))
-        elif drawn < 0.33:
-            office.say(truck_pb2.ControlMessage(resume=truck_pb2.Resume(stop_id="s")))
-        elif drawn < 0.332:
-            silent_until = tick + 40
+        end_m, silent = office.something(end_m, float(trucks.travelled_m()[0]))
+        silent_until = tick + 40 if silent else silent_until
     return by_columns, by_own, float(trucks.travelled_m()[0])
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_columns_do_what_the_trucks_own_code_does(seed: int) -> None:
-    """Grants, shortenings, stops and silences at random: mode and demand must agree at every step."""
-    by_columns, by_own, travelled_m = drive(seed, 1200)
+@pytest.mark.parametrize("ailing", [False, True])
+def test_columns_do_what_the_trucks_own_code_does(seed: int, *, ailing: bool) -> None:
+    """Grants, shortenings, stops, silences and failing sensors at random: mode and demand must agree at every step."""
+    by_columns, by_own, travelled_m = drive(seed, 1200, ailing=ailing)
 
     assert by_columns == by_own
     assert travelled_m > 100.0
