@@ -3,8 +3,9 @@ How the trucks move: mass, grade, driveline and air brakes, integrated in sub-st
 
 Nothing here knows the planner's stopping formulas: motion is integrated from forces, so that the formulas can be judged
 by it. An electric driveline pulls and retards at once, within its limits; the air brakes answer after a dead time and
-build up linearly, and friction caps what they deliver. Rolling resistance and wind would only help a truck to stop:
-they cost energy here, and slow nobody down. Forces are in m/s2, per unit of mass.
+build up linearly, and friction caps what they deliver. What jumps or bends inside a sub-step counts for the part of it that
+it lasts, so that a stop is right to a millimetre. Rolling resistance and wind would only help a truck to stop: they cost
+energy here, and slow nobody down. Forces are in m/s2, per unit of mass.
 """
 
 from __future__ import annotations
@@ -62,7 +63,11 @@ class Motion(NamedTuple):
 
 
 class Build(NamedTuple):
-    """What is built into the trucks, columns (n,); brake_full: what the air brakes can do by themselves, without the road."""
+    """
+    What is built into the trucks, columns (n,).
+
+    brake_full: what the air brakes can do by themselves, without the road. slew: how fast the motors' force changes.
+    """
 
     pull_laden_mps2: FloatArray
     pull_empty_mps2: FloatArray
@@ -72,6 +77,7 @@ class Build(NamedTuple):
     build_up_s: FloatArray
     cutoff_s: FloatArray
     tare_kg: FloatArray
+    slew_mps3: FloatArray
 
 
 class Demand(NamedTuple):
@@ -114,6 +120,7 @@ def build_of(roster: Roster) -> Build:
         build_up_s=roster.column("brake_build_up_s"),
         cutoff_s=roster.column("traction_cutoff_s"),
         tare_kg=roster.column("tare_kg"),
+        slew_mps3=np.full(count, DRIVELINE_SLEW_MPS3),
     )
 
 
@@ -181,24 +188,28 @@ def _sub_step(motion: Motion, build: Build, demand: Demand, around: Circumstance
 
     wish_mps2 = demand.acceleration_mps2[i] + slope_mps2
     air_wish_mps2 = 0.0
+    # By how much the mean force over the sub-step exceeds the mean of its ends: nothing, unless something jumps or kinks inside.
+    bend_mps2 = 0.0
     if mode in (EMERGENCY_BRAKE, HOLD):
         air_wish_mps2 = full_mps2
+        pulling = min(max((build.cutoff_s[i] - motion.cut_s[i]) / step_s, 0.0), 1.0)
         motion.cut_s[i] += step_s
-        if motion.cut_s[i] > build.cutoff_s[i]:
+        if pulling < 1.0:
+            bend_mps2 = motion.driveline_mps2[i] * (pulling - 0.5)
             motion.driveline_mps2[i] = 0.0
     else:
         motion.cut_s[i] = 0.0
         driveline_mps2 = min(max(wish_mps2, -RETARDER_MPS2 * around.service[i]), pull_mps2)
-        slew_mps2 = DRIVELINE_SLEW_MPS3 * step_s
+        slew_mps2 = build.slew_mps3[i] * step_s
         motion.driveline_mps2[i] += min(max(driveline_mps2 - motion.driveline_mps2[i], -slew_mps2), slew_mps2)
         if mode == SERVICE_BRAKE:
             air_wish_mps2 = min(max(-wish_mps2 - RETARDER_MPS2, 0.0), full_mps2) * around.service[i]
 
-    _press(motion, build, i, air_wish_mps2, full_mps2, step_s)
-    grip_mps2 = ADHESION * around.friction[i] * G_MPS2
-    wheels_mps2 = max(motion.driveline_mps2[i] - motion.brake_mps2[i] * around.brake_health[i], -grip_mps2)
-    now_mps2 = wheels_mps2 - slope_mps2
-    mean_mps2 = 0.5 * (motion.acceleration_mps2[i] + now_mps2) if speed_mps > 0.0 else now_mps2
+    # What the road takes of the brakes, beside what the motors ask of it.
+    grip_mps2 = ADHESION * around.friction[i] * G_MPS2 + motion.driveline_mps2[i]
+    bend_mps2 -= _press(motion, build, i, (air_wish_mps2, full_mps2), (around.brake_health[i], grip_mps2), step_s)
+    now_mps2 = motion.driveline_mps2[i] - min(motion.brake_mps2[i] * around.brake_health[i], grip_mps2) - slope_mps2
+    mean_mps2 = 0.5 * (motion.acceleration_mps2[i] + now_mps2) + bend_mps2 if speed_mps > 0.0 else now_mps2
 
     after_mps = speed_mps + mean_mps2 * step_s
     if after_mps <= 0.0:
@@ -220,20 +231,37 @@ def _sub_step(motion: Motion, build: Build, demand: Demand, around: Circumstance
 
 
 @piece
-def _press(motion: Motion, build: Build, i: int, wish_mps2: float, full_mps2: float, step_s: float) -> None:
-    """Let the air brakes follow *wish_mps2*: nothing for the dead time, then linearly at the pace that reaches full in time."""
+def _press(motion: Motion, build: Build, i: int, asked: tuple[float, float], wheels: tuple[float, float], step_s: float) -> float:
+    """
+    Let the air brakes follow what is *asked*: nothing for the dead time, then linearly at the pace that reaches full in time.
+
+    asked   wish and full force
+    wheels  health of the brakes, and the most the road takes of them
+
+    Returns by how much the mean of their force at the wheels over the sub-step exceeds the mean of its ends: inside it they may
+    begin, be done, or reach what the road takes.
+    """
+    wish_mps2, full_mps2 = asked
+    health, grip_mps2 = wheels
     pace_mps3 = full_mps2 / max(build.build_up_s[i], step_s)
+    before_mps2 = motion.brake_mps2[i]
     if wish_mps2 <= 0.0:
         motion.pressed_s[i] = 0.0
-        motion.brake_mps2[i] = max(0.0, motion.brake_mps2[i] - pace_mps3 * step_s)
-        return
+        motion.brake_mps2[i] = max(0.0, before_mps2 - pace_mps3 * step_s)
+        return 0.0
     motion.pressed_s[i] += step_s
     # Only the part of the sub-step beyond the dead time builds pressure.
     live_s = min(step_s, motion.pressed_s[i] - build.dead_s[i])
-    if live_s > 0.0:
-        change_mps2 = pace_mps3 * live_s
-        lack_mps2 = wish_mps2 - motion.brake_mps2[i]
-        motion.brake_mps2[i] += min(max(lack_mps2, -change_mps2), change_mps2)
+    if live_s <= 0.0:
+        return 0.0
+    most_mps2 = pace_mps3 * live_s
+    motion.brake_mps2[i] += min(max(wish_mps2 - before_mps2, -most_mps2), most_mps2)
+    change_mps2 = min(motion.brake_mps2[i] * health, grip_mps2) - min(before_mps2 * health, grip_mps2)
+    if change_mps2 == 0.0:
+        return 0.0
+    changing_s = abs(change_mps2) / (pace_mps3 * health)
+    excess_mps2: float = change_mps2 * ((live_s - 0.5 * changing_s) / step_s - 0.5)
+    return excess_mps2
 
 
 def stopping_distance_m(
