@@ -15,8 +15,10 @@ import numpy as np
 
 from planner.corridor import Corridor
 from sim_harness.checks import authority_margin, body_overlaps, following
+from sim_harness.dynamics import EMERGENCY_EMPTY_MPS2
 from sim_harness.geometry import Bodies, LaneLines
-from sim_harness.observation import BODY_LANES, TICK_S, IndexArray, Roster, SmallArray, TickView
+from sim_harness.observation import BODY_LANES, TICK_S, FloatArray, IndexArray, Roster, SmallArray, TickView
+from sim_harness.rss import Rule
 
 # Trucks beyond this distance do not follow each other.
 LOOK_AHEAD_M: Final = 120.0
@@ -59,6 +61,7 @@ class CheckFigures:
     ttc_s_min: float | None
     headway_s_min: float | None
     drac_mps2_max: float
+    rss_margin_m_min: float | None
 
 
 def only_successors(corridor: Corridor) -> IndexArray:
@@ -68,6 +71,26 @@ def only_successors(corridor: Corridor) -> IndexArray:
         after.setdefault(lane.from_node_id, []).append(ix)
     follow = [after.get(lane.to_node_id, []) for lane in corridor.lanes]
     return np.array([rows[0] if len(rows) == 1 else -1 for rows in follow], dtype=np.int32)
+
+
+def rss_rules(roster: Roster) -> FloatArray:
+    """
+    (n, 6) what RSS is to assume of each truck, as the fields of `rss.Rule`.
+
+    The declared worst of the follower on a dry and level road, the simulator's hardest stop of the leader.
+    """
+    rules = [
+        Rule(
+            response_s=kind.brake_dead_s + kind.brake_build_up_s,
+            acceleration_mps2=max(kind.acceleration_laden_mps2, kind.acceleration_empty_mps2),
+            speed_max_mps=kind.speed_max_mps,
+            brake_least_mps2=kind.brake_guaranteed_mps2,
+            brake_leader_mps2=EMERGENCY_EMPTY_MPS2,
+            margin_m=0.0,
+        )
+        for kind in roster.truck_types
+    ]
+    return np.array(rules, dtype=np.float64)
 
 
 class Checkers:
@@ -106,8 +129,9 @@ class Checkers:
         self._successor = only_successors(roster.corridor)
         self._lane_head = np.full(len(roster.corridor.lanes), -1, dtype=np.int32)
         self._entries = (np.empty(count * BODY_LANES, dtype=np.int32), np.empty(count * BODY_LANES))
-        # ttc_s, headway_s, drac_mps2
-        self._extremes = np.array([np.inf, np.inf, 0.0])
+        self._rules = rss_rules(roster)
+        # ttc_s, headway_s, drac_mps2, rss_margin_m
+        self._extremes = np.array([np.inf, np.inf, 0.0, np.inf])
 
     def tick(self, view: TickView) -> None:
         """Looks at one tick."""
@@ -115,6 +139,7 @@ class Checkers:
         self._check_ends(view)
         following(
             (view.body_lanes, view.chainage_m, view.speed_mps, self._length_m),
+            self._rules,
             (self._lines.length_m, self._successor, self._lane_head),
             LOOK_AHEAD_M,
             self._entries,
@@ -168,7 +193,7 @@ class Checkers:
     def figures(self) -> CheckFigures:
         """What was found so far."""
         margin, row, time_s = self._least if self._least is not None else (None, None, None)
-        ttc_s, headway_s, drac_mps2 = (float(value) for value in self._extremes)
+        ttc_s, headway_s, drac_mps2, rss_margin_m = (float(value) for value in self._extremes)
         return CheckFigures(
             overlaps=tuple(self._overlaps),
             overruns=tuple(self._overruns),
@@ -178,4 +203,5 @@ class Checkers:
             ttc_s_min=ttc_s if np.isfinite(ttc_s) else None,
             headway_s_min=headway_s if np.isfinite(headway_s) else None,
             drac_mps2_max=drac_mps2,
+            rss_margin_m_min=rss_margin_m if np.isfinite(rss_margin_m) else None,
         )

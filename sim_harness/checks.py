@@ -9,9 +9,12 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from planner._jit import kernel, piece
+from planner._jit import adopt, kernel, piece
 from sim_harness.dynamics import DRIVE, EMERGENCY_BRAKE
 from sim_harness.observation import FlagArray, FloatArray, IndexArray, SmallArray
+from sim_harness.rss import Rule, safe_gap_m
+
+adopt(safe_gap_m)
 
 GRAVITY_MPS2: Final = 9.81
 # What a full brake application gets of the road's friction (safety case: 0.7 of it).
@@ -262,18 +265,20 @@ def _nearest_tail(entry: int, row: int, width: int, offset_m: float, entries: tu
 @kernel
 def following(
     trucks: tuple[IndexArray, FloatArray, FloatArray, FloatArray],
+    rules: FloatArray,
     lanes: tuple[FloatArray, IndexArray, IndexArray],
     look_ahead_m: float,
     entries: tuple[IndexArray, FloatArray],
     extremes: FloatArray,
 ) -> None:
     """
-    Lowers the least time to collision and headway, and raises the greatest deceleration to avoid a crash.
+    Lowers the least time to collision, headway and RSS margin, and raises the greatest deceleration to avoid a crash.
 
     trucks    body_lanes (n, k), chainage of the nose (n,), speed (n,), length (n,)
+    rules     (n, 6) what RSS assumes of each follower, as the fields of `rss.Rule`
     lanes     length (m,), only successor (m,) or -1, and a scratch column (m,) of -1 that is left as found
     entries   (n * k,) and (n * k,) scratch
-    extremes  (3,) ttc s, headway s (nose to nose, follower at 1 m/s or more), DRAC m/s²
+    extremes  (4,) ttc s, headway s (nose to nose, follower at 1 m/s or more), DRAC m/s², gap beyond the one RSS calls safe m
 
     A leader is the nearest tail ahead on the follower's lane, or on lanes it must come to; at a fork the search ends.
     """
@@ -297,6 +302,8 @@ def following(
             gap_m, leader = _nearest_tail(head[lane], row, width, offset_m, entries)
         if leader < 0:
             continue
+        rule = Rule(rules[row, 0], rules[row, 1], rules[row, 2], rules[row, 3], rules[row, 4], rules[row, 5])
+        extremes[3] = min(extremes[3], gap_m - safe_gap_m(v, speed_mps[leader], rule))
         closing = v - speed_mps[leader]
         if v >= HEADWAY_SPEED_MPS:
             extremes[1] = min(extremes[1], (gap_m + length_m[leader]) / v)

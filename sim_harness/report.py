@@ -79,6 +79,9 @@ class Report(_Part):
     ttc_s_min: float | None = Field(description="Least time to collision with the truck ahead; null if none ever closed in.")
     headway_s_min: float | None = Field(description="Least time, nose to nose, behind the truck ahead at 1 m/s or more.")
     drac_mps2_max: float = Field(description="Greatest steady deceleration any follower needed to avoid the truck ahead.")
+    rss_margin_m_min: float | None = Field(
+        description="Least gap to the truck ahead beyond the one RSS calls safe; a figure, nothing is spaced by it. Null if none followed."
+    )
     emergency_brakes: int
     emergency_brakes_per_1000_km: float | None = Field(description="emergency_brakes over truck_km, times 1000; null at rest.")
     energy_kwh_per_tonne: float | None = Field(description="Traction energy of all trucks over tonnes; null before the first.")
@@ -192,6 +195,7 @@ def build_report(roster: Roster, totals: Totals, checks: CheckFigures, bound: Bo
         ttc_s_min=_rounded(checks.ttc_s_min),
         headway_s_min=_rounded(checks.headway_s_min),
         drac_mps2_max=_exact(checks.drac_mps2_max),
+        rss_margin_m_min=_rounded(checks.rss_margin_m_min),
         emergency_brakes=totals.emergency_brakes,
         emergency_brakes_per_1000_km=_exact(1000.0 * totals.emergency_brakes / totals.truck_km) if totals.truck_km > 0.0 else None,
         energy_kwh_per_tonne=_exact(totals.energy_wh / 1000.0 / totals.tonnes) if totals.tonnes > 0.0 else None,

@@ -119,6 +119,7 @@ def _safety(report: Report) -> str:
             ("least time to collision", _figure(report.ttc_s_min, "s")),
             ("least headway, nose to nose", _figure(report.headway_s_min, "s")),
             ("greatest deceleration needed (DRAC)", _figure(report.drac_mps2_max, "m/s²", 2)),
+            ("least gap beyond RSS", _figure(report.rss_margin_m_min, "m", 2)),
             ("emergency brakes per 1,000 truck-km", _figure(report.emergency_brakes_per_1000_km, "")),
             ("standing without a named cause", _figure(report.unexplained_wait_s, "s")),
         ]

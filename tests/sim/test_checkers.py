@@ -223,6 +223,8 @@ def test_a_follower_is_measured_against_the_tail_ahead_across_lanes() -> None:
     assert figures.ttc_s_min == pytest.approx(33.5 / 4.0)
     assert figures.headway_s_min == pytest.approx(50.0 / 6.0)
     assert figures.drac_mps2_max == pytest.approx(4.0**2 / (2 * 33.5))
+    # A second in which the follower gains 0.7 m/s, then 2.2 m/s²; the leader stops with 4.0.
+    assert figures.rss_margin_m_min == pytest.approx(33.5 - (6.35 + 6.7**2 / (2 * 2.2) - 2.0**2 / (2 * 4.0)))
 
 
 def test_trucks_that_never_close_in_have_no_time_to_collision() -> None:
@@ -233,3 +235,4 @@ def test_trucks_that_never_close_in_have_no_time_to_collision() -> None:
     checkers.tick(tiny_view(roster, 0.0, [Place(lane_id="out", chainage_m=100.0), Place(lane_id="back", chainage_m=100.0)]))
 
     assert checkers.figures().ttc_s_min is None
+    assert checkers.figures().rss_margin_m_min is None

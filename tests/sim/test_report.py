@@ -93,6 +93,7 @@ def test_a_small_run_has_exactly_this_report() -> None:
         "ttc_s_min": 16.75,
         "headway_s_min": 10.0,
         "drac_mps2_max": 0.0597,
+        "rss_margin_m_min": 21.8909,
         "emergency_brakes": 0,
         "emergency_brakes_per_1000_km": 0.0,
         "energy_kwh_per_tonne": 0.4615,
