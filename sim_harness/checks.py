@@ -29,7 +29,7 @@ HEADWAY_SPEED_MPS: Final = 1.0
 
 
 @piece
-def _apart(a: tuple[float, float, float, float, float], b: tuple[float, float, float, float, float], slack_m: float) -> bool:
+def apart(a: tuple[float, float, float, float, float], b: tuple[float, float, float, float, float], slack_m: float) -> bool:
     """Whether a side of box *a* separates it from box *b*; a box is (x0, y0, x1, y1, half width)."""
     ax0, ay0, ax1, ay1, a_half = a
     bx0, by0, bx1, by1, b_half = b
@@ -61,7 +61,7 @@ def _bodies_meet(x_m: FloatArray, y_m: FloatArray, width_m: FloatArray, pair: tu
         a = (x_m[row, i], y_m[row, i], x_m[row, i + 1], y_m[row, i + 1], 0.5 * width_m[row])
         for j in range(x_m.shape[1] - 1):
             b = (x_m[other, j], y_m[other, j], x_m[other, j + 1], y_m[other, j + 1], 0.5 * width_m[other])
-            if not _apart(a, b, slack_m) and not _apart(b, a, slack_m):
+            if not apart(a, b, slack_m) and not apart(b, a, slack_m):
                 return True
     return False
 
