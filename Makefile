@@ -4,10 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.made
+REFEREE := .venv-referee
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-jitless test-bounds test-long lint format protos bench clean
+.PHONY: help setup demo test test-jitless test-bounds test-long lint format protos bench referee clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,5 +47,14 @@ protos: setup  ## Regenerate fleet/v1 from protos/
 bench: setup  ## Measure ratios side by side
 	$(BIN)/fleet bench
 
+referee: $(REFEREE)/.made  ## Compare with SUMO, ad-rss, shapely and closed forms, in an environment of their own
+	$(REFEREE)/bin/python -m sim_harness.referee
+
+$(REFEREE)/.made: pyproject.toml constraints.txt sim_harness/referee/requirements.txt
+	@$(PYTHON) -m venv $(REFEREE)
+	$(REFEREE)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--requirement sim_harness/referee/requirements.txt --editable '.[sim]'
+	@touch $@
+
 clean:  ## Remove what the other targets made
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(REFEREE) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

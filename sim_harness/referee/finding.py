@@ -47,6 +47,6 @@ def table(findings: Iterable[Finding]) -> Table:
         drawn.add_column(name, justify="right")
     drawn.add_column("verdict")
     for each in findings:
-        worst = "" if each.worst is None else f"{each.worst:.3g} {each.unit}"
-        drawn.add_row(each.referee, each.compared, f"{each.cases:,}", worst, f"{each.bound:g} {each.unit}", each.verdict)
+        worst = "" if each.worst is None else f"{each.worst:.2g} {each.unit}"
+        drawn.add_row(each.referee, each.compared, f"{each.cases:,}", worst.rstrip(), f"{each.bound:g} {each.unit}".rstrip(), each.verdict)
     return drawn
