@@ -80,8 +80,8 @@ class InMemoryServer:
 
     @property
     def answers(self) -> bool:
-        """Whether there is a server that hears."""
-        return self._server is not None and not self._frozen
+        """Whether there is a server that hears, and answers in time."""
+        return self._server is not None and not self._frozen and self._every_ticks == 1
 
     def say(self, frame: bytes, gateway: int = 0) -> None:
         """Give it a gateway's frame."""

@@ -88,12 +88,12 @@ class _Belief(_Watch):
             return
         fleet, row = self.fleet, self.row
         belief, state = fleet.belief, fleet.onboard
-        bound_m = float(belief.bound_m[row] + state.doubt_m[row])
-        off = abs(float(belief.nose_m[row] - fleet.motion.nose_m[row])) - bound_m > OFF_M
-        off |= bool(belief.clock_ns[row] - belief.stamp_ns[row] > OLD_NS)
-        off |= abs(float(belief.speed_mps[row] - fleet.motion.speed_mps[row])) > OFF_MPS
-        if off and not self.stands():
+        error_m = abs(float(belief.nose_m[row] - fleet.motion.nose_m[row])) - float(belief.bound_m[row])
+        blind = bool(belief.clock_ns[row] - belief.stamp_ns[row] > OLD_NS)
+        blind |= abs(float(belief.speed_mps[row] - fleet.motion.speed_mps[row])) > OFF_MPS
+        if (blind or error_m > OFF_M) and not self.stands():
             self.incident.need(now_s)
+        off = blind or error_m - float(state.doubt_m[row]) > OFF_M
         if self.incident.needed:
             braking = int(fleet.demand.mode[row]) == EMERGENCY_BRAKE
             if not off or braking or self.stands() or self.session(view) == Session.QUARANTINED:

@@ -1,0 +1,124 @@
+"""Every kind of fault, on a truck or a stretch it matters to: its safe state is reached, and nothing else is broken by it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from planner.corridor import StandKind
+from sim_harness.checkers import Checkers
+from sim_harness.faults.engine import EFFECTS
+from sim_harness.faults.kinds import KINDS, Target
+from sim_harness.faults.spec import FaultSpec
+from sim_harness.in_memory import InMemoryServer
+from sim_harness.recording import Recorder
+from sim_harness.report import Report, build_report, opening_s
+from sim_harness.runner import Runner
+from sim_harness.scenario import Scenario, load_scenario
+
+PROBE_S = 400.0
+FAST_MPS = 5.0
+ROOM_M = 150.0
+SETTINGS = [
+    "processes.bay={shape: fixed, fixed_s: 20}",
+    "plant.loader_mtbf_h=0",
+    "plant.portal_alarm_share=0",
+    "plant.inspect_share=0",
+    "plant.refuse_share=0",
+]
+# What a fault of this kind needs said about it here, so that it bites: long enough, strong enough.
+STRONG: Mapping[str, Mapping[str, Any]] = {
+    "link": {"for_s": 12.0},
+    "reports": {"for_s": 12.0},
+    "position_sensor": {"shape": "wrong", "value": 12.0},
+    "speed_sensor": {"shape": "wrong", "value": 0.5},
+    "clock": {"shape": "drift", "value": 0.9},
+    "service_brake": {"for_s": 240.0},
+    "brakes": {"value": 0.5, "for_s": 500.0},
+    "server_killed": {"for_s": 8.0},
+    "second_server": {"for_s": 6.0},
+    "server_slow": {"value": 2.5},
+    "flood": {"value": 50.0, "for_s": 5.0},
+}
+
+
+def run(scenario: Scenario, faults: Sequence[FaultSpec], seconds: float) -> tuple[Report, Runner]:
+    """A run of *seconds* in which *faults* happen, and its report."""
+    spec = scenario.spec.model_copy(update={"scheduled_faults": tuple(faults)})
+    ready = replace(scenario, spec=spec, hours=seconds / 3600.0)
+    checkers = Checkers(ready.roster)
+    with Recorder(None, ready.roster) as recorder:
+        server = InMemoryServer(ready.corridor, int(opening_s(ready.roster)), mortal=True)
+        runner = Runner(ready, server, recorder, checkers)
+        totals = runner.run(lambda _: None)
+    return build_report(ready.roster, totals, checkers.figures(), None), runner
+
+
+@pytest.fixture(scope="module")
+def scenario() -> Scenario:
+    """The small site; its trucks set out at once."""
+    return load_scenario("mandula", SETTINGS)
+
+
+class Aim:
+    """Whom faults are aimed at, and when: a laden truck that drives fast with road ahead of it, that road, a gate, a bay."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.at_s = 0.0
+        self.whom: dict[Target, dict[str, Any]] = {}
+        with Recorder(None, scenario.roster) as recorder:
+            server = InMemoryServer(scenario.corridor, int(opening_s(scenario.roster)))
+            runner = Runner(scenario, server, recorder, Checkers(scenario.roster))
+            while not self.whom and self.at_s < PROBE_S:
+                runner.tick()
+                self.at_s = round(self.at_s + 0.1, 1)
+                self._look(scenario, runner)
+
+    def _look(self, scenario: Scenario, runner: Runner) -> None:
+        fleet, corridor = runner.trucks.columns, scenario.corridor
+        for row, truck_id in enumerate(fleet.roster.truck_ids):
+            lane = corridor.lanes[int(fleet.places.lane_ix[row])]
+            nose_m = float(fleet.places.chainage_m[row])
+            if fleet.motion.speed_mps[row] < FAST_MPS or nose_m + ROOM_M > lane.length_m or not fleet.around.laden[row]:
+                continue
+            bay = next(stand for stand in corridor.stands if stand.kind is StandKind.BAY)
+            self.whom = {
+                Target.TRUCK: {"truck": truck_id},
+                Target.STRETCH: {"lane": lane.lane_id, "from_m": round(nose_m + 50.0, 1), "to_m": round(nose_m + 110.0, 1)},
+                Target.GATE: {"gate": corridor.gates[0].gate_id},
+                Target.BAY: {"bay": bay.stand_id},
+                Target.SERVER: {},
+            }
+
+    def fault(self, name: str) -> FaultSpec:
+        """A fault of kind *name* that bites."""
+        return FaultSpec.model_validate({"fault": name, "at_s": self.at_s + 0.1, **self.whom[KINDS[name].target], **STRONG.get(name, {})})
+
+
+@pytest.fixture(scope="module")
+def aim(scenario: Scenario) -> Aim:
+    """Whom each fault is aimed at."""
+    found = Aim(scenario)
+    assert found.whom, "somebody drives by then"
+    return found
+
+
+# These may pass without anybody's having had to do anything: brakes nobody used, a clock that is only odd, a grip that sufficed.
+MAY_PASS = {"roll_back", "brakes", "slippery", "clock"}
+
+
+@pytest.mark.parametrize("name", sorted(EFFECTS))
+def test_a_fault_ends_in_its_safe_state(name: str, scenario: Scenario, aim: Aim) -> None:
+    """One kind each: it bites, its safe state is reached, and no truck touches another or passes its end meanwhile."""
+    fault = aim.fault(name)
+
+    report, _ = run(scenario, (fault,), min(fault.ends_s, aim.at_s + 400.0) + 60.0)
+
+    (account,) = report.faults
+    assert account["reached"] or (account["reached"] is None and name in MAY_PASS), account
+    assert report.overlaps == 0
+    assert report.overruns == 0
+    assert report.failures == ()
