@@ -52,10 +52,11 @@ EFFECTS: Final[Mapping[str, Callable[[Scene, FaultSpec], Effect]]] = {
 TOGETHER: Final[Mapping[str, str]] = {
     **dict.fromkeys(("link", "reports", "reconnect", "flood"), "radio"),
     **dict.fromkeys(("position_sensor", "speed_sensor", "clock", "roll_back"), "senses"),
-    **dict.fromkeys(("brakes", "service_brake"), "brakes"),
 }
 # Alarms about the server or the site as a whole count for faults of the server.
 ABOUT_ALL: Final = frozenset({"journal_append_failed", "journal_space_returned", "all_stop_ordered"})
+# Facts that the server tells and nobody needs to act on.
+QUIET: Final = frozenset({"truck_registered", "truck_synced", "truck_resumed"})
 AFTERWARDS_S: Final = 120.0
 
 
@@ -126,6 +127,8 @@ class Faults:
     @staticmethod
     def _hear(incident: Incident, alarms: Sequence[Alarm], now_s: float) -> None:
         for alarm in alarms:
+            if alarm.name in QUIET:
+                continue
             about = dict(alarm.fields).get("truck")
             if about == incident.spec.truck or (about is None and (incident.spec.truck is None or alarm.name in ABOUT_ALL)):
                 incident.alarm, incident.seen_s = alarm.name, now_s

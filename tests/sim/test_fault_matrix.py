@@ -10,12 +10,13 @@ import pytest
 
 from planner.corridor import StandKind
 from sim_harness.checkers import Checkers
+from sim_harness.day import Wish, run_day
 from sim_harness.faults.engine import EFFECTS
 from sim_harness.faults.kinds import KINDS, Target
 from sim_harness.faults.spec import FaultSpec
 from sim_harness.in_memory import InMemoryServer
 from sim_harness.recording import Recorder
-from sim_harness.report import Report, build_report, opening_s
+from sim_harness.report import Report, opening_s
 from sim_harness.runner import Runner
 from sim_harness.scenario import Scenario, load_scenario
 
@@ -45,16 +46,10 @@ STRONG: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def run(scenario: Scenario, faults: Sequence[FaultSpec], seconds: float) -> tuple[Report, Runner]:
-    """A run of *seconds* in which *faults* happen, and its report."""
+def run(scenario: Scenario, faults: Sequence[FaultSpec], seconds: float) -> Report:
+    """The report of a run of *seconds* in which *faults* happen."""
     spec = scenario.spec.model_copy(update={"scheduled_faults": tuple(faults)})
-    ready = replace(scenario, spec=spec, hours=seconds / 3600.0)
-    checkers = Checkers(ready.roster)
-    with Recorder(None, ready.roster) as recorder:
-        server = InMemoryServer(ready.corridor, int(opening_s(ready.roster)), mortal=True)
-        runner = Runner(ready, server, recorder, checkers)
-        totals = runner.run(lambda _: None)
-    return build_report(ready.roster, totals, checkers.figures(), None), runner
+    return run_day(replace(scenario, spec=spec, hours=seconds / 3600.0), Wish(), lambda _: None)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +110,7 @@ def test_a_fault_ends_in_its_safe_state(name: str, scenario: Scenario, aim: Aim)
     """One kind each: it bites, its safe state is reached, and no truck touches another or passes its end meanwhile."""
     fault = aim.fault(name)
 
-    report, _ = run(scenario, (fault,), min(fault.ends_s, aim.at_s + 400.0) + 60.0)
+    report = run(scenario, (fault,), min(fault.ends_s, aim.at_s + 400.0) + 60.0)
 
     (account,) = report.faults
     assert account["reached"] or (account["reached"] is None and name in MAY_PASS), account
