@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+
+if TYPE_CHECKING:
+    from sim_harness.fault_service import FaultDesk
+    from sim_harness.scenario import Scenario
 
 POLICIES: Final = ("default",)
 
@@ -41,6 +46,20 @@ def progress_bar(title: str, total_s: float) -> Iterator[Callable[[float], None]
         yield lambda now_s: bars.update(task, completed=now_s)
 
 
+@contextmanager
+def fault_desk(ready: Scenario, address: str | None) -> Iterator[FaultDesk | None]:
+    """The desk that takes faults at *address* while a run is under way; None where nobody asked for one."""
+    if address is None:
+        yield None
+        return
+    from sim_harness.fault_service import FaultDesk, served  # noqa: PLC0415 - only this needs gRPC
+
+    desk = FaultDesk(ready.roster)
+    with served(desk, address) as found:
+        typer.echo(f"takes faults on {found}", err=True)
+        yield desk
+
+
 def _check_policy(policy: str) -> None:
     if policy not in POLICIES:
         near = get_close_matches(policy, POLICIES, n=1)
@@ -60,6 +79,8 @@ def run(  # noqa: PLR0913 - one a flag
     policy: Annotated[str, typer.Option(help="how the desk decides")] = POLICIES[0],
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="write report, trajectory, events and pictures there")] = None,
     wire: Annotated[bool, typer.Option("--wire", help="every message over real gRPC, clocks in lockstep")] = False,
+    inject: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="take faults there while the run is under way")] = None,
+    pace: Annotated[float, typer.Option(min=0.01, help="at most so many times real time")] = math.inf,
     as_json: Annotated[bool, typer.Option("--json", help="print report.json instead of a summary")] = False,
 ) -> None:
     """
@@ -79,7 +100,56 @@ def run(  # noqa: PLR0913 - one a flag
         raise typer.Exit(2) from None
     from sim_harness.day import Wish, run_day, summary  # noqa: PLC0415
 
-    with progress_bar(ready.spec.scenario, ready.hours * 3600.0) as progress:
-        report = run_day(ready, Wish(out=out, wire=wire), progress)
+    try:
+        with fault_desk(ready, inject) as desk, progress_bar(ready.spec.scenario, ready.hours * 3600.0) as progress:
+            report = run_day(ready, Wish(out=out, wire=wire, desk=desk, pace=pace), progress)
+    except (SiteError, OSError) as error:
+        typer.echo(f"fleet sim: {error}", err=True)
+        raise typer.Exit(2) from None
     typer.echo(report.text().rstrip() if as_json else summary(report))
     raise typer.Exit(0 if report.verdict == "pass" else 1)
+
+
+@app.command()
+def inject(  # noqa: PLR0913 - one a flag
+    fault: Annotated[str, typer.Argument(metavar="FAULT", help="what breaks, by its kind")],
+    *,
+    server: Annotated[str, typer.Option(metavar="HOST:PORT", help="where the run takes faults")],
+    at_s: Annotated[float | None, typer.Option(min=0.0, help="simulated seconds; default at once")] = None,
+    for_s: Annotated[float | None, typer.Option(min=0.0, help="how long; default the kind's usual span")] = None,
+    shape: Annotated[str, typer.Option(help="how it fails")] = "",
+    value: Annotated[float | None, typer.Option(help="how much, in the kind's unit")] = None,
+    truck: Annotated[str, typer.Option()] = "",
+    lane: Annotated[str, typer.Option(help="with --from-m and --to-m: a stretch")] = "",
+    from_m: Annotated[float, typer.Option()] = 0.0,
+    to_m: Annotated[float, typer.Option()] = 0.0,
+    gate: Annotated[str, typer.Option()] = "",
+    bay: Annotated[str, typer.Option()] = "",
+) -> None:
+    """
+    Break something in a run that was started with --inject. Exit 0 taken, 1 refused, 2 usage.
+
+    Example: fleet sim inject link --server 127.0.0.1:50061 --truck t003 --for-s 12
+    """
+    import uuid  # noqa: PLC0415 - chance of the shell, for an id nobody else uses
+
+    import grpc  # noqa: PLC0415
+    from google.protobuf.json_format import MessageToJson  # noqa: PLC0415
+
+    from fleet.v1 import fault_pb2  # noqa: PLC0415
+    from sim_harness import fault_service  # noqa: PLC0415
+
+    wish = fault_pb2.Fault(
+        kind=fault, shape=shape, value=value, truck_id=truck, lane_id=lane, from_m=from_m, to_m=to_m, gate_id=gate, bay_id=bay
+    )
+    for span, seconds in ((wish.at, at_s), (wish.lasts, for_s)):
+        if seconds is not None:
+            span.FromNanoseconds(round(seconds * 1e9))
+    try:
+        taken = fault_service.inject(server, wish, str(uuid.uuid4()))
+    except grpc.RpcError as failed:
+        code, said = failed.code(), failed.details()
+        advice = f"no run takes faults on {server}; start one with fleet sim run SCENARIO --inject {server} --pace 10"
+        typer.echo(f"fleet sim: {advice if code is grpc.StatusCode.UNAVAILABLE else said}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(MessageToJson(taken, indent=None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Final
 
 from planner.bound import Bound, BoundQuestion, upper_bound
 from sim_harness.checkers import Checkers
+from sim_harness.fault_service import FaultDesk
 from sim_harness.in_memory import InMemoryServer
 from sim_harness.recording import Recorder
 from sim_harness.report import Report, build_report, open_seconds, opening_s, write_report
 from sim_harness.runner import Runner
-from sim_harness.scenario import Scenario
+from sim_harness.scenario import Scenario, ScenarioError
 from sim_harness.wire_runner import run_on_wire
 
 LOADERS_SOUND: Final = 1.0
@@ -21,10 +23,16 @@ LOADERS_SOUND: Final = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """How to run: *out* is where files go, None for none; *wire* sends everything over real gRPC."""
+    """
+    How to run: *out* is where files go, None for none; *wire* sends everything over real gRPC.
+
+    *desk* takes faults while the run is under way, and *pace* bounds how many times real time it goes, so that somebody can.
+    """
 
     out: Path | None = None
     wire: bool = False
+    desk: FaultDesk | None = None
+    pace: float = math.inf
 
 
 def bound_of(scenario: Scenario) -> Bound | None:
@@ -45,15 +53,24 @@ def bound_of(scenario: Scenario) -> Bound | None:
 
 
 def run_day(scenario: Scenario, wish: Wish, progress: Callable[[float], None]) -> Report:
-    """Run *scenario* to its end and judge it; *progress* hears simulated seconds."""
+    """
+    Run *scenario* to its end and judge it; *progress* hears simulated seconds.
+
+    Raises:
+        ScenarioError: faults are wished for in a run on the wire, where only the server and the links are real.
+    """
+    if wish.wire and (scenario.troubled or wish.desk is not None):
+        raise ScenarioError(scenario.spec.scenario, 1, "faults happen in virtual time only", "leave out --wire, or the faults")
     day_start_s = int(opening_s(scenario.roster))
     checkers = Checkers(scenario.roster)
     with Recorder(wish.out, scenario.roster) as recorder:
         if wish.wire:
             totals = run_on_wire(scenario, day_start_s, (recorder, checkers), progress)
         else:
-            server = InMemoryServer(scenario.corridor, day_start_s, mortal=scenario.troubled)
-            totals = Runner(scenario, server, recorder, checkers).run(progress)
+            server = InMemoryServer(scenario.corridor, day_start_s, mortal=scenario.troubled or wish.desk is not None)
+            runner = Runner(scenario, server, recorder, checkers, wish.desk)
+            runner.pace = wish.pace
+            totals = runner.run(progress)
     report = build_report(scenario.roster, totals, checkers.figures(), bound_of(scenario))
     if wish.out is not None:
         write_report(wish.out, report, scenario.roster)

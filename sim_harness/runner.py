@@ -8,6 +8,7 @@ travel until the next tick.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -15,6 +16,7 @@ from typing import Protocol
 from fleet.errors import FleetError
 from sim_harness import link
 from sim_harness.books import Books, Causes
+from sim_harness.fault_service import FaultDesk
 from sim_harness.faults.draw import faults_of
 from sim_harness.in_memory import Answers, InMemoryServer
 from sim_harness.observation import Checker, Recorder, Totals
@@ -46,17 +48,19 @@ class Server(Protocol):
 
 
 class Runner:
-    """Runs a scenario against a server."""
+    """Runs a scenario against a server; *desk* is where faults are asked for while it runs, *pace* the most times real time."""
 
-    def __init__(self, scenario: Scenario, server: Server, recorder: Recorder, checker: Checker) -> None:
+    pace = math.inf
+
+    def __init__(self, scenario: Scenario, server: Server, recorder: Recorder, checker: Checker, desk: FaultDesk | None = None) -> None:
         self._server = server
         self._stage = Stage(scenario, Trucks, server.call, (recorder, checker))
         self._radio = Radio(scenario.spec.link, self._stage.trucks, self._stage.streams.stream)
         self._troubles = None
         specs = faults_of(scenario, self._stage.streams)
-        if specs:
+        if specs or desk is not None:
             assert isinstance(server, InMemoryServer), "faults need a server that can be broken"
-            self._troubles = Troubles(self._stage, self._radio, server, specs)
+            self._troubles = Troubles(self._stage, self._radio, server, specs, desk)
 
     @property
     def trucks(self) -> Trucks:
@@ -81,6 +85,8 @@ class Runner:
                 self.tick()
                 if self._stage.clock.tick % PROGRESS_TICKS == 0:
                     progress(self._stage.clock.now_s)
+                if self.pace < math.inf:
+                    time.sleep(max(0.0, began_s + self._stage.clock.now_s / self.pace - time.monotonic()))
         except FleetError as stopped:
             fault = f"the server stopped itself at {self._stage.clock.now_s:.1f} s: {stopped}"
         return self.totals(time.monotonic() - began_s, fault)

@@ -17,6 +17,7 @@ from fleet.server.loop.truck_session import State
 from fleet.server.outgoing import Alarm
 from sim_harness import dynamics, link
 from sim_harness.books import NO_CAUSE, Causes
+from sim_harness.fault_service import FaultDesk
 from sim_harness.faults.engine import Faults
 from sim_harness.faults.scene import Scene
 from sim_harness.faults.spec import FaultSpec
@@ -37,8 +38,11 @@ SERVER_STOPS: Final = ("doubt", "journal_behind")
 class Troubles:
     """What goes wrong in one run, and what is done about it."""
 
-    def __init__(self, stage: Stage[Trucks], radio: Radio, server: InMemoryServer, specs: Sequence[FaultSpec]) -> None:
+    def __init__(
+        self, stage: Stage[Trucks], radio: Radio, server: InMemoryServer, specs: Sequence[FaultSpec], desk: FaultDesk | None = None
+    ) -> None:
         self._stage = stage
+        self._desk = desk
         self._server = server
         self._fleet = stage.trucks.columns
         scene = Scene(
@@ -58,6 +62,9 @@ class Troubles:
 
     def step(self) -> None:
         """Before the trucks hear and move."""
+        if self._desk is not None:
+            for spec in self._desk.take():
+                self.faults.inject(spec)
         self.faults.step(self._stage.clock.now_s)
 
     def watch(self, alarms: Sequence[Alarm]) -> None:
@@ -70,6 +77,8 @@ class Troubles:
         if looks_around or not self.faults.quiet:
             self._view = self._server.fleet()
             self.faults.watch(now_s, alarms, self._view)
+        if self._desk is not None and looks_around:
+            self._desk.publish(now_s, self.faults.incidents)
         if looks_around and self._view is not None and self._server.answers:
             self._clear_up(self._view, now_s)
 
