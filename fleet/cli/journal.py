@@ -50,7 +50,7 @@ def _plain(value: Any) -> Any:
 
 
 def _read(sealed: Sealed) -> dict[str, Any]:
-    from fleet.server import dispatch  # noqa: F401, PLC0415 - every kind of fact is declared once this is here
+    from fleet.server.dispatch import dispatch  # noqa: F401, PLC0415 - every kind of fact is declared once this is here
     from fleet.server.facts import decode  # noqa: PLC0415
     from fleet.server.journal.journal import FRAMING  # noqa: PLC0415
 

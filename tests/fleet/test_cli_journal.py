@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fleet.cli.journal import app
+from fleet.server.dispatch.books import TotalsKept
 from fleet.server.facts import AllStopLifted
 from fleet.server.journal.records import records_of
 from fleet.server.journal.sqlite import JOURNAL_FILE, SqliteJournal
@@ -61,3 +64,15 @@ def test_an_export_reads_back(folder: Path) -> None:
 
     assert [line["sequence"] for line in lines] == [1, 2, 3, 4, 5, 6]
     assert lines[1]["content"] == {"stop_id": "fire", "actor": "op", "at_ns": 1}
+
+
+def test_the_desks_records_are_shown_too(tmp_path: Path) -> None:
+    """A process that has not loaded the desk for any other reason still knows its kinds of facts."""
+    with closing(SqliteJournal(tmp_path)) as journal:
+        journal.recover()
+        journal.append(journal.acquire(), records_of([TotalsKept(round_trips=3)]))
+
+    command = [sys.executable, "-c", "from fleet.cli.main import main; main()", "journal", "show", str(tmp_path)]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True)
+
+    assert "TotalsKept  round_trips=3" in shown.stdout
