@@ -26,6 +26,8 @@ class Event(StrEnum):
     SNAPSHOT_TAKEN = "snapshot_taken"
     TICK_MISSED = "tick_missed"
     INPUT_SHED = "input_shed"
+    INPUT_LOG_BEHIND = "input_log_behind"
+    INPUT_LOG_FAILED = "input_log_failed"
     JUDGE_OBJECTED = "judge_objected"
     TRUCK_REGISTERED = "truck_registered"
     TRUCK_SYNCED = "truck_synced"

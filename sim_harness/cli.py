@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 from collections.abc import Callable, Iterator
@@ -153,3 +154,34 @@ def inject(  # noqa: PLR0913 - one a flag
         typer.echo(f"fleet sim: {advice if code is grpc.StatusCode.UNAVAILABLE else said}", err=True)
         raise typer.Exit(1) from None
     typer.echo(MessageToJson(taken, indent=None))
+
+
+@app.command()
+def replay(
+    recording: Annotated[Path, typer.Argument(metavar="RECORDING", help="a run's folder, a server's data folder, or an input log")],
+    *,
+    site: Annotated[str | None, typer.Option(help="the site, where it is not found where it was")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print data instead of sentences")] = False,
+) -> None:
+    """
+    Run what was recorded through the core again. Exit 0 all equal, 1 a difference or damage, 2 usage.
+
+    Example: fleet sim replay out/
+    """
+    from fleet.errors import FleetError  # noqa: PLC0415 - as above
+    from fleet.site import SiteError  # noqa: PLC0415
+    from sim_harness import replay as work  # noqa: PLC0415
+
+    try:
+        logs = work.logs_at(recording)
+    except work.NothingToReplay as nothing:
+        typer.echo(f"fleet sim: {nothing}", err=True)
+        raise typer.Exit(2) from None
+    try:
+        with progress_bar(recording.name, logs.byte_count) as progress:
+            verdict = work.replay(logs, site, progress)
+    except (FleetError, SiteError, OSError) as refused:
+        typer.echo(f"fleet sim: {refused}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(json.dumps(work.as_data(verdict), indent=2) if as_json else "\n".join(work.sentences(verdict)))
+    raise typer.Exit(0 if verdict.good else 1)

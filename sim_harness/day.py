@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from fleet.server.replay.input_log import RUN_FILE, InputLog
 from planner.bound import Bound, BoundQuestion, upper_bound
 from sim_harness.checkers import Checkers
 from sim_harness.fault_service import FaultDesk
@@ -52,6 +54,11 @@ def bound_of(scenario: Scenario) -> Bound | None:
         return None
 
 
+def input_log(out: Path | None, scenario: Scenario) -> AbstractContextManager[InputLog | None]:
+    """What the server's core hears and says, for `fleet sim replay`; None, and no cost, without a directory."""
+    return nullcontext() if out is None else InputLog(out / RUN_FILE, scenario.corridor, scenario.site)
+
+
 def run_day(scenario: Scenario, wish: Wish, progress: Callable[[float], None]) -> Report:
     """
     Run *scenario* to its end and judge it; *progress* hears simulated seconds.
@@ -67,10 +74,12 @@ def run_day(scenario: Scenario, wish: Wish, progress: Callable[[float], None]) -
         if wish.wire:
             totals = run_on_wire(scenario, day_start_s, (recorder, checkers), progress)
         else:
-            server = InMemoryServer(scenario.corridor, day_start_s, mortal=scenario.troubled or wish.desk is not None)
-            runner = Runner(scenario, server, recorder, checkers, wish.desk)
-            runner.pace = wish.pace
-            totals = runner.run(progress)
+            mortal = scenario.troubled or wish.desk is not None
+            with input_log(wish.out, scenario) as ear:
+                server = InMemoryServer(scenario.corridor, day_start_s, mortal=mortal, ear=ear)
+                runner = Runner(scenario, server, recorder, checkers, wish.desk)
+                runner.pace = wish.pace
+                totals = runner.run(progress)
     report = build_report(scenario.roster, totals, checkers.figures(), bound_of(scenario))
     if wish.out is not None:
         write_report(wish.out, report, scenario.roster)

@@ -19,6 +19,7 @@ from fleet.server.fleet_view import FleetView
 from fleet.server.headless import HeadlessServer, Heard
 from fleet.server.journal.journal import JournalFenced, MemoryJournal
 from fleet.server.outgoing import Alarm
+from fleet.server.replay.kept import Ear
 from fleet.v1 import border_pb2
 from planner.corridor import Corridor
 from sim_harness import link
@@ -46,7 +47,8 @@ class InMemoryServer:
     """
     One server of one run; *day_start_s* is seconds after local midnight at time 0.
 
-    *mortal*: it may die, so its journal is kept. *on_start* is called with each server that starts.
+    *mortal*: it may die, so its journal is kept. *on_start* is called with each server that starts. An *ear* is told of everything
+    that the core of each hears and says.
     """
 
     def __init__(
@@ -56,13 +58,15 @@ class InMemoryServer:
         *,
         mortal: bool = False,
         on_start: Callable[[HeadlessServer], None] = lambda _: None,
+        ear: Ear | None = None,
     ) -> None:
         self._corridor = corridor
         self._options = EngineOptions(dispatch=DispatchOptions(day_start_s=day_start_s))
         self._mortal = mortal
         self._on_start = on_start
+        self._ear = ear
         self._journal = MemoryJournal(keep=mortal)
-        self._server: HeadlessServer | None = HeadlessServer(corridor, self._options, self._journal)
+        self._server: HeadlessServer | None = HeadlessServer(corridor, self._options, self._journal, ear)
         on_start(self._server)
         self._frozen = False
         self._ghost: HeadlessServer | None = None
@@ -163,7 +167,7 @@ class InMemoryServer:
         """Start one on the journal of the last, if there is none; its first tick says every open call again."""
         if self._server is not None:
             return
-        self._server = HeadlessServer(self._corridor, self._options, self._journal)
+        self._server = HeadlessServer(self._corridor, self._options, self._journal, self._ear)
         self._on_start(self._server)
         self.epoch = self._server.epoch
         unasked, self._unasked = self._unasked, []

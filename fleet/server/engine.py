@@ -12,13 +12,17 @@ from dataclasses import dataclass, field
 from fleet.server import commands as c
 from fleet.server.dispatch.dispatch import Dispatch, DispatchOptions
 from fleet.server.dispatch.explain import explain
+from fleet.server.facts import Fact
 from fleet.server.fleet_view import FleetView
+from fleet.server.inputs import Input
 from fleet.server.journal.journal import Journal
 from fleet.server.journal.records import facts_of
 from fleet.server.loop.control_loop import ControlLoop, LoopOptions
 from fleet.server.loop.roots import Roots
 from fleet.server.loop.truck_session import State
 from fleet.server.outgoing import BorderCall, Outgoing
+from fleet.server.replay.checkpoint import checkpoint_of
+from fleet.server.replay.kept import Ear, Kept, Started
 from fleet.server.wire.call_board import CallBoard
 from fleet.server.wire.codec import Codec
 from fleet.server.wire.codec_answers import AnswerWriter
@@ -59,7 +63,9 @@ class Recovered:
 class Engine:
     """One site's server, without its shell. `tick` and whatever reads belong to one thread, the switchboard to the streams'."""
 
-    def __init__(self, corridor: Corridor, options: EngineOptions) -> None:
+    def __init__(self, corridor: Corridor, options: EngineOptions, ear: Ear | None = None) -> None:
+        """An *ear* is told of everything the loop hears and says, tick by tick."""
+        self._ear = ear
         self.corridor = corridor
         self.options = options
         lanes = LaneTable.of(corridor)
@@ -89,6 +95,9 @@ class Engine:
             self.loop.apply(fact)
         epoch = journal.acquire()
         self.loop.begin(epoch)
+        if self._ear is not None:
+            loop, dispatch = self.options.loop, self.options.dispatch
+            self._ear.began(Started(epoch=epoch, loop=loop, dispatch=dispatch, records=records, checkpoint=self._checkpoint))
         return Recovered(epoch=epoch, fact_count=len(records))
 
     def tick(self, now_ns: int) -> Outgoing:
@@ -98,11 +107,19 @@ class Engine:
         Raises:
             JudgeObjected: the decision would break exclusivity; nothing may be sent.
         """
-        outgoing = self.loop.tick(now_ns, self.inbox.freeze())
+        heard = self.inbox.freeze()
+        outgoing = self.loop.tick(now_ns, heard) if self._ear is None else self._tick_heard(self._ear, now_ns, heard)
         if any(isinstance(reply.value, c.TruckAnswer) for reply in outgoing.replies):
             # The answers are written on another thread, when the loop has gone on.
             self._answered = self.loop.view()
         return outgoing
+
+    def snapshot(self) -> list[Fact]:
+        """Facts that recreate everything durable, between two ticks."""
+        facts = self.loop.snapshot()
+        if self._ear is not None:
+            self._ear.snapshot_taken(self.loop.ledger.epoch)
+        return facts
 
     def picture(self) -> FleetView:
         """The trucks on the map."""
@@ -158,6 +175,21 @@ class Engine:
         found = explain(self.desk.books, self.loop.view(), truck_id, language)
         causes = tuple(CauseRead(kind=link.kind, subject_id=link.subject_id, since_ns=link.since_ns) for link in found.causes)
         return HoldRead(truck_id=found.truck_id, standing=found.standing, causes=causes, sentence=found.sentence)
+
+    def _tick_heard(self, ear: Ear, now_ns: int, heard: Sequence[Input]) -> Outgoing:
+        said: Outgoing | Exception | None = None
+        try:
+            said = self.loop.tick(now_ns, heard)
+        except Exception as fault:
+            said = fault
+            raise
+        finally:
+            if said is not None:
+                ear.ticked(Kept(epoch=self.loop.ledger.epoch, tick=self.loop.tick_count, now_ns=now_ns, heard=heard, said=said))
+        return said
+
+    def _checkpoint(self) -> bytes:
+        return checkpoint_of(self.loop)
 
     def _truck(self, answer: c.TruckAnswer) -> d.Truck:
         return self.drawer.truck(answer, self._answered)

@@ -30,11 +30,11 @@ from fleet.server.columns import CodeColumn, FlagColumn, FloatColumn, IntColumn,
 _LENGTH: Final = Struct("<I")
 _WRITER: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 _COLUMNS: Final[Mapping[Any, str]] = {FloatColumn: "<f8", IntColumn: "<i8", RowColumn: "<i4", CodeColumn: "|i1", FlagColumn: "|b1"}
-_Split: TypeAlias = tuple[tuple[tuple[str, Any], ...], tuple[tuple[str, str], ...]]
+Split: TypeAlias = tuple[tuple[tuple[str, Any], ...], tuple[tuple[str, str], ...]]
 _REGISTRY: Final[dict[str, type[Fact]]] = {}
 # What each declaration says, looked up once: the walk below runs for every record.
 _HINTS: Final[dict[type[Any], Mapping[str, Any]]] = {}
-_SPLITS: Final[dict[type[Any], _Split]] = {}
+_SPLITS: Final[dict[type[Any], Split]] = {}
 
 
 class Fact:
@@ -66,7 +66,8 @@ def fact(declared: type[FactT]) -> type[FactT]:
     return declared
 
 
-def _hints(declared: type[Any]) -> Mapping[str, Any]:
+def hints_of(declared: type[Any]) -> Mapping[str, Any]:
+    """The fields of a dataclass with their types."""
     known = _HINTS.get(declared)
     if known is None:
         hints = get_type_hints(declared)
@@ -74,11 +75,11 @@ def _hints(declared: type[Any]) -> Mapping[str, Any]:
     return known
 
 
-def _split(declared: type[Any]) -> _Split:
+def split(declared: type[Any]) -> Split:
     """Plain fields with their types, and columns with their dtypes, both in declared order."""
     known = _SPLITS.get(declared)
     if known is None:
-        hints = _hints(declared).items()
+        hints = hints_of(declared).items()
         plain = tuple((name, hint) for name, hint in hints if hint not in _COLUMNS)
         columns = tuple((name, _COLUMNS[hint]) for name, hint in hints if hint in _COLUMNS)
         known = _SPLITS[declared] = (plain, columns)
@@ -94,7 +95,7 @@ def encode(value: Fact) -> tuple[str, bytes]:
     """
     kind = type(value).__name__
     try:
-        plain, columns = _split(type(value))
+        plain, columns = split(type(value))
         header: dict[str, Any] = {name: _pack(hint, getattr(value, name)) for name, hint in plain}
         arrays = [_column(getattr(value, name), dtype) for name, dtype in columns]
     except (TypeError, ValueError) as error:
@@ -134,7 +135,7 @@ def _decode(declared: type[Fact], body: bytes) -> Fact:
     (length,) = _LENGTH.unpack_from(body)
     start = _LENGTH.size + length
     header = json.loads(body[_LENGTH.size : start].decode())
-    plain, columns = _split(declared)
+    plain, columns = split(declared)
     expected = {name for name, _ in plain} | ({"#"} if columns else set())
     if not isinstance(header, dict) or set(header) != expected:
         raise ValueError("the fields are not the declared ones")
@@ -175,7 +176,7 @@ def _pack(hint: Any, value: Any) -> Any:
         hint,
         value,
         _pack,
-        lambda declared, item: {name: _pack(of, getattr(_of(declared, item), name)) for name, of in _hints(declared).items()},
+        lambda declared, item: {name: _pack(of, getattr(_of(declared, item), name)) for name, of in hints_of(declared).items()},
     )
 
 
@@ -188,7 +189,7 @@ def _unpack(hint: Any, value: Any) -> Any:
 
 
 def _unpack_nested(declared: type[Any], value: Any) -> Any:
-    hints = _hints(declared)
+    hints = hints_of(declared)
     if not isinstance(value, dict) or set(value) != set(hints):
         raise ValueError(f"the fields of {declared.__name__} are not the declared ones")
     return declared(**{name: _unpack(hint, value[name]) for name, hint in hints.items()})

@@ -21,6 +21,7 @@ from fleet.server.inputs import CommandGiven, JournalChanged
 from fleet.server.journal.journal import Journal, MemoryJournal
 from fleet.server.journal.records import records_of
 from fleet.server.outgoing import Alarm, Reply
+from fleet.server.replay.kept import Ear
 from fleet.server.wire.reads import HoldRead, TotalsRead
 from fleet.v1 import border_pb2, dispatch_pb2, gateway_pb2
 from planner.corridor import Corridor
@@ -52,10 +53,16 @@ class Heard:
 
 
 class HeadlessServer:
-    """One server in the caller's hands. With a *journal* of an earlier one it goes on where that one ended."""
+    """
+    One server in the caller's hands. With a *journal* of an earlier one it goes on where that one ended.
 
-    def __init__(self, corridor: Corridor, options: EngineOptions | None = None, journal: Journal | None = None) -> None:
-        self.engine = Engine(corridor, options or EngineOptions())
+    An *ear* is told of everything the core hears and says.
+    """
+
+    def __init__(
+        self, corridor: Corridor, options: EngineOptions | None = None, journal: Journal | None = None, ear: Ear | None = None
+    ) -> None:
+        self.engine = Engine(corridor, options or EngineOptions(), ear)
         self._journal = journal or MemoryJournal()
         self.recovered = self.engine.recover(self._journal)
         self._gateways = [self.engine.switchboard.connect(relays=True, wake=_nothing)]
@@ -152,7 +159,7 @@ class HeadlessServer:
 
     def snapshot(self) -> Sequence[object]:
         """Facts that recreate the server; also written to the journal."""
-        facts = self.engine.loop.snapshot()
+        facts = self.engine.snapshot()
         self._journal.snapshot(self.epoch, records_of(facts))
         return facts
 

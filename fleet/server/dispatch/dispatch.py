@@ -76,6 +76,14 @@ class Dispatch:
         self._due_tick = 0
         self._handlers: Final[Mapping[type[Any], Callable[[Any, str, int], c.Answer]]] = self._handler_table()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the table of handlers, which is code."""
+        return {name: value for name, value in self.__dict__.items() if name != "_handlers"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__dict__["_handlers"] = self._handler_table()
+
     @property
     def limit_m(self) -> FloatColumn:
         """(capacity,) path coordinate that the truck's end may not pass; -inf: no extension at all."""
