@@ -36,6 +36,7 @@ def serve(
     tls: Annotated[Path | None, typer.Option(help="Folder with certificates.")] = None,
     ledger: Annotated[str, typer.Option(help="Where the ledger is kept.")] = "sqlite",
     day_start: Annotated[str, typer.Option(help="Local time of day at the start, HH:MM, instead of the wall's.")] = "",
+    input_log_hours: Annotated[float, typer.Option(min=0.0, help="Keep what the core hears, for `fleet sim replay`; 0: do not.")] = 24.0,
     lockstep: Annotated[bool, typer.Option(hidden=True, help="Take the clock from a simulator.")] = False,
 ) -> None:
     """Serves one site until interrupted; exits 0 when asked to end, 1 when it cannot go on, 2 on wrong usage."""
@@ -53,7 +54,7 @@ def serve(
 
     log.configure()
     try:
-        settings = ServerSettings(data=data, listen=listen, lockstep=lockstep, day_start_s=start_s)
+        settings = ServerSettings(data=data, listen=listen, lockstep=lockstep, day_start_s=start_s, site=site, input_log_h=input_log_hours)
         corridor = load_site(site)
     except (ValueError, SiteError) as wrong:
         raise _refuse(str(wrong)) from wrong

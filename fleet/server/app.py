@@ -12,6 +12,7 @@ import asyncio
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import grpc
@@ -28,6 +29,8 @@ from fleet.server.journal.writability import Writability
 from fleet.server.lockstep import DirectReads, Disk, LockstepDriver
 from fleet.server.loop.control_loop import JudgeObjected
 from fleet.server.outgoing import Outgoing
+from fleet.server.replay.blocks import head_block
+from fleet.server.replay.rotating_log import LogLimits, RotatingLog
 from fleet.server.server_clock import EpochClock, engine_options
 from fleet.server.settings import ServerSettings
 from fleet.server.warm_up import warm_up
@@ -79,7 +82,8 @@ class Server:
         self._facts_since_snapshot = 0
         self._ended: asyncio.Future[Exception | None] = self._streams.create_future()
         self._clock = EpochClock()
-        self._engine = Engine(corridor, engine_options(corridor, settings, self._clock))
+        self._inputs = self._input_log()
+        self._engine = Engine(corridor, engine_options(corridor, settings, self._clock), self._inputs)
         self._journal = SqliteJournal(settings.data)
         self._pumps = Pumps(messages_per_tick_max=None) if settings.lockstep else Pumps()
         self._counter = Counter(self._engine.inbox, self._engine.reader, self._engine.writer)
@@ -99,7 +103,7 @@ class Server:
         recovered = await asyncio.to_thread(self._engine.recover, self._journal)
         _LOG.fact(Event.JOURNAL_RECOVERED, facts=recovered.fact_count, epoch=recovered.epoch)
         self._epoch = recovered.epoch
-        listener = Listener(changed=self._writability.room_changed, failed=self._fail)
+        listener = Listener(changed=self._room_changed, failed=self._fail)
         self._writer = JournalWriter(self._journal, self._epoch, listener)
         self._register()
         address = self._listen()
@@ -132,6 +136,8 @@ class Server:
         if self._ended.result() is None and self._writability.has_room:
             self._take_snapshot()
         await asyncio.to_thread(self._writer.close)
+        if self._inputs is not None:
+            await asyncio.to_thread(partial(self._inputs.close, durable=self._writer.wrote_all))
         await self._pumps.all_idle_within(DRAIN_WITHIN_S)
         await self._grpc.stop(DRAIN_WITHIN_S)
         self._journal.close()
@@ -176,10 +182,28 @@ class Server:
         self._speaker.early(outgoing)
 
     def _take_snapshot(self) -> None:
-        facts = self._engine.loop.snapshot()
+        facts = self._engine.snapshot()
         self._writer.submit_snapshot(facts)
         self._facts_since_snapshot = 0
         _LOG.fact(Event.SNAPSHOT_TAKEN, facts=len(facts))
+
+    def _input_log(self) -> RotatingLog | None:
+        settings = self._settings
+        if not settings.input_log_h:
+            return None
+        limits = LogLimits(hours=settings.input_log_h, bytes_max=settings.input_log_bytes_max)
+        head = head_block(self._corridor, settings.site or self._corridor.site_id)
+        return RotatingLog(settings.data, limits, head, self._write_inputs)
+
+    def _write_inputs(self, up_to_tick: int) -> None:
+        assert self._inputs is not None
+        # Behind the decisions that wait: the journal's own words leave first.
+        self._writer.submit((), partial(self._inputs.write, up_to_tick))
+
+    def _room_changed(self, has_room: bool, reason: str) -> None:
+        if self._inputs is not None and not has_room:
+            self._inputs.give_way()
+        self._writability.room_changed(has_room, reason)
 
     async def _write(self, outgoing: Outgoing) -> None:
         durable = asyncio.Event()

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 Options: TypeAlias = tuple[tuple[str, int], ...]
 
 TICK_NS: Final = 100_000_000
+INPUT_LOG_H_MAX: Final = 24.0 * 366
 LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
 
 
@@ -63,7 +64,8 @@ class ServerSettings:
     """
     One `fleet serve`. *listen* is HOST:PORT, port 0 lets the system choose; *lockstep* takes the clock from a simulator.
 
-    *day_start_s*: seconds after local midnight at the start, or None for the wall's time.
+    *day_start_s*: seconds after local midnight at the start, or None for the wall's time. *site*: the site's name or file, for the
+    replay of its input log, which keeps *input_log_h* hours, 0 for none, and never more than *input_log_bytes_max*.
     """
 
     data: Path
@@ -73,6 +75,9 @@ class ServerSettings:
     transport: TransportSettings = TransportSettings()
     # A restart replays at most this many facts on top of a snapshot: about a second's work.
     snapshot_facts: int = 5000
+    site: str = ""
+    input_log_h: float = 24.0
+    input_log_bytes_max: int = 2 << 30
 
     def __post_init__(self) -> None:
         host, colon, port = self.listen.rpartition(":")
@@ -83,6 +88,8 @@ class ServerSettings:
             raise ValueError(f"without TLS the server listens on loopback only, not on {host!r}")
         if self.day_start_s is not None and not 0 <= self.day_start_s < 86_400:
             raise ValueError("day_start_s must lie in a day")
+        if not 0.0 <= self.input_log_h <= INPUT_LOG_H_MAX:
+            raise ValueError(f"input_log_h must lie in [0, {INPUT_LOG_H_MAX:g}]")
 
     @property
     def host(self) -> str:

@@ -5,12 +5,18 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 
+from fleet.server.journal.sqlite import SqliteJournal
+from fleet.server.replay.past import Past
+from fleet.server.replay.replaying import Replay
+from fleet.server.replay.rotating_log import FOLDER, segments
+from fleet.server.replay.sites import Sites
 from fleet.site import load_site
 from fleet.v1 import common_pb2
 from fleet.v1 import dispatch_pb2 as d
@@ -20,6 +26,8 @@ WITHIN_S = 30.0
 CORRIDOR = load_site("mandula")
 STANDS = [stand for stand in CORRIDOR.stands if stand.stand_id.startswith("mn_park")][:3]
 SERVES = re.compile(r"khulan serves mandula on (\S+), epoch (\d+)")
+
+SERVERS = 2
 
 pytestmark = pytest.mark.processes
 
@@ -117,6 +125,36 @@ async def test_after_a_kill_everything_is_as_it_was(server: ServerProcess, conne
         welcome = await again.hear_until("welcome")
         authority = await again.hear_until("authority")
         assert welcome.epoch == authority.term.epoch == 2
+
+
+async def test_what_two_servers_decided_replays_across_the_kill(
+    server: ServerProcess, connect: Callable[[str], Any], standing_truck: Any
+) -> None:
+    """Inputs and journal of a night with a kill in it give every decision again, of both servers."""
+    for number in (1, SERVERS):
+        desk = dispatch_grpc.DispatchServiceStub(connect(server.address))
+        request = d.CreateTransportOrderRequest(request_id=f"r{number}", from_yard_id="mn", to_yard_id="cn", container_count=4)
+        truck = standing_truck(connect(server.address), "t0", STANDS[0].stand_id, STANDS[0].stop_m)
+        truck.stamp_ns = number * 10**12
+        await truck.say_hello(seen=common_pb2.Term(epoch=number - 1, sequence=1 if number > 1 else 0))
+        await truck.hear_until("authority")
+        await desk.CreateTransportOrder(request, timeout=WITHIN_S, wait_for_ready=True)
+        for _ in range(15):  # what a kill costs the log is its last second
+            await truck.hear_until("heartbeat")
+        await server.end(signal.SIGKILL if number < SERVERS else signal.SIGTERM)
+        if number < SERVERS:
+            await server.start()
+
+    with closing(SqliteJournal(server.data)) as journal:
+        replay = Replay(Sites(), Past(journal.chain()))
+        for file in segments(server.data / FOLDER):
+            replay.feed(file, lambda _: None)
+        verdict = replay.verdict()
+
+    assert verdict.good, verdict
+    assert verdict.epochs == (1, 2)
+    assert verdict.tick_count > 10
+    assert "ends before its end" in verdict.notes[0]
 
 
 async def test_a_truck_that_knows_more_than_the_journal_is_given_nothing(

@@ -51,6 +51,7 @@ class JournalWriter:
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self.sequence = 0
+        self.wrote_all = False  # once closed: everything submitted is durable
 
     def start(self) -> None:
         """Begins to write."""
@@ -89,6 +90,7 @@ class JournalWriter:
                     return
                 for batch in batches:
                     batch.then()
+            self.wrote_all = True
         except FleetError as fault:
             self._listener.failed(fault)
         except Exception as fault:  # noqa: BLE001 - whatever it is, grants must not wait for ever for a thread that is gone
