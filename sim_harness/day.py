@@ -72,7 +72,7 @@ def run_day(scenario: Scenario, wish: Wish, progress: Callable[[float], None]) -
     checkers = Checkers(scenario.roster)
     with Recorder(wish.out, scenario.roster) as recorder:
         if wish.wire:
-            totals = run_on_wire(scenario, day_start_s, (recorder, checkers), progress)
+            totals = run_on_wire(scenario, day_start_s, (recorder, checkers), progress, wish.out)
         else:
             mortal = scenario.troubled or wish.desk is not None
             with input_log(wish.out, scenario) as ear:

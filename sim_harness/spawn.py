@@ -25,12 +25,14 @@ class ServerProcess:
     """
     A server of *site* that takes its clock from us and keeps its journal in the folder *data*, which is there.
 
-    *address* and *epoch* are those of the last start. A start after an end, however it came, goes on from the journal.
+    *address* and *epoch* are those of the last start. A start after an end, however it came, goes on from the journal. *input_log*: it
+    keeps what its core hears.
     """
 
-    def __init__(self, site: str, data: Path, day_start_s: int) -> None:
+    def __init__(self, site: str, data: Path, day_start_s: int, *, input_log: bool = False) -> None:
         day_start = f"{day_start_s // 3600:02d}:{day_start_s % 3600 // 60:02d}"
-        self._arguments = ("serve", "--site", site, "--data", str(data), "--listen", "127.0.0.1:0", "--lockstep", "--day-start", day_start)
+        where = ("--site", site, "--data", str(data), "--listen", "127.0.0.1:0")
+        self._arguments = ("serve", *where, "--lockstep", "--day-start", day_start, *(() if input_log else ("--input-log-hours", "0")))
         self._log = data / "server.log"
         self._process: asyncio.subprocess.Process | None = None
         self.address = ""
@@ -90,14 +92,14 @@ class ServerProcess:
 
 
 @asynccontextmanager
-async def served(site: str, data: Path, day_start_s: int) -> AsyncIterator[str]:
+async def served(site: str, data: Path, day_start_s: int, *, input_log: bool = False) -> AsyncIterator[str]:
     """
     The address of a server that lives as long as the context; see `ServerProcess`.
 
     Raises:
         ServerDidNotStart: it ended before it served.
     """
-    server = ServerProcess(site, data, day_start_s)
+    server = ServerProcess(site, data, day_start_s, input_log=input_log)
     await server.start()
     try:
         yield server.address

@@ -21,6 +21,7 @@ from sim_harness import link
 from sim_harness.books import STANDING_MPS, Books, Causes
 from sim_harness.lines import Lines
 from sim_harness.observation import Checker, Recorder, Totals
+from sim_harness.replay import keep_logs
 from sim_harness.scenario import Scenario
 from sim_harness.spawn import served
 from sim_harness.stage import PROGRESS_TICKS, Stage
@@ -151,12 +152,29 @@ def run_to_end(work: Coroutine[Any, Any, Result]) -> Result:
         raise KeyboardInterrupt from None
 
 
-async def _run(scenario: Scenario, day_start_s: int, watchers: tuple[Recorder, Checker], progress: Callable[[float], None]) -> Totals:
-    with tempfile.TemporaryDirectory(prefix="khulan-wire-") as data:
-        async with served(scenario.site, Path(data), day_start_s) as address:
-            return await WireRunner(scenario, address, *watchers).run(progress)
+async def _run(
+    scenario: Scenario, day_start_s: int, watchers: tuple[Recorder, Checker], progress: Callable[[float], None], out: Path | None
+) -> Totals:
+    with tempfile.TemporaryDirectory(prefix="khulan-wire-") as folder:
+        data = Path(folder)
+        try:
+            async with served(scenario.site, data, day_start_s, input_log=out is not None) as address:
+                return await WireRunner(scenario, address, *watchers).run(progress)
+        finally:
+            if out is not None:
+                keep_logs(data, out)
 
 
-def run_on_wire(scenario: Scenario, day_start_s: int, watchers: tuple[Recorder, Checker], progress: Callable[[float], None]) -> Totals:
-    """Run *scenario* against a server process of our own; see `WireRunner.run`."""
-    return run_to_end(_run(scenario, day_start_s, watchers, progress))
+def run_on_wire(
+    scenario: Scenario,
+    day_start_s: int,
+    watchers: tuple[Recorder, Checker],
+    progress: Callable[[float], None],
+    out: Path | None = None,
+) -> Totals:
+    """
+    Run *scenario* against a server process of our own; see `WireRunner.run`.
+
+    Its journal and input log are left in *out*, for replay.
+    """
+    return run_to_end(_run(scenario, day_start_s, watchers, progress, out))

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sim_harness.day import Wish, run_day
+from sim_harness.replay import logs_at, replay
 from sim_harness.report import Report
 from sim_harness.scenario import load_scenario
 
 QUICK = ["processes.bay={shape: fixed, fixed_s: 20}", "plant.inspect_share=0", "plant.refuse_share=0", "plant.loader_mtbf_h=0"]
 
 
-def run(seed: int) -> Report:
+def run(seed: int, out: Path | None = None) -> Report:
     """A few minutes with two trucks."""
-    return run_day(load_scenario("mandula", QUICK, seed=seed, hours=0.06, trucks=2), Wish(wire=True), lambda _: None)
+    return run_day(load_scenario("mandula", QUICK, seed=seed, hours=0.06, trucks=2), Wish(wire=True, out=out), lambda _: None)
 
 
 @pytest.mark.processes
 @pytest.mark.xdist_group("wire")
-def test_trucks_drive_over_the_wire_and_the_run_replays() -> None:
-    """Real sockets must not make a run depend on how fast anybody is."""
-    first, again = run(1), run(1)
+def test_trucks_drive_over_the_wire_and_the_run_replays(tmp_path: Path) -> None:
+    """Real sockets must not make a run depend on how fast anybody is; and the server's core replays from its own logs."""
+    first, again = run(1), run(1, tmp_path)
+    replayed = replay(logs_at(tmp_path), None, lambda _: None)
 
     assert first.verdict == "pass", first.failures
     assert first.truck_km > 0.3
     assert first.trace_hash == again.trace_hash
+    assert replayed.good, replayed
+    assert replayed.notes == ()
+    assert replayed.tick_count >= 2160
