@@ -88,6 +88,7 @@ CONTAINERS_PER_ORDER_MAX: Final = 10_000
 INBOX_MAX: Final = 20_000  # inputs of one tick; beyond it telemetry is shed, never stops
 COMMANDS_PER_TICK_MAX: Final = 200
 WATCHERS_MAX: Final = 100
+BOOTS_MAX: Final = 32  # boots of one truck whose hellos are known for old ones; a relay keeps none that long
 OUTBOX_CONTROL_MAX: Final = 64  # messages to one truck that must not replace each other
 JOURNAL_BACKLOG_TICKS_MAX: Final = 50  # ticks not yet durable before the loop grants nothing new
 

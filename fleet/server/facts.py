@@ -59,12 +59,17 @@ class TruckRegistered(Fact):
 @fact
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TruckGreeted(Fact):
-    """A hello was accepted in *epoch*: the truck agreed to it and said what it held; *end_m* is what the ledger keeps for it."""
+    """
+    A hello was accepted in *epoch*: the truck agreed to it and said what it held; *end_m* is what the ledger keeps for it.
+
+    *stamp_ns* is the hello's own, by the truck's clock of that boot: no hello of it that is older will be believed.
+    """
 
     row: int
     epoch: int
     instance_id: str
     boot_id: str
+    stamp_ns: int
     seen_epoch: int
     seen_sequence: int
     end_m: float

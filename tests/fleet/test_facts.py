@@ -118,7 +118,7 @@ def test_a_value_of_the_wrong_kind_is_not_written(goal_m: object) -> None:
 
 def test_the_fields_of_another_kind_are_refused() -> None:
     """The kind says how to read; a body under the wrong kind is damage."""
-    greeted = TruckGreeted(row=0, epoch=1, instance_id="i", boot_id="b", seen_epoch=0, seen_sequence=0, end_m=1.0, at_ns=0)
+    greeted = TruckGreeted(row=0, epoch=1, instance_id="i", boot_id="b", stamp_ns=0, seen_epoch=0, seen_sequence=0, end_m=1.0, at_ns=0)
 
     with pytest.raises(FactMalformed):
         decode("RouteSet", encode(greeted)[1])

@@ -39,7 +39,11 @@ def ledger_of_one() -> Ledger:
 
 def greet(ledger: Ledger) -> None:
     """The truck's hello in the present epoch, and its route."""
-    ledger.apply(TruckGreeted(row=0, epoch=ledger.epoch, instance_id="i", boot_id="b", seen_epoch=0, seen_sequence=0, end_m=60.0, at_ns=0))
+    ledger.apply(
+        TruckGreeted(
+            row=0, epoch=ledger.epoch, instance_id="i", boot_id="b", stamp_ns=0, seen_epoch=0, seen_sequence=0, end_m=60.0, at_ns=0
+        )
+    )
     ledger.send_route(0)
 
 

@@ -354,6 +354,25 @@ def test_a_second_hello_on_the_same_stream_is_a_new_conversation() -> None:
     assert len(board.inbox.freeze()) == 1
 
 
+def test_a_hello_that_is_refused_leaves_the_conversation_before_it_alone() -> None:
+    """Behind one gateway a stranger with a truck's name, or a hello told again, must not cost the truck its answers."""
+    board = Board()
+    gateway = board.connect(relays=True)
+    board.welcomed(gateway, "t1", 0)
+    stale = board.hello(gateway, "t1")
+    board.say(refusals=(RefusalOut(link=stale, error=InvalidField(name="hello", problem="is stale")),))
+
+    answer = truck_pb2.TruckMessage(acknowledgement=acknowledgement())
+    relayed = gateway_pb2.RelayedTruckMessage(truck_id="t1", message=answer)
+    board.switchboard.hear_gateway(gateway, gateway_pb2.GatewayMessage(relayed=[relayed]))
+
+    (heard,) = board.inbox.freeze()
+    assert heard.row == 0
+    control = board.switchboard.take_gateway(gateway)
+    assert control is not None
+    assert [message.message.WhichOneof("content") for message in control.relayed][-1] == "refusal"
+
+
 def acknowledgement() -> truck_pb2.Acknowledgement:
     """An answer to a shortening."""
     return truck_pb2.Acknowledgement(term=common_pb2.Term(epoch=1, sequence=1), end=common_pb2.LanePoint(lane_id="a"))

@@ -112,6 +112,18 @@ class JournalBehind(FleetError):
     seen_sequence: int
 
 
+@dataclass(eq=False)
+class HelloStale(FleetError):
+    """A later hello, or a report, of this truck was heard already: this one comes late, or is told again by somebody else."""
+
+    code: ClassVar[Code] = Code.STALE
+    hint: ClassVar[str] = "Say hello anew: with a stamp that rises, and after a restart with a boot id never used before."
+
+    truck_id: str
+    boot_id: str
+    stamp_ns: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Greeting:
     """What a hello came to. *row* and *place_m* where the truck is taken on, else *refusal*; *facts* are to be applied either way."""
@@ -160,6 +172,9 @@ class Admission:
 
     def _meet_again(self, row: int, hello: HelloHeard, *, tick: int, now_ns: int) -> Greeting:
         """A truck that has a row: it may hold no more than the ledger says, and must stand or drive on that road."""
+        if self._is_stale(row, hello):
+            stale = HelloStale(truck_id=hello.truck_id, boot_id=hello.boot_id, stamp_ns=hello.report.stamp_ns)
+            return Greeting(refusal=stale)
         other = hello.instance_id != self._sessions.instance_ids[row]
         if other and self._sessions.answering(row, self._telemetry, tick=tick, now_ns=now_ns):
             duplicated = TruckDuplicated(truck_id=hello.truck_id, instance_id=hello.instance_id)
@@ -185,6 +200,21 @@ class Admission:
         doubts = self._doubts.raise_over(claim)
         quarantine = self._quarantine(row, verdict.name, f"hello from lane {report.lane_ix} at {report.chainage_m:.1f} m", now_ns)
         return Greeting(row=row, place_m=float(self._trucks.nose_m[row]), facts=[greeted, quarantine, *doubts])
+
+    def _is_stale(self, row: int, hello: HelloHeard) -> bool:
+        """
+        Whether a hello is older than what the truck said since, in this boot or a later one.
+
+        A hello sets the truck's place and with it its confirmed rear, so one that is a round old would free the road the truck
+        stands on.
+        """
+        boots = self._sessions.boots[row]
+        boot = (hello.instance_id, hello.boot_id)
+        if boot not in boots:
+            return False
+        newest = next(reversed(boots)) == boot
+        said_ns = max(boots[boot], int(self._trucks.stamp_ns[row])) if newest and self._ledger.greeted[row] else boots[boot]
+        return not newest or hello.report.stamp_ns <= said_ns
 
     def _held_is_known(self, row: int, hello: HelloHeard) -> bool:
         if hello.end_held is None:
@@ -288,6 +318,7 @@ class Admission:
             epoch=self._ledger.epoch,
             instance_id=hello.instance_id,
             boot_id=hello.boot_id,
+            stamp_ns=hello.report.stamp_ns,
             seen_epoch=hello.seen_epoch,
             seen_sequence=hello.seen_sequence,
             end_m=end_m,

@@ -1,14 +1,16 @@
 """
-What a snapshot must name so that replaying it is replaying the whole journal: every truck that ever had a row.
+What a snapshot must name so that replaying it is replaying the whole journal: every truck that ever had a row, and its boots.
 
-A row is never given back, so even a removed truck stays named: its id is barred for good.
+A row is never given back, so even a removed truck stays named: its id is barred for good. The last hello of each boot stays
+too, or an old one could be told again.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from fleet.server.facts import Fact, TruckRegistered, TruckRemoved
+from fleet.server.facts import Fact, TruckGreeted, TruckRegistered, TruckRemoved
+from planner.limits import BOOTS_MAX
 from planner.tables import TruckTable
 
 
@@ -18,6 +20,7 @@ class Registry:
     def __init__(self) -> None:
         self._registered: list[TruckRegistered] = []
         self._removed: list[TruckRemoved] = []
+        self._greeted: dict[int, dict[tuple[str, str], TruckGreeted]] = {}
 
     def apply(self, fact: Fact) -> None:
         """Takes note of trucks that come and go; facts of others pass by."""
@@ -25,10 +28,17 @@ class Registry:
             self._registered.append(fact)
         elif isinstance(fact, TruckRemoved):
             self._removed.append(fact)
+        elif isinstance(fact, TruckGreeted):
+            boots, boot = self._greeted.setdefault(fact.row, {}), (fact.instance_id, fact.boot_id)
+            boots.pop(boot, None)
+            boots[boot] = fact
+            if len(boots) > BOOTS_MAX:
+                del boots[next(iter(boots))]
 
     def facts(self, trucks: TruckTable) -> list[Fact]:
-        """Registrations as if made today, each on its present path and ground; then the removals."""
-        return [*(self._today(fact, trucks) for fact in self._registered), *self._removed]
+        """Registrations as if made today, each on its present path and ground; then the last hellos, and the removals."""
+        greeted = [fact for boots in self._greeted.values() for fact in boots.values()]
+        return [*(self._today(fact, trucks) for fact in self._registered), *greeted, *self._removed]
 
     @staticmethod
     def _today(fact: TruckRegistered, trucks: TruckTable) -> TruckRegistered:

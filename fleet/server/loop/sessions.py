@@ -15,7 +15,7 @@ from fleet.server.facts import Fact, TruckGreeted, TruckRegistered, TruckRemoved
 from fleet.server.loop.telemetry import Telemetry
 from fleet.server.loop.truck_session import Event, State, advance
 from fleet.server.outgoing import HeartbeatColumns
-from planner.limits import SILENCE_FAULT_MS, SILENCE_WARN_MS, TICK_PERIOD_NS
+from planner.limits import BOOTS_MAX, SILENCE_FAULT_MS, SILENCE_WARN_MS, TICK_PERIOD_NS
 
 NO_LINK: Final = -1
 _SILENCE_NS: Final = SILENCE_FAULT_MS * 1_000_000
@@ -32,6 +32,7 @@ class Sessions:
 
     link          the conversation the truck is heard on, `NO_LINK` for none
     since_tick    tick of the last hello or regained report: an older answer to a challenge proves nothing
+    boots         by (instance, boot) the stamp of its last hello, the newest last: what came before it is stale
     owed          becomes true when a truck turns live: it needs a grant of a new term even where its end stays
     """
 
@@ -44,6 +45,7 @@ class Sessions:
         self.truck_type_ids: list[str] = []
         self.instance_ids: list[str] = []
         self.boot_ids: list[str] = []
+        self.boots: list[dict[tuple[str, str], int]] = []
         self.row_of: dict[str, int] = {}
         self._row_of_link: dict[int, int] = {}
 
@@ -55,9 +57,15 @@ class Sessions:
             self.truck_type_ids.append(fact.truck_type_id)
             self.instance_ids.append(fact.instance_id)
             self.boot_ids.append("")
+            self.boots.append({})
             self.row_of[fact.truck_id] = fact.row
         elif isinstance(fact, TruckGreeted):
             self.instance_ids[fact.row], self.boot_ids[fact.row] = fact.instance_id, fact.boot_id
+            boots, boot = self.boots[fact.row], (fact.instance_id, fact.boot_id)
+            boots.pop(boot, None)
+            boots[boot] = fact.stamp_ns
+            if len(boots) > BOOTS_MAX:
+                del boots[next(iter(boots))]
         elif isinstance(fact, TruckRemoved):
             self._row_of_link.pop(int(self.link[fact.row]), None)
             self.link[fact.row] = NO_LINK

@@ -132,6 +132,17 @@ class Links:
             self.own_streams -= not connection.relays
             self._speaker[link.row] = NOBODY
 
+    def refuse(self, link: Link) -> None:
+        """A hello was not accepted: whoever spoke by its name before on the same connection speaks on."""
+        self._by_number.pop(link.number, None)
+        connection = link.connection
+        connection.links.pop(link.number, None)
+        if connection.named.get(link.name) is link:
+            del connection.named[link.name]
+            for older in connection.links.values():
+                if older.name == link.name and older.row != NOBODY:
+                    connection.named[link.name] = older
+
     def numbered(self, number: int) -> Link | None:
         """The link of that number, while it lives."""
         return self._by_number.get(number)

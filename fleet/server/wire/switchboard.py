@@ -258,7 +258,9 @@ class Switchboard:
             return
         link.slots.refusal = codec_out.refusal(error)
         link.connection.touched(link)
-        if not link.connection.relays:
+        if link.connection.relays:
+            self._links.refuse(link)
+        else:
             link.connection.end()
 
     def _route(self, route: RouteOut) -> None:
