@@ -44,6 +44,7 @@ class Cause(IntEnum):
     STAND = 20  # no free refuge ahead
     INSPECTION = 21
     SLOT = 22  # waits for its turn at a bay or gate
+    INTRUSION = 25  # road kept clear of a person, an animal or a manned truck
 
 
 class Verdict(IntEnum):

@@ -72,6 +72,17 @@ EXTEND_MIN_FOLLOWING_M: Final = 1.0  # behind a leader each metre is capacity: 5
 HORIZON_HOLD_S: Final = 3.0  # driven through lost grants before a truck must brake
 HORIZON_EXTRA_M: Final = 10.0
 
+# Intruders: persons, animals, and trucks that nobody of ours steers.
+INTRUDER_MARGIN_M: Final = 15.0  # closed around a reported place: as far as a person runs in five seconds
+TRACK_PERIOD_MS: Final = 1000  # the slowest a transponder may report
+TRACK_AGE_MAX_MS: Final = 2500  # one lost report is not a loss; an older word no longer says where the truck is
+TRACK_DELAY_MS: Final = 500  # the part of a word's age nobody can see: radio, gateway, tick
+TRACK_DRIFT_SHARE: Final = 1000  # a transponder's clock may lose one part in so many; a growing delay loses more
+MANNED_ACCELERATION_MPS2: Final = 2.0  # no road truck speeds up harder
+MANNED_REVERSE_MPS: Final = 3.0  # the fastest a driver backs up
+LOST_STEP_MS: Final = 5000  # a truck that is not tracked is looked for as far as it gets in this time; then further
+INTRUDER_RADIUS_MAX_M: Final = 1000.0  # a place known no better is none: lanes are closed by name
+
 # Sizes.
 TRUCKS_MAX: Final = 2000
 PATH_LANES_MAX: Final = 128
@@ -90,6 +101,7 @@ COMMANDS_PER_TICK_MAX: Final = 200
 WATCHERS_MAX: Final = 100
 BOOTS_MAX: Final = 32  # boots of one truck whose hellos are known for old ones; a relay keeps none that long
 OUTBOX_CONTROL_MAX: Final = 64  # messages to one truck that must not replace each other
+INTRUSIONS_MAX: Final = 64  # open at one time; with more the corridor is not closed any more, and everything stops
 JOURNAL_BACKLOG_TICKS_MAX: Final = 50  # ticks not yet durable before the loop grants nothing new
 
 assert SPEED_STANDING_MPS < FROZEN_SPEED_MPS < CRAWL_MPS
@@ -117,3 +129,8 @@ assert LINKS_MAX >= 2 * TRUCKS_MAX
 assert TRUCKS_MAX * 2 + COMMANDS_PER_TICK_MAX <= INBOX_MAX
 assert FRAME_BYTES_MAX >= 124 * TRUCKS_MAX
 assert ASSIGNMENT_PERIOD_TICKS % MISSION_PERIOD_TICKS == 0
+# A spacing margin is for trucks that stand still; a person does not.
+assert INTRUDER_MARGIN_M > 2 * STANDING_MARGIN_M
+# A transponder that keeps its period is not lost by one report, late by half a period.
+assert TRACK_AGE_MAX_MS >= 2 * TRACK_PERIOD_MS + TRACK_PERIOD_MS // 2
+assert TICK_PERIOD_NS <= TRACK_DELAY_MS * 1_000_000 < TRACK_AGE_MAX_MS * 1_000_000 < LOST_STEP_MS * 1_000_000

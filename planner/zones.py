@@ -19,7 +19,7 @@ import numpy as np
 from planner.kernels.ground import MANY, NOBODY, Holders, Walls
 from planner.tables import IndexArray, LaneTable, LongArray, require_column
 
-__all__ = ["MANY", "NOBODY", "ZoneStates", "claims_after", "empty_holders", "first_claims", "no_walls", "walls_of"]
+__all__ = ["MANY", "NOBODY", "ZoneStates", "claims_after", "empty_holders", "first_claims", "no_walls", "walls_of", "walls_together"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +63,18 @@ def walls_of(lanes: LaneTable, stretches: list[tuple[int, float, float, int]]) -
     if ((walls.lane < 0) | (walls.lane >= lanes.count) | (walls.from_m >= walls.to_m)).any():
         raise ValueError("walls: need known lanes and from < to")
     return walls
+
+
+def walls_together(one: Walls, other: Walls) -> Walls:
+    """Those of both."""
+    if not len(one.lane) or not len(other.lane):
+        return one if len(one.lane) else other
+    return Walls(
+        lane=np.concatenate([one.lane, other.lane]),
+        from_m=np.concatenate([one.from_m, other.from_m]),
+        to_m=np.concatenate([one.to_m, other.to_m]),
+        owner=np.concatenate([one.owner, other.owner]),
+    )
 
 
 _NO_ROWS = np.empty(0, np.int32)

@@ -43,6 +43,7 @@ TRUCK_FRICTION: Final = REAL_COLUMNS.index("friction")
 LEADER: Final = int(Cause.LEADER)
 ZONE: Final = int(Cause.ZONE)
 HORIZON: Final = int(Cause.HORIZON)
+INTRUSION: Final = int(Cause.INTRUSION)
 NO_ORDER: Final = int(Cause.NO_ORDER)
 
 # Rows of Answers.real
@@ -166,7 +167,8 @@ def _hard_bound(i: int, trucks: TruckColumns, walls: Walls, heads: Heads, asks: 
         out.real[GAP_M, i] = base_m + low_m - trucks.real[NOSE, i]
         out.whole[LEADER_ROW, i] = row
         if base_m + low_m - STANDING_MARGIN_M < hard_m:
-            return base_m + low_m - STANDING_MARGIN_M, LEADER, row
+            # Ground of nobody's is kept clear of an intruder.
+            return base_m + low_m - STANDING_MARGIN_M, INTRUSION if row == NOBODY else LEADER, row
     # Ground met lies on the path; only without it can the path's end come first.
     if trucks.path_start_m[i, count] < hard_m:
         return trucks.path_start_m[i, count], NO_ORDER, NOBODY

@@ -243,7 +243,7 @@ class SlowSpacing:
             if leg.base_m - STANDING_MARGIN_M < hard[0] and low_m < inf:
                 at_m = leg.base_m + low_m
                 if at_m - STANDING_MARGIN_M < hard[0]:
-                    hard = (at_m - STANDING_MARGIN_M, int(Cause.LEADER), other)
+                    hard = (at_m - STANDING_MARGIN_M, int(Cause.INTRUSION if other == NOBODY else Cause.LEADER), other)
                 return hard, at_m - float(trucks.nose_m[row]), other
         return hard, inf, NOBODY
 

@@ -124,6 +124,20 @@ def test_extensions_never_share_ground(seed: int, scenes: Callable[[int], Any], 
         advance(rng, scene.trucks)
 
 
+def test_a_wall_of_nobodys_is_an_intruder(draw: Any) -> None:
+    """A truck that stands before a person must not be said to wait for another truck."""
+    scene = draw.scene_of(draw.corridor([draw.lane("a", ("p", "q"), 3000.0)]))
+    scene.place([0], 100.0, 150.0)
+    scene.place([0], 40.0, 62.0)
+    walls = walls_of(scene.lanes, [(0, 170.0, 180.0, NOBODY)])
+
+    got = extend(scene.lanes, scene.trucks, free_request(scene.lanes, scene.trucks, walls=walls))
+
+    assert [Cause(int(cause)) for cause in got.cause] == [Cause.INTRUSION, Cause.LEADER]
+    assert got.ref.tolist() == [NOBODY, 0]
+    assert got.end_m[0] == 170.0 - STANDING_MARGIN_M
+
+
 def resting_faults(lanes: LaneTable, trucks: TruckTable, before_m: np.ndarray) -> list[str]:
     """Ends that moved and now lie where no truck may rest, looking along each path from its start."""
     faults = []

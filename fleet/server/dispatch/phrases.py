@@ -38,6 +38,7 @@ _EN: Final[Mapping[Cause, str]] = {
     Cause.STAND: "finds no free stand in {subject}",
     Cause.INSPECTION: "is to be inspected ({subject})",
     Cause.SLOT: "waits for its turn at {subject}",
+    Cause.INTRUSION: "keeps clear of the intruder {subject}",
 }
 _ZH: Final[Mapping[Cause, str]] = {
     Cause.NONE: "尚未评估",
@@ -63,6 +64,7 @@ _ZH: Final[Mapping[Cause, str]] = {
     Cause.STAND: "在 {subject} 没有空闲车位",
     Cause.INSPECTION: "需要查验({subject})",
     Cause.SLOT: "等待轮到 {subject}",
+    Cause.INTRUSION: "正在避让闯入者 {subject}",
 }
 _MN: Final[Mapping[Cause, str]] = {
     Cause.NONE: "хараахан үнэлэгдээгүй байна",
@@ -88,6 +90,7 @@ _MN: Final[Mapping[Cause, str]] = {
     Cause.STAND: "{subject} дээр сул зогсоол алга",
     Cause.INSPECTION: "шалгагдах ёстой ({subject})",
     Cause.SLOT: "{subject} дээр ээлжээ хүлээж байна",
+    Cause.INTRUSION: "зам дээр орж ирсэн {subject} чөлөөлөгдөхийг хүлээж байна",
 }
 PHRASES: Final[Mapping[str, Mapping[Cause, str]]] = {ENGLISH: _EN, "zh": _ZH, "mn": _MN}
 MOVES: Final[Mapping[str, str]] = {ENGLISH: "moves", "zh": "正在行驶", "mn": "хөдөлж байна"}
