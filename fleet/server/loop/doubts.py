@@ -12,6 +12,7 @@ from typing import Final
 
 from fleet.server.facts import DoubtAdded, Fact, TruckRemoved, TruckResumed
 from fleet.server.loop.telemetry import Disbelief
+from fleet.server.reach import Reach
 from planner.kernels.ground import Walls
 from planner.limits import BOUND_STOP_M
 from planner.tables import TruckTable
@@ -28,6 +29,7 @@ class Doubts:
 
     def __init__(self, trucks: TruckTable) -> None:
         self._trucks = trucks
+        self._reach = Reach(trucks.lanes)
         self._of_row: dict[int, list[DoubtAdded]] = {}
         self.walls: Walls = no_walls()
 
@@ -58,30 +60,11 @@ class Doubts:
         bound_m = min(max(claim.bound_m, 0.0), BOUND_STOP_M)
         behind_m = float(self._trucks.length_m[claim.row] + self._trucks.roll_back_m[claim.row]) + bound_m
         place_m = min(max(claim.chainage_m, 0.0), float(lanes.length_m[claim.lane_ix]))
-        found: dict[int, tuple[float, float]] = {}
-        self._spread(found, claim.lane_ix, place_m, REACH_M + bound_m, forward=True)
-        self._spread(found, claim.lane_ix, place_m, behind_m, forward=False)
+        found = self._reach.along(claim.lane_ix, place_m, REACH_M + bound_m, forward=True)
+        for lane, (low_m, high_m) in self._reach.along(claim.lane_ix, place_m, behind_m, forward=False).items():
+            known = found.get(lane, (low_m, high_m))
+            found[lane] = (min(low_m, known[0]), max(high_m, known[1]))
         return [DoubtAdded(row=claim.row, lane_ix=lane, from_m=low_m, to_m=high_m) for lane, (low_m, high_m) in found.items()]
 
     def _all(self) -> list[DoubtAdded]:
         return [at for stretches in self._of_row.values() for at in stretches]
-
-    def _spread(self, found: dict[int, tuple[float, float]], lane: int, from_m: float, reach_m: float, *, forward: bool) -> None:
-        """Covers *reach_m* along the road from a place, into every branch."""
-        lanes = self._trucks.lanes
-        length_m = float(lanes.length_m[lane])
-        low_m, high_m = (from_m, min(from_m + reach_m, length_m)) if forward else (max(from_m - reach_m, 0.0), from_m)
-        known = found.get(lane)
-        if known is not None and known[0] <= low_m and high_m <= known[1]:
-            return
-        if low_m < high_m:
-            found[lane] = (low_m, high_m) if known is None else (min(low_m, known[0]), max(high_m, known[1]))
-        left_m = reach_m - (high_m - low_m)
-        if left_m <= 0.0:
-            return
-        if forward:
-            onward = lanes.succ_lane[lanes.succ_start[lane] : lanes.succ_start[lane + 1]].tolist()
-        else:
-            onward = [at for at in range(lanes.count) if lane in lanes.succ_lane[lanes.succ_start[at] : lanes.succ_start[at + 1]]]
-        for other in onward:
-            self._spread(found, other, 0.0 if forward else float(lanes.length_m[other]), left_m, forward=forward)
