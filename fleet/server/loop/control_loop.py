@@ -36,7 +36,6 @@ from fleet.server.inputs import (
     HelloHeard,
     Input,
     JournalChanged,
-    LanePlace,
     LinkLost,
     ReportFlag,
     ReportsHeard,
@@ -53,6 +52,7 @@ from fleet.server.loop.recovery import Registry
 from fleet.server.loop.repeats import REPEAT_TICKS, Repeats
 from fleet.server.loop.routes import Routes
 from fleet.server.loop.sessions import Sessions
+from fleet.server.loop.shortenings import Shortenings
 from fleet.server.loop.stops import OWN_ACTOR, Stops
 from fleet.server.loop.telemetry import Disbelief, Telemetry
 from fleet.server.loop.truck_session import Event, State
@@ -63,13 +63,12 @@ from fleet.server.outgoing import (
     RefusalOut,
     Reply,
     ReportRefusedOut,
-    ShorteningOut,
     WelcomeOut,
 )
 from planner.authority import Cause
 from planner.conflict import Assessment, assess
 from planner.corridor import Corridor
-from planner.limits import FRICTION_DRY, HEARTBEAT_TICKS, SAME_PLACE_M
+from planner.limits import FRICTION_DRY, HEARTBEAT_TICKS
 from planner.tables import TruckTable
 
 __all__ = ["ControlLoop", "JudgeObjected", "LoopOptions"]
@@ -114,11 +113,10 @@ class ControlLoop:
         self._admission = Admission(corridor, self.ledger, self.sessions, self.telemetry, self.doubts)
         self._granting = Granting(self.ledger, self.sessions, self.telemetry, self.stops, self.doubts)
         self._judging = Judging(corridor, trucks, self.sessions)
+        self._shortenings = Shortenings(self.ledger)
         self._repeats = Repeats(self.ledger, self.sessions, self.telemetry, self.stops)
         self._durable = True
         self._route_due: set[int] = set()
-        self._ask_again: set[int] = set()
-        self._revoked_to: dict[int, float] = {}
         self._refusal_tick = np.full(trucks.capacity, -REFUSAL_TICKS, np.int64)
         self._standing: FlagColumn = np.zeros(0, np.bool_)
         self._words = Words()
@@ -267,7 +265,7 @@ class ControlLoop:
         )
         self._route_due.add(row)
         if self.ledger.pending[row] != NONE_PENDING:
-            self._ask_again.add(row)
+            self._shortenings.again.add(row)
         self.stops.stops.extend(self.stops.of(row))
         mission = self.desk.mission_of(row)
         if mission is not None:
@@ -328,7 +326,7 @@ class ControlLoop:
     def _say_again(self) -> None:
         """What seems lost: routes and grants under new terms, shortenings that nobody answered."""
         behind, unanswered = self._repeats.look(self._standing)
-        self._ask_again.update(unanswered)
+        self._shortenings.again.update(unanswered)
         for row in behind:
             self._route_due.add(row)
             self.sessions.owed[row] = True
@@ -351,39 +349,13 @@ class ControlLoop:
         )
 
     def _bring_back(self) -> None:
-        """Ends that must come back because what they rested on was lost, or because a hello left a shortening unanswered."""
-        count = self.trucks.count
-        revoked = self.desk.revoked[:count]
-        if not (self._revoked_to or self._ask_again or np.count_nonzero(revoked)):
-            return
-        ready = self.ledger.greeted[:count] & (self.ledger.route_sequence[:count] > 0)
-        for row in [row for row in self._revoked_to if not revoked[row]]:
-            del self._revoked_to[row]
-        beyond = revoked & (self.trucks.end_m[:count] > self.desk.limit_m[:count] + SAME_PLACE_M)
-        for row in (ready & beyond).nonzero()[0].tolist():
-            limit_m = float(self.desk.limit_m[row])
-            if self._revoked_to.get(row) != limit_m:
-                self._revoked_to[row] = limit_m
-                self._shorten(row, limit_m, Cause(int(self.desk.limit_cause[row])).name.lower())
-        # Asked in an older epoch, or on a link that is gone: the answer may never come.
-        for row in sorted(self._ask_again):
-            if ready[row]:
-                self._ask_again.discard(row)
-                self._shorten(row, float(self.trucks.sent_m[row]), Cause.SHORTENING.name.lower())
+        for row, end_m, cause in self._shortenings.due(self.desk):
+            self._shorten(row, end_m, cause)
 
-    def _shorten(self, row: int, end_m: float, cause: str) -> None:
-        issued = self.ledger.shorten(row, end_m, cause)
+    def _shorten(self, row: int, end_m: float, cause: Cause) -> None:
+        issued, said = self._shortenings.ask(row, end_m, cause)
         self._keep(issued)
-        lane_ix, chainage_m = self.trucks.end_point(row, issued.end_m)
-        self._words.shortenings.append(
-            ShorteningOut(
-                row=row,
-                epoch=issued.epoch,
-                sequence=issued.sequence,
-                route_sequence=int(self.ledger.route_sequence[row]),
-                end=LanePlace(lane_ix=lane_ix, chainage_m=chainage_m),
-            )
-        )
+        self._words.shortenings.append(said)
 
     def _send_routes(self) -> None:
         for row in sorted(self._route_due):
