@@ -8,7 +8,7 @@ real truck; a simulator calls it with simulated time.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from fleet.errors import FleetError
@@ -65,6 +65,7 @@ from planner.limits import CLEARING_SPEED_MPS, REPORT_PERIOD_MIN_MS, REPORT_PERI
 GOAL_TOLERANCE_M: Final = 3.0
 GOAL_PASSED_M: Final = 5.0  # an authority this far beyond the goal means the truck is free to leave it
 SETTLE_SLACK_S: Final = 0.3
+SIGHTING_REPEATS: Final = 3  # once a second: a sighting lost three times in a row is a lost link, and is told after the next hello
 _NO_ROAD: Final = Road((math.inf,), (SPEED_STANDING_MPS,), (0.0,), (False,), 0, 1)
 REPORT_PERIOD_MAX_MS: Final = 1000  # a server that wants to hear less has not understood what silence does
 _NS_PER_S: Final = 1_000_000_000
@@ -94,6 +95,8 @@ class _Orders:
     mission: Mission | None = None
     parked: bool = False
     intruded: bool = False
+    sighting: TruckEvent | None = None
+    untold: int = 0  # how often the sighting is still to be told
 
 
 class Supervisor:
@@ -182,6 +185,7 @@ class Supervisor:
                 self._note(now_ns, EventKind.CONTACT_REGAINED, f"epoch {welcome.epoch}")
         self.contact.welcomed(ladder, now_ns)
         self.refusal = None
+        self._orders.untold = SIGHTING_REPEATS if self._orders.intruded else 0
         if welcome.report_period_ns > 0:
             self.report_period_ns = min(max(welcome.report_period_ns, REPORT_PERIOD_MIN_MS * _NS_PER_MS), REPORT_PERIOD_MAX_MS * _NS_PER_MS)
         self.handle = welcome.handle
@@ -213,7 +217,7 @@ class Supervisor:
         self.permission.needs_grant = True
         if not self._orders.stops:
             # A person has looked: at the road, and at where the truck really is.
-            self._orders.intruded = False
+            self._orders.intruded, self._orders.untold = False, 0
             self._senses = self._senses._replace(doubt_m=0.0, apart_m=0.0)
 
     def link_lost(self) -> None:
@@ -246,9 +250,21 @@ class Supervisor:
         self._brakes = watch_brakes(self._brakes, asked_mps2, -sensors.acceleration_mps2, settle_s, step_s)
         if self._brakes.health < health:
             self._note(sensors.stamp_ns, EventKind.DERATED, f"brakes give {self._brakes.health:.2f} of what is asked")
-        if math.isfinite(sensors.obstacle_m) and not self._orders.intruded:
-            self._orders.intruded = True
-            self._note(sensors.stamp_ns, EventKind.OBSTACLE_SEEN, f"{sensors.obstacle_m:.1f} m ahead")
+        self._look_ahead(sensors, path)
+
+    def _look_ahead(self, sensors: Sensors, path: Path) -> None:
+        """Sees what is on the road, and says so until it can be taken for heard: others drive towards the same place."""
+        orders = self._orders
+        told_ns = -_NS_PER_S if orders.sighting is None else orders.sighting.stamp_ns
+        if math.isfinite(sensors.obstacle_m) and not orders.intruded:
+            place = path.place(min(self._nose_m + sensors.obstacle_m, path.end_m))
+            detail = f"{sensors.obstacle_m:.1f} m ahead"
+            orders.sighting = TruckEvent(stamp_ns=sensors.stamp_ns, kind=EventKind.OBSTACLE_SEEN, detail=detail, place=place)
+            orders.intruded, orders.untold, told_ns = True, SIGHTING_REPEATS, -_NS_PER_S
+        if orders.untold and orders.sighting is not None and sensors.stamp_ns - told_ns >= _NS_PER_S:
+            orders.untold -= 1
+            orders.sighting = replace(orders.sighting, stamp_ns=sensors.stamp_ns)
+            self._said.append(orders.sighting)
 
     def step(self, now_ns: int) -> Command:
         """Decides what the actuators do until the next step; to be called at 10 Hz."""

@@ -186,12 +186,13 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TruckEvent:
-    """Something a person may ask about."""
+    """Something a person may ask about; *place* where it was, which an obstacle must have."""
 
     stamp_ns: int
     kind: EventKind
     detail: str
     facts: Mapping[str, str] = field(default_factory=dict)
+    place: LanePoint | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

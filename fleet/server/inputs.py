@@ -11,9 +11,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntFlag
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from fleet.server.columns import FloatColumn, IntColumn, RowColumn
+
+# The wire's number of the one event that closes road.
+OBSTACLE_SEEN: Final = 4
 
 
 class ReportFlag(IntFlag):
@@ -114,12 +117,13 @@ class AcknowledgementHeard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TruckEventHeard:
-    """Something the truck did or met; *kind* is the wire's number."""
+    """Something the truck did or met; *kind* is the wire's number. *place*: where, None when it does not say."""
 
     row: int
     stamp_ns: int
     kind: int
     detail: str
+    place: LanePlace | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

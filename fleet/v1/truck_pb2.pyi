@@ -35,6 +35,7 @@ class _TruckEventKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TruckE
     TRUCK_EVENT_KIND_CONTACT_LOST: _TruckEventKind.ValueType  # 2
     TRUCK_EVENT_KIND_CONTACT_REGAINED: _TruckEventKind.ValueType  # 3
     TRUCK_EVENT_KIND_OBSTACLE_SEEN: _TruckEventKind.ValueType  # 4
+    """Something is on the road that is none of our trucks. Told a few times: it must not be lost."""
     TRUCK_EVENT_KIND_MESSAGE_REFUSED: _TruckEventKind.ValueType  # 5
     TRUCK_EVENT_KIND_DERATED: _TruckEventKind.ValueType  # 6
 
@@ -46,6 +47,7 @@ TRUCK_EVENT_KIND_EMERGENCY_BRAKED: TruckEventKind.ValueType  # 1
 TRUCK_EVENT_KIND_CONTACT_LOST: TruckEventKind.ValueType  # 2
 TRUCK_EVENT_KIND_CONTACT_REGAINED: TruckEventKind.ValueType  # 3
 TRUCK_EVENT_KIND_OBSTACLE_SEEN: TruckEventKind.ValueType  # 4
+"""Something is on the road that is none of our trucks. Told a few times: it must not be lost."""
 TRUCK_EVENT_KIND_MESSAGE_REFUSED: TruckEventKind.ValueType  # 5
 TRUCK_EVENT_KIND_DERATED: TruckEventKind.ValueType  # 6
 Global___TruckEventKind: _TypeAlias = TruckEventKind  # noqa: Y015
@@ -354,19 +356,27 @@ class TruckEvent(_message.Message):
     STAMP_NS_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
     stamp_ns: _builtins.int
     kind: Global___TruckEventKind.ValueType
     detail: _builtins.str
+    @_builtins.property
+    def place(self) -> _common_pb2.LanePoint:
+        """Where it was, along the truck's own route; required of OBSTACLE_SEEN: the server keeps everyone else out of that place,
+        and without it out of all the road before this truck.
+        """
+
     def __init__(
         self,
         *,
         stamp_ns: _builtins.int = ...,
         kind: Global___TruckEventKind.ValueType = ...,
         detail: _builtins.str = ...,
+        place: _common_pb2.LanePoint | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["place", b"place"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "kind", b"kind", "stamp_ns", b"stamp_ns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "kind", b"kind", "place", b"place", "stamp_ns", b"stamp_ns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -289,7 +290,46 @@ def test_an_obstacle_stops_the_truck_before_it_and_needs_a_person(cab: Cab) -> N
 
     assert cab.speed_mps == 0.0
     assert cab.chainage_m == rested_m
-    assert len(cab.events(EventKind.OBSTACLE_SEEN)) == 1
+
+
+def test_an_obstacle_is_told_with_its_place_and_told_again(cab: Cab) -> None:
+    """The server keeps everyone else out of that place; one lost message may not cost that."""
+    cab.run(10)
+    at_m = cab.chainage_m + 60.0
+    cab.sense(obstacle_m=60.0)
+    cab.run(20)
+    told = cab.events(EventKind.OBSTACLE_SEEN)
+
+    assert [event.place for event in told] == [LanePoint("a", pytest.approx(at_m))] * 3
+    assert [after.stamp_ns - event.stamp_ns for event, after in pairwise(told)] == [10 * TICK_NS] * 2
+
+
+def test_after_a_lost_link_an_obstacle_is_told_to_the_server_that_answers(cab: Cab) -> None:
+    """It was told into the void, and the truck stands on its word alone."""
+    cab.run(10)
+    cab.sense(obstacle_m=60.0)
+    cab.run(10)
+    before = len(cab.events(EventKind.OBSTACLE_SEEN))
+    cab.greet()
+    cab.run(1)
+
+    assert len(cab.events(EventKind.OBSTACLE_SEEN)) > before
+
+
+def test_a_released_obstacle_is_told_no_more_unless_it_is_seen_again(cab: Cab) -> None:
+    """A word that was still to be repeated would close the place a person has just opened."""
+    cab.run(10)
+    cab.sense(obstacle_m=60.0)
+    cab.run(0.5)
+    cab.hear(Stop(stop_id="intrusion:1", reaction=3, cause="intrusion"))
+    cab.hear(Resume(stop_id="intrusion:1"))
+    cab.run(5)
+    before = len(cab.events(EventKind.OBSTACLE_SEEN))
+    cab.sense(obstacle_m=30.0)
+    cab.run(0.5)
+
+    assert before == 1
+    assert len(cab.events(EventKind.OBSTACLE_SEEN)) == 2
 
 
 @pytest.mark.parametrize("changes", [{"intact": False}, {"nose": LanePoint("elsewhere", 3.0)}], ids=["trailer parted", "off its path"])

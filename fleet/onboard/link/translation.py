@@ -204,7 +204,8 @@ def message_of(said: Said) -> truck_pb2.TruckMessage:
             return truck_pb2.TruckMessage(acknowledgement=answer)
         case TruckEvent():
             detail = said.detail[:DETAIL_CHARS_MAX]
-            event = truck_pb2.TruckEvent(stamp_ns=said.stamp_ns, kind=_KINDS[said.kind], detail=detail)
+            place = None if said.place is None else _point_message(said.place)
+            event = truck_pb2.TruckEvent(stamp_ns=said.stamp_ns, kind=_KINDS[said.kind], detail=detail, place=place)
             return truck_pb2.TruckMessage(event=event)
         case Hello():
             return truck_pb2.TruckMessage(hello=_hello_message(said))

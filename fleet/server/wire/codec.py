@@ -215,6 +215,7 @@ class Codec:
             stamp_ns=whole("stamp_ns", message.stamp_ns, 0, COUNT_MAX),
             kind=whole("kind", message.kind, 0, 1000),
             detail=text("detail", message.detail),
+            place=self._place("place", message.place) if message.HasField("place") else None,
         )
 
     def goodbye(self, row: int, message: truck_pb2.Goodbye) -> GoodbyeHeard:
