@@ -115,6 +115,42 @@ class LiftStop:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StretchAnswer:
+    """Metres of a lane; a place where *start_m* equals *end_m*."""
+
+    lane_id: str
+    start_m: float
+    end_m: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportIntrusion:
+    """
+    Something that is no truck of ours is on one of *places*, all of it within *radius_m*; again under its id: where it is now.
+
+    *kind* the wire's number. *tracked*: a transponder's word, of one place, at *speed_mps* and *stamp_ns* of its own clock.
+    """
+
+    request_id: str
+    intrusion_id: str
+    kind: int
+    places: tuple[StretchAnswer, ...]
+    radius_m: float
+    tracked: bool = False
+    speed_mps: float = 0.0
+    stamp_ns: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseIntrusion:
+    """A person says that the place is clear."""
+
+    request_id: str
+    intrusion_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AcquireControl:
     """Take control when nobody has it."""
 
@@ -192,6 +228,8 @@ OperatorCommand: TypeAlias = (
     | LimitLane
     | StopAll
     | LiftStop
+    | ReportIntrusion
+    | ReleaseIntrusion
     | AcquireControl
     | RenewControl
     | TakeOverControl
@@ -257,6 +295,21 @@ class StopAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IntrusionAnswer:
+    """An intruder and the road kept clear of it; *kind* and *state* are the wire's numbers."""
+
+    intrusion_id: str
+    kind: int
+    state: int
+    stretches: tuple[StretchAnswer, ...]
+    reporter: str
+    detail: str
+    since_ns: int
+    heard_ns: int
+    stopped_truck_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ControlAnswer:
     """The right to command; over at *expires_ns*."""
 
@@ -304,5 +357,14 @@ class OpeningAnswer:
 
 
 Answer: TypeAlias = (
-    OrderAnswer | TruckAnswer | LaneAnswer | StopAnswer | ControlAnswer | CrossingAnswer | GateAnswer | BayAnswer | OpeningAnswer
+    OrderAnswer
+    | TruckAnswer
+    | LaneAnswer
+    | StopAnswer
+    | IntrusionAnswer
+    | ControlAnswer
+    | CrossingAnswer
+    | GateAnswer
+    | BayAnswer
+    | OpeningAnswer
 )

@@ -149,6 +149,10 @@ class Engine:
         """Every all-stop in force."""
         return self.desk.stops()
 
+    def intrusions(self) -> Sequence[c.IntrusionAnswer]:
+        """Every open intrusion."""
+        return self.desk.intrusions()
+
     def open_calls(self) -> Sequence[BorderCall]:
         """Every call nobody has answered."""
         return self.desk.open_calls()
@@ -163,7 +167,7 @@ class Engine:
 
     def root_causes(self) -> dict[str, tuple[str, str]]:
         """For each truck that stands: what holds it, at the root, and what that refers to."""
-        return self._roots.of(self.loop.causes, self.loop.sessions.truck_ids)
+        return self._roots.of(self.loop.causes, self.loop.sessions.truck_ids, self.desk.books.intrusions.names())
 
     def hold(self, truck_id: str, language: str) -> HoldRead:
         """

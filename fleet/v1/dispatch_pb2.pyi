@@ -45,6 +45,58 @@ TRANSPORT_ORDER_STATE_DONE: TransportOrderState.ValueType  # 2
 TRANSPORT_ORDER_STATE_CANCELLED: TransportOrderState.ValueType  # 3
 Global___TransportOrderState: _TypeAlias = TransportOrderState  # noqa: Y015
 
+class _IntrusionKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _IntrusionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_IntrusionKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    INTRUSION_KIND_UNSPECIFIED: _IntrusionKind.ValueType  # 0
+    INTRUSION_KIND_PERSON: _IntrusionKind.ValueType  # 1
+    INTRUSION_KIND_ANIMAL: _IntrusionKind.ValueType  # 2
+    INTRUSION_KIND_MANNED_TRUCK: _IntrusionKind.ValueType  # 3
+    """A truck with a driver, or one of somebody else's."""
+    INTRUSION_KIND_OTHER: _IntrusionKind.ValueType  # 4
+
+class IntrusionKind(_IntrusionKind, metaclass=_IntrusionKindEnumTypeWrapper):
+    """What is on the road and is none of our trucks."""
+
+INTRUSION_KIND_UNSPECIFIED: IntrusionKind.ValueType  # 0
+INTRUSION_KIND_PERSON: IntrusionKind.ValueType  # 1
+INTRUSION_KIND_ANIMAL: IntrusionKind.ValueType  # 2
+INTRUSION_KIND_MANNED_TRUCK: IntrusionKind.ValueType  # 3
+"""A truck with a driver, or one of somebody else's."""
+INTRUSION_KIND_OTHER: IntrusionKind.ValueType  # 4
+Global___IntrusionKind: _TypeAlias = IntrusionKind  # noqa: Y015
+
+class _IntrusionState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _IntrusionStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_IntrusionState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    INTRUSION_STATE_UNSPECIFIED: _IntrusionState.ValueType  # 0
+    INTRUSION_STATE_SEEN: _IntrusionState.ValueType  # 1
+    """Closed in where it was seen."""
+    INTRUSION_STATE_TRACKED: _IntrusionState.ValueType  # 2
+    """Its transponder reports: a bubble of closed road moves with it."""
+    INTRUSION_STATE_LOST: _IntrusionState.ValueType  # 3
+    """A manned truck that nobody follows (any more): everything within its reach is closed, and that grows until it is released."""
+    INTRUSION_STATE_RELEASED: _IntrusionState.ValueType  # 4
+
+class IntrusionState(_IntrusionState, metaclass=_IntrusionStateEnumTypeWrapper):
+    """How well it is known where an intruder is."""
+
+INTRUSION_STATE_UNSPECIFIED: IntrusionState.ValueType  # 0
+INTRUSION_STATE_SEEN: IntrusionState.ValueType  # 1
+"""Closed in where it was seen."""
+INTRUSION_STATE_TRACKED: IntrusionState.ValueType  # 2
+"""Its transponder reports: a bubble of closed road moves with it."""
+INTRUSION_STATE_LOST: IntrusionState.ValueType  # 3
+"""A manned truck that nobody follows (any more): everything within its reach is closed, and that grows until it is released."""
+INTRUSION_STATE_RELEASED: IntrusionState.ValueType  # 4
+Global___IntrusionState: _TypeAlias = IntrusionState  # noqa: Y015
+
 @_typing.final
 class TransportOrder(_message.Message):
     """What the operator wants moved."""
@@ -827,6 +879,195 @@ class AllStop(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AllStop: _TypeAlias = AllStop  # noqa: Y015
+
+@_typing.final
+class ReportIntrusionRequest(_message.Message):
+    """Something is on the road, or is now somewhere else on it.
+
+    Untracked, a second report under the same id closes more road and opens none: whoever was seen in two places may be in both.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    INTRUSION_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    TRACKED_FIELD_NUMBER: _builtins.int
+    STRETCHES_FIELD_NUMBER: _builtins.int
+    PLACE_FIELD_NUMBER: _builtins.int
+    RADIUS_M_FIELD_NUMBER: _builtins.int
+    SPEED_MPS_FIELD_NUMBER: _builtins.int
+    STAMP_NS_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    intrusion_id: _builtins.str
+    """Chosen by whoever reports; the same intruder keeps it."""
+    kind: Global___IntrusionKind.ValueType
+    """The same id keeps its kind."""
+    tracked: _builtins.bool
+    """This is the word of a transponder aboard. Needs `place`, and MANNED_TRUCK: nobody else has one. It must come at least once a
+    second; 2.5 s without one, or one that cannot be, and the truck is lost. Only the last word's `request_id` is remembered.
+    """
+    radius_m: _builtins.float
+    """All of the intruder lies within so many metres of `place`, or of the stretches, straight across the ground: its own size, and
+    how well the place is known. More than 0 with a place.
+    """
+    speed_mps: _builtins.float
+    """Along the lane and forward; tracked only. A truck that drives the other way, or onto a lane that does not follow, is lost by its
+    next word.
+    """
+    stamp_ns: _builtins.int
+    """Nanoseconds of the transponder's own monotonic clock. Must rise; tracked only."""
+    detail: _builtins.str
+    """For people: which camera, which driver."""
+    @_builtins.property
+    def stretches(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Stretch]:
+        """Where it may be: stretches (from the start to the end, which may be the same), or a place. One of the two."""
+
+    @_builtins.property
+    def place(self) -> _common_pb2.LanePoint: ...
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        intrusion_id: _builtins.str = ...,
+        kind: Global___IntrusionKind.ValueType = ...,
+        tracked: _builtins.bool = ...,
+        stretches: _abc.Iterable[_common_pb2.Stretch] | None = ...,
+        place: _common_pb2.LanePoint | None = ...,
+        radius_m: _builtins.float = ...,
+        speed_mps: _builtins.float = ...,
+        stamp_ns: _builtins.int = ...,
+        detail: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["place", b"place"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "intrusion_id", b"intrusion_id", "kind", b"kind", "place", b"place", "radius_m", b"radius_m", "request_id", b"request_id", "speed_mps", b"speed_mps", "stamp_ns", b"stamp_ns", "stretches", b"stretches", "tracked", b"tracked"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportIntrusionRequest: _TypeAlias = ReportIntrusionRequest  # noqa: Y015
+
+@_typing.final
+class ReleaseIntrusionRequest(_message.Message):
+    """The place is clear."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    INTRUSION_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    intrusion_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        intrusion_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["intrusion_id", b"intrusion_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReleaseIntrusionRequest: _TypeAlias = ReleaseIntrusionRequest  # noqa: Y015
+
+@_typing.final
+class ListIntrusionsRequest(_message.Message):
+    """Open intrusions fit one answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListIntrusionsRequest: _TypeAlias = ListIntrusionsRequest  # noqa: Y015
+
+@_typing.final
+class ListIntrusionsResponse(_message.Message):
+    """Every open intrusion, oldest first."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTRUSIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def intrusions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Intrusion]: ...
+    def __init__(
+        self,
+        *,
+        intrusions: _abc.Iterable[Global___Intrusion] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["intrusions", b"intrusions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListIntrusionsResponse: _TypeAlias = ListIntrusionsResponse  # noqa: Y015
+
+@_typing.final
+class Intrusion(_message.Message):
+    """A person, an animal or a manned truck on the road, and the road that is kept clear of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTRUSION_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    STRETCHES_FIELD_NUMBER: _builtins.int
+    REPORTER_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    HEARD_FIELD_NUMBER: _builtins.int
+    STOPPED_TRUCK_IDS_FIELD_NUMBER: _builtins.int
+    intrusion_id: _builtins.str
+    kind: Global___IntrusionKind.ValueType
+    state: Global___IntrusionState.ValueType
+    reporter: _builtins.str
+    """Who reported it last: a person, a gateway, or the truck that saw it."""
+    detail: _builtins.str
+    @_builtins.property
+    def stretches(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Stretch]:
+        """No truck is given any of this: where it was reported with a margin, and every part of the conflict zones it meets."""
+
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def heard(self) -> _timestamp_pb2.Timestamp:
+        """When it was last reported."""
+
+    @_builtins.property
+    def stopped_truck_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Trucks that could not stop before the closed road, or saw the intruder themselves. They stay until it is released, or until a
+        person resumes one whose road is clear of it.
+        """
+
+    def __init__(
+        self,
+        *,
+        intrusion_id: _builtins.str = ...,
+        kind: Global___IntrusionKind.ValueType = ...,
+        state: Global___IntrusionState.ValueType = ...,
+        stretches: _abc.Iterable[_common_pb2.Stretch] | None = ...,
+        reporter: _builtins.str = ...,
+        detail: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        heard: _timestamp_pb2.Timestamp | None = ...,
+        stopped_truck_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["heard", b"heard", "since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "heard", b"heard", "intrusion_id", b"intrusion_id", "kind", b"kind", "reporter", b"reporter", "since", b"since", "state", b"state", "stopped_truck_ids", b"stopped_truck_ids", "stretches", b"stretches"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Intrusion: _TypeAlias = Intrusion  # noqa: Y015
 
 @_typing.final
 class ControlLease(_message.Message):

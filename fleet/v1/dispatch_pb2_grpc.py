@@ -120,6 +120,21 @@ class DispatchServiceStub(object):
                 request_serializer=fleet_dot_v1_dot_dispatch__pb2.LiftStopRequest.SerializeToString,
                 response_deserializer=fleet_dot_v1_dot_dispatch__pb2.AllStop.FromString,
                 _registered_method=True)
+        self.ReportIntrusion = channel.unary_unary(
+                '/fleet.v1.DispatchService/ReportIntrusion',
+                request_serializer=fleet_dot_v1_dot_dispatch__pb2.ReportIntrusionRequest.SerializeToString,
+                response_deserializer=fleet_dot_v1_dot_dispatch__pb2.Intrusion.FromString,
+                _registered_method=True)
+        self.ReleaseIntrusion = channel.unary_unary(
+                '/fleet.v1.DispatchService/ReleaseIntrusion',
+                request_serializer=fleet_dot_v1_dot_dispatch__pb2.ReleaseIntrusionRequest.SerializeToString,
+                response_deserializer=fleet_dot_v1_dot_dispatch__pb2.Intrusion.FromString,
+                _registered_method=True)
+        self.ListIntrusions = channel.unary_unary(
+                '/fleet.v1.DispatchService/ListIntrusions',
+                request_serializer=fleet_dot_v1_dot_dispatch__pb2.ListIntrusionsRequest.SerializeToString,
+                response_deserializer=fleet_dot_v1_dot_dispatch__pb2.ListIntrusionsResponse.FromString,
+                _registered_method=True)
         self.AcquireControl = channel.unary_unary(
                 '/fleet.v1.DispatchService/AcquireControl',
                 request_serializer=fleet_dot_v1_dot_dispatch__pb2.AcquireControlRequest.SerializeToString,
@@ -255,6 +270,26 @@ class DispatchServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReportIntrusion(self, request, context):
+        """Keeps trucks out of where a person, an animal or a manned truck is; again under the same id: where it is now. Anyone may.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleaseIntrusion(self, request, context):
+        """A person says that the place is clear. Nothing else opens it, and nothing that it stopped goes on before.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListIntrusions(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def AcquireControl(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -368,6 +403,21 @@ def add_DispatchServiceServicer_to_server(servicer, server):
                     servicer.LiftStop,
                     request_deserializer=fleet_dot_v1_dot_dispatch__pb2.LiftStopRequest.FromString,
                     response_serializer=fleet_dot_v1_dot_dispatch__pb2.AllStop.SerializeToString,
+            ),
+            'ReportIntrusion': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportIntrusion,
+                    request_deserializer=fleet_dot_v1_dot_dispatch__pb2.ReportIntrusionRequest.FromString,
+                    response_serializer=fleet_dot_v1_dot_dispatch__pb2.Intrusion.SerializeToString,
+            ),
+            'ReleaseIntrusion': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseIntrusion,
+                    request_deserializer=fleet_dot_v1_dot_dispatch__pb2.ReleaseIntrusionRequest.FromString,
+                    response_serializer=fleet_dot_v1_dot_dispatch__pb2.Intrusion.SerializeToString,
+            ),
+            'ListIntrusions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListIntrusions,
+                    request_deserializer=fleet_dot_v1_dot_dispatch__pb2.ListIntrusionsRequest.FromString,
+                    response_serializer=fleet_dot_v1_dot_dispatch__pb2.ListIntrusionsResponse.SerializeToString,
             ),
             'AcquireControl': grpc.unary_unary_rpc_method_handler(
                     servicer.AcquireControl,
@@ -850,6 +900,87 @@ class DispatchService(object):
             '/fleet.v1.DispatchService/LiftStop',
             fleet_dot_v1_dot_dispatch__pb2.LiftStopRequest.SerializeToString,
             fleet_dot_v1_dot_dispatch__pb2.AllStop.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportIntrusion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fleet.v1.DispatchService/ReportIntrusion',
+            fleet_dot_v1_dot_dispatch__pb2.ReportIntrusionRequest.SerializeToString,
+            fleet_dot_v1_dot_dispatch__pb2.Intrusion.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseIntrusion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fleet.v1.DispatchService/ReleaseIntrusion',
+            fleet_dot_v1_dot_dispatch__pb2.ReleaseIntrusionRequest.SerializeToString,
+            fleet_dot_v1_dot_dispatch__pb2.Intrusion.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListIntrusions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fleet.v1.DispatchService/ListIntrusions',
+            fleet_dot_v1_dot_dispatch__pb2.ListIntrusionsRequest.SerializeToString,
+            fleet_dot_v1_dot_dispatch__pb2.ListIntrusionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -60,6 +60,11 @@ class DispatchServiceStub:
     """Stops every truck. Never refused."""
     LiftStop: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.LiftStopRequest, _dispatch_pb2.AllStop]
     """Lifts the all-stop of the same id."""
+    ReportIntrusion: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.ReportIntrusionRequest, _dispatch_pb2.Intrusion]
+    """Keeps trucks out of where a person, an animal or a manned truck is; again under the same id: where it is now. Anyone may."""
+    ReleaseIntrusion: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.ReleaseIntrusionRequest, _dispatch_pb2.Intrusion]
+    """A person says that the place is clear. Nothing else opens it, and nothing that it stopped goes on before."""
+    ListIntrusions: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.ListIntrusionsRequest, _dispatch_pb2.ListIntrusionsResponse]
     AcquireControl: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.AcquireControlRequest, _dispatch_pb2.ControlLease]
     RenewControl: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.RenewControlRequest, _dispatch_pb2.ControlLease]
     TakeOverControl: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.TakeOverControlRequest, _dispatch_pb2.ControlLease]
@@ -96,6 +101,11 @@ class DispatchServiceAsyncStub(DispatchServiceStub):
     """Stops every truck. Never refused."""
     LiftStop: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.LiftStopRequest, _dispatch_pb2.AllStop]  # type: ignore[assignment]
     """Lifts the all-stop of the same id."""
+    ReportIntrusion: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.ReportIntrusionRequest, _dispatch_pb2.Intrusion]  # type: ignore[assignment]
+    """Keeps trucks out of where a person, an animal or a manned truck is; again under the same id: where it is now. Anyone may."""
+    ReleaseIntrusion: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.ReleaseIntrusionRequest, _dispatch_pb2.Intrusion]  # type: ignore[assignment]
+    """A person says that the place is clear. Nothing else opens it, and nothing that it stopped goes on before."""
+    ListIntrusions: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.ListIntrusionsRequest, _dispatch_pb2.ListIntrusionsResponse]  # type: ignore[assignment]
     AcquireControl: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.AcquireControlRequest, _dispatch_pb2.ControlLease]  # type: ignore[assignment]
     RenewControl: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.RenewControlRequest, _dispatch_pb2.ControlLease]  # type: ignore[assignment]
     TakeOverControl: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.TakeOverControlRequest, _dispatch_pb2.ControlLease]  # type: ignore[assignment]
@@ -231,6 +241,29 @@ class DispatchServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_dispatch_pb2.AllStop, _abc.Awaitable[_dispatch_pb2.AllStop]]:
         """Lifts the all-stop of the same id."""
+
+    @_abc_1.abstractmethod
+    def ReportIntrusion(
+        self,
+        request: _dispatch_pb2.ReportIntrusionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dispatch_pb2.Intrusion, _abc.Awaitable[_dispatch_pb2.Intrusion]]:
+        """Keeps trucks out of where a person, an animal or a manned truck is; again under the same id: where it is now. Anyone may."""
+
+    @_abc_1.abstractmethod
+    def ReleaseIntrusion(
+        self,
+        request: _dispatch_pb2.ReleaseIntrusionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dispatch_pb2.Intrusion, _abc.Awaitable[_dispatch_pb2.Intrusion]]:
+        """A person says that the place is clear. Nothing else opens it, and nothing that it stopped goes on before."""
+
+    @_abc_1.abstractmethod
+    def ListIntrusions(
+        self,
+        request: _dispatch_pb2.ListIntrusionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dispatch_pb2.ListIntrusionsResponse, _abc.Awaitable[_dispatch_pb2.ListIntrusionsResponse]]: ...
 
     @_abc_1.abstractmethod
     def AcquireControl(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fleet.server.columns import CodeColumn, FlagColumn, FloatColumn, RowColumn
-from fleet.server.commands import HoldTruck, LiftStop, RemoveTruck, ResumeTruck, StopAll
+from fleet.server.commands import HoldTruck, LiftStop, ReleaseIntrusion, RemoveTruck, ReportIntrusion, ResumeTruck, StopAll
 from fleet.server.desk import DeskView
 from fleet.server.facts import (
     AllStopLifted,
@@ -26,6 +26,8 @@ from fleet.server.facts import (
     encode,
 )
 from fleet.server.inputs import AcknowledgementHeard, HelloHeard, Input, LanePlace, ReportRow, ReportsHeard
+from fleet.server.intrusions import IntrusionBook, IntrusionKept, IntrusionKind, IntrusionReleased, IntrusionRules, Sighting
+from fleet.server.keep_out import KeepOut, Metres
 from fleet.server.loop.control_loop import ControlLoop
 from fleet.server.outgoing import BorderCall, MissionOut, Outgoing, StopOut
 from planner.authority import Cause
@@ -41,7 +43,10 @@ class ScriptedDesk:
     """Sends every truck round and round; tests move the limits themselves."""
 
     def __init__(self, corridor: Corridor, trucks: TruckTable) -> None:
+        self._corridor = corridor
         self._ring = [corridor.lane_ix[lane_id] for lane_id in RING]
+        self._rules = IntrusionRules(KeepOut(corridor, trucks.lanes))
+        self.book = IntrusionBook()
         self._trucks = trucks
         self._ids: dict[str, int] = {}
         self.limit_m: FloatColumn = np.full(trucks.capacity, np.inf)
@@ -68,24 +73,54 @@ class ScriptedDesk:
 
     def command(self, command: object, actor: str, now_ns: int) -> tuple[object, list[Fact]]:
         """The few commands the core must obey."""
+        said, fact = self._obey(command, actor, now_ns)
+        return said, [fact]
+
+    def _obey(self, command: object, actor: str, now_ns: int) -> tuple[str, Fact]:
+        fact: Fact
         match command:
             case StopAll():
-                return "stopped", [AllStopSet(stop_id=command.stop_id, reason=command.reason, actor=actor, at_ns=now_ns)]
+                said, fact = "stopped", AllStopSet(stop_id=command.stop_id, reason=command.reason, actor=actor, at_ns=now_ns)
             case LiftStop():
-                return "lifted", [AllStopLifted(stop_id=command.stop_id, actor=actor, at_ns=now_ns)]
+                said, fact = "lifted", AllStopLifted(stop_id=command.stop_id, actor=actor, at_ns=now_ns)
             case HoldTruck():
                 row = self._ids[command.truck_id]
-                return "held", [TruckHeld(row=row, stop_id=f"hold:{row}", reason=command.reason, actor=actor, at_ns=now_ns)]
+                said, fact = "held", TruckHeld(row=row, stop_id=f"hold:{row}", reason=command.reason, actor=actor, at_ns=now_ns)
             case ResumeTruck():
                 row = self._ids[command.truck_id]
-                return "resumed", [TruckResumed(row=row, stop_id=f"hold:{row}", actor=actor, at_ns=now_ns)]
+                said, fact = "resumed", TruckResumed(row=row, stop_id=f"hold:{row}", actor=actor, at_ns=now_ns)
             case RemoveTruck():
                 row, second = self._ids[command.truck_id], command.second_person
-                return "removed", [TruckRemoved(row=row, taken_to=command.taken_to, second_person=second, actor=actor, at_ns=now_ns)]
+                said, fact = "removed", TruckRemoved(row=row, taken_to=command.taken_to, second_person=second, actor=actor, at_ns=now_ns)
             case LaneLimited():
-                return "limited", [command]
+                said, fact = "limited", command
             case _:
-                raise AssertionError(command)
+                said, fact = "heard", self._intruders(command, actor, now_ns)
+        return said, fact
+
+    def _intruders(self, command: object, actor: str, now_ns: int) -> IntrusionKept | IntrusionReleased:
+        change: IntrusionKept | IntrusionReleased
+        if isinstance(command, ReportIntrusion):
+            change = self._rules.heard(self.book, self._sighting(command, actor), now_ns)
+        else:
+            assert isinstance(command, ReleaseIntrusion), command
+            change = IntrusionReleased(intrusion_id=command.intrusion_id, actor=actor, at_ns=now_ns)
+        self.book.apply(change)
+        return change
+
+    def _sighting(self, command: ReportIntrusion, actor: str) -> Sighting:
+        lane_ix = self._corridor.lane_ix
+        return Sighting(
+            intrusion_id=command.intrusion_id,
+            kind=IntrusionKind(command.kind),
+            places=tuple(Metres(lane_ix=lane_ix[at.lane_id], from_m=at.start_m, to_m=at.end_m) for at in command.places),
+            radius_m=command.radius_m,
+            reporter=actor,
+            detail=command.detail,
+            tracked=command.tracked,
+            speed_mps=command.speed_mps,
+            stamp_ns=command.stamp_ns,
+        )
 
     def step(self, view: DeskView, now_ns: int) -> list[Fact]:
         """A new round for every truck whose tail has left the first lane of its path."""
@@ -102,6 +137,8 @@ class ScriptedDesk:
         self.applied.append(fact)
         if isinstance(fact, TruckRegistered):
             self._ids[fact.truck_id] = fact.row
+        elif isinstance(fact, IntrusionKept | IntrusionReleased):
+            self.book.apply(fact)
 
     def facts(self) -> list[Fact]:
         """Nothing of its own."""
@@ -340,7 +377,7 @@ def columns(rows: Sequence[int], said: Sequence[ReportRow]) -> ReportsHeard:
     return ReportsHeard(rows=np.array(rows, np.int32), **values)  # type: ignore[arg-type]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_world() -> Callable[..., World]:
     """Worlds of so many trucks."""
     return World

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet.errors import Code, InvalidField
-from fleet.server.commands import CreateOrder
-from fleet.server.inputs import ReportFlag
+from fleet.server.commands import CreateOrder, ReportIntrusion, StretchAnswer
+from fleet.server.inputs import OBSTACLE_SEEN, LanePlace, ReportFlag
 from fleet.server.wire.codec import Codec, FrameRead
 from fleet.server.wire.codec_requests import RequestReader
 from fleet.v1 import border_pb2, common_pb2, dispatch_pb2, gateway_pb2, truck_pb2
@@ -160,6 +160,8 @@ def test_whatever_parses_is_read_or_refused(raw: bytes) -> None:
     readers: list[tuple[Any, Callable[[Any], object]]] = [
         (truck_pb2.Hello(), lambda message: CODEC.hello(1, message)),
         (truck_pb2.Report(), CODEC.report),
+        (truck_pb2.TruckEvent(), lambda message: CODEC.truck_event(0, message)),
+        (dispatch_pb2.ReportIntrusionRequest(), RequestReader(0).command),
         (gateway_pb2.ReportFrame(), lambda message: CODEC.frame(message, everyone)),
     ]
     for message, read in readers:
@@ -185,6 +187,56 @@ def test_an_order_is_read_with_its_due_time_in_control_time() -> None:
     assert command == CreateOrder(request_id="r", from_yard_id="mn", to_yard_id="cn", container_count=2, due_ns=60_000_000_000, priority=0)
 
 
+def intrusion(**changes: Any) -> dispatch_pb2.ReportIntrusionRequest:
+    """A person at a place, with *changes*."""
+    fields: dict[str, Any] = {
+        "request_id": "r",
+        "intrusion_id": "man-1",
+        "kind": dispatch_pb2.INTRUSION_KIND_PERSON,
+        "place": common_pb2.LanePoint(lane_id="a", chainage_m=5.0),
+        "radius_m": 3.0,
+    }
+    return dispatch_pb2.ReportIntrusionRequest(**{**fields, **changes})
+
+
+def test_an_intrusion_is_read_as_the_places_where_it_may_be() -> None:
+    """A place is metres without length; a transponder's word keeps its clock."""
+    reader = RequestReader(0)
+
+    person = reader.command(intrusion())
+    pickup = reader.command(
+        intrusion(kind=dispatch_pb2.INTRUSION_KIND_MANNED_TRUCK, tracked=True, stamp_ns=7, speed_mps=4.0, detail="pickup 3")
+    )
+
+    place = StretchAnswer(lane_id="a", start_m=5.0, end_m=5.0)
+    assert person == ReportIntrusion(request_id="r", intrusion_id="man-1", kind=1, places=(place,), radius_m=3.0)
+    assert pickup == ReportIntrusion(
+        request_id="r", intrusion_id="man-1", kind=3, places=(place,), radius_m=3.0, tracked=True, speed_mps=4.0, stamp_ns=7,
+        detail="pickup 3",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        (None, None),
+        (common_pb2.LanePoint(lane_id="b", chainage_m=9.0), LanePlace(lane_ix=1, chainage_m=9.0)),
+        (common_pb2.LanePoint(lane_id="x", chainage_m=9.0), LanePlace(lane_ix=-1, chainage_m=9.0)),
+    ],
+)
+def test_an_event_keeps_its_place(said: common_pb2.LanePoint | None, read: LanePlace | None) -> None:
+    """An obstacle that a truck saw closes road: there, and not somewhere."""
+    heard = CODEC.truck_event(3, truck_pb2.TruckEvent(stamp_ns=1, kind=truck_pb2.TRUCK_EVENT_KIND_OBSTACLE_SEEN, place=said))
+
+    assert (heard.row, heard.kind, heard.place) == (3, OBSTACLE_SEEN, read)
+
+
+def test_an_event_at_no_metre_is_refused() -> None:
+    """NaN is no place."""
+    with pytest.raises(InvalidField):
+        CODEC.truck_event(3, truck_pb2.TruckEvent(place=common_pb2.LanePoint(lane_id="a", chainage_m=math.nan)))
+
+
 @pytest.mark.parametrize(
     "request_",
     [
@@ -193,6 +245,25 @@ def test_an_order_is_read_with_its_due_time_in_control_time() -> None:
         dispatch_pb2.LimitLaneRequest(request_id="r", lane_id="a", speed_limit_mps=math.nan),
         dispatch_pb2.RemoveTruckRequest(request_id="r", truck_id="t", taken_to="depot", second_person="", powered_off=True),
         dispatch_pb2.RemoveTruckRequest(request_id="r", truck_id="t", taken_to="depot", second_person="Bat", powered_off=False),
+        intrusion(kind=0),
+        intrusion(kind=99),
+        intrusion(intrusion_id="two words"),
+        intrusion(place=None),
+        intrusion(stretches=[common_pb2.Stretch(lane_id="a", start_m=1.0, end_m=2.0)]),
+        intrusion(place=None, stretches=[common_pb2.Stretch(lane_id="a", start_m=2.0, end_m=1.0)]),
+        intrusion(place=None, stretches=[common_pb2.Stretch(lane_id="a", start_m=1.0, end_m=math.inf)]),
+        intrusion(place=None, stretches=[common_pb2.Stretch(lane_id="a", end_m=1.0)] * 65),
+        intrusion(place=common_pb2.LanePoint(lane_id="a", chainage_m=math.nan)),
+        intrusion(place=common_pb2.LanePoint(lane_id="a", chainage_m=-1.0)),
+        intrusion(place=common_pb2.LanePoint(lane_id="", chainage_m=1.0)),
+        intrusion(radius_m=0.0),
+        intrusion(radius_m=-1.0),
+        intrusion(radius_m=1e9),
+        intrusion(speed_mps=math.nan),
+        intrusion(detail="x" * 300),
+        intrusion(tracked=True, stamp_ns=1),
+        intrusion(tracked=True, kind=dispatch_pb2.INTRUSION_KIND_MANNED_TRUCK),
+        dispatch_pb2.ReleaseIntrusionRequest(request_id="r"),
         border_pb2.ReportBarrierRequest(request_id="r", gate_id="g", state=border_pb2.BARRIER_STATE_OPEN),
         border_pb2.ReportBarrierRequest(request_id="r", gate_id="g"),
         border_pb2.DecideCrossingRequest(request_id="r", crossing_id="c"),

@@ -120,6 +120,19 @@ def test_persons_are_named() -> None:
     assert kinds(road, "T00", {0: (Cause.ALL_STOP, -1)}) == [("all_stop", "storm")]
 
 
+def test_an_intruder_is_named() -> None:
+    """Whoever is to look and release must know where."""
+    road = DeskRoad(MANDULA, ["mn_park_01", "mn_park_02"])
+    lane_id = MANDULA.stands[MANDULA.stand_ix["mn_park_01"]].lane_id
+    place = c.StretchAnswer(lane_id=lane_id, start_m=5.0, end_m=5.0)
+    road.give(c.ReportIntrusion(request_id="i", intrusion_id="man-1", kind=1, places=(place,), radius_m=2.0))
+    number = road.desk.books.intrusions.open["man-1"].number
+
+    assert kinds(road, "T01", {0: (Cause.INTRUSION, number), 1: (Cause.LEADER, 0)}) == [("leader", "T00"), ("intrusion", "man-1")]
+    sentence = explain(road.desk.books, view_of(road, {0: (Cause.INTRUSION, number)}), "T00").sentence
+    assert sentence == "T00 keeps clear of the intruder man-1."
+
+
 @pytest.mark.parametrize("cause", Cause)
 @pytest.mark.parametrize("language", sorted(PHRASES))
 def test_every_cause_has_words_in_every_language(cause: Cause, language: str) -> None:

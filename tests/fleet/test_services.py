@@ -16,12 +16,12 @@ from fleet.onboard import Command, Identity, LanePoint, MemoryStore, Sensors, Tr
 from fleet.server.app import Running, Server
 from fleet.server.settings import ServerSettings
 from fleet.site import load_site
-from fleet.v1 import border_pb2, border_pb2_grpc, common_pb2, gateway_pb2, gateway_pb2_grpc
+from fleet.v1 import border_pb2, border_pb2_grpc, common_pb2, gateway_pb2, gateway_pb2_grpc, truck_pb2
 from fleet.v1 import dispatch_pb2 as d
 from fleet.v1 import dispatch_pb2_grpc as dispatch_grpc
 
 WITHIN_S = 10.0
-STANDS = [f"mn_park_{at:02}" for at in range(1, 8)]
+STANDS = [f"mn_park_{at:02}" for at in range(1, 10)]
 CORRIDOR = load_site("mandula")
 STOP_M = {stand.stand_id: stand.stop_m for stand in CORRIDOR.stands}
 
@@ -263,6 +263,57 @@ async def test_an_all_stop_reaches_every_truck_and_only_its_id_lifts_it(channel:
     assert stopped.active
     assert stop.stop_id == resume.stop_id
     assert not lifted.active
+
+
+async def test_an_intruder_stops_the_truck_beside_him_until_a_person_releases_him(channel: Any, truck: Any) -> None:
+    """Over the wire and back: report, stop, list, the same request again, release, resume."""
+    desk = dispatch_grpc.DispatchServiceStub(channel)
+    t = truck(8)
+    await t.say_hello()
+    await t.hear_until("welcome")
+    place = common_pb2.LanePoint(lane_id=STANDS[7], chainage_m=STOP_M[STANDS[7]])
+    request = d.ReportIntrusionRequest(
+        request_id="i1", intrusion_id="man-1", kind=d.INTRUSION_KIND_PERSON, place=place, radius_m=1.0, detail="camera 7"
+    )
+
+    reported = await desk.ReportIntrusion(request, timeout=WITHIN_S)
+    stop = await t.hear_until("stop")
+    again = await desk.ReportIntrusion(request, timeout=WITHIN_S)
+    listed = (await desk.ListIntrusions(d.ListIntrusionsRequest(), timeout=WITHIN_S)).intrusions
+    released = await desk.ReleaseIntrusion(d.ReleaseIntrusionRequest(request_id="i2", intrusion_id="man-1"), timeout=WITHIN_S)
+    resume = await t.hear_until("resume")
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await desk.ReleaseIntrusion(d.ReleaseIntrusionRequest(request_id="i3", intrusion_id="man-1"), timeout=WITHIN_S)
+
+    assert again == reported
+    assert (stop.stop_id, stop.cause, resume.stop_id) == ("intrusion:man-1", "intrusion", "intrusion:man-1")
+    assert stop.reaction == truck_pb2.REACTION_EMERGENCY_STOP
+    assert [found.intrusion_id for found in listed] == ["man-1"]
+    assert "t8" in listed[0].stopped_truck_ids
+    assert STANDS[7] in {at.lane_id for at in listed[0].stretches}
+    assert released.state == d.INTRUSION_STATE_RELEASED
+    assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+    t.call.cancel()
+
+
+async def test_what_a_truck_saw_is_on_the_operators_list(channel: Any, truck: Any) -> None:
+    """The truck says where; the server keeps everyone out, and the truck stays."""
+    desk = dispatch_grpc.DispatchServiceStub(channel)
+    t = truck(9)
+    await t.say_hello()
+    await t.hear_until("welcome")
+    place = common_pb2.LanePoint(lane_id=STANDS[8], chainage_m=STOP_M[STANDS[8]] + 3.0)
+    event = truck_pb2.TruckEvent(stamp_ns=1, kind=truck_pb2.TRUCK_EVENT_KIND_OBSTACLE_SEEN, detail="3.0 m ahead", place=place)
+
+    await t.call.write(truck_pb2.TruckMessage(event=event))
+    stop = await t.hear_until("stop")
+    listed = (await desk.ListIntrusions(d.ListIntrusionsRequest(), timeout=WITHIN_S)).intrusions
+    found = next(found for found in listed if found.reporter == "t9")
+    await desk.ReleaseIntrusion(d.ReleaseIntrusionRequest(request_id="s1", intrusion_id=found.intrusion_id), timeout=WITHIN_S)
+
+    assert stop.stop_id == f"intrusion:{found.intrusion_id}"
+    assert (found.kind, found.state) == (d.INTRUSION_KIND_OTHER, d.INTRUSION_STATE_SEEN)
+    t.call.cancel()
 
 
 async def test_the_border_can_be_listed_and_watched(channel: Any) -> None:

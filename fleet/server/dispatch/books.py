@@ -23,7 +23,8 @@ from fleet.server.dispatch.roads import LaneClosed, RoadBook
 from fleet.server.dispatch.stands import BayProven, StandBooked, StandFreed, Stands
 from fleet.server.dispatch.trips import RoundTripMade, Trips, TruckKept
 from fleet.server.fact_form import Fact, fact
-from fleet.server.facts import AllStopLifted, AllStopSet, LaneLimited, RouteSet, TruckHeld, TruckRegistered, TruckResumed
+from fleet.server.facts import AllStopLifted, AllStopSet, LaneLimited, RouteSet, TruckHeld, TruckRegistered, TruckRemoved, TruckResumed
+from fleet.server.intrusions import IntrusionBook, IntrusionKept, IntrusionMet, IntrusionReleased
 from fleet.server.outgoing import BorderCall, BorderContent, Container
 from planner.corridor import Corridor, YardRole
 from planner.tables import LaneTable, TruckTable
@@ -96,6 +97,8 @@ class Books:
         self.gate_wait_s: list[float] = []
         self.reins = Reins(trucks.capacity)
         self.holds: dict[int, TruckHeld] = {}
+        self.intrusions = IntrusionBook()
+        self.stopped_for: dict[str, dict[int, None]] = {}
         self.changed_missions: dict[int, None] = {}
         self._fresh: list[Fact] = []
         self._appliers: Final[Mapping[type[Fact], Callable[[Any], None]]] = {
@@ -118,6 +121,10 @@ class Books:
             LaneLimited: self._lane,
             TruckHeld: self._held,
             TruckResumed: self._resumed,
+            TruckRemoved: self._unstopped,
+            IntrusionKept: self.intrusions.apply,
+            IntrusionMet: self._met,
+            IntrusionReleased: self._released,
             AllStopSet: self.controls.apply,
             AllStopLifted: self.controls.apply,
             **self.controls.appliers(),
@@ -212,6 +219,18 @@ class Books:
 
     def _resumed(self, resumed: TruckResumed) -> None:
         self.holds.pop(resumed.row, None)
+        self._unstopped(resumed)
+
+    def _met(self, met: IntrusionMet) -> None:
+        self.stopped_for.setdefault(met.intrusion_id, {})[met.row] = None
+
+    def _unstopped(self, change: TruckResumed | TruckRemoved) -> None:
+        for rows in self.stopped_for.values():
+            rows.pop(change.row, None)
+
+    def _released(self, released: IntrusionReleased) -> None:
+        self.intrusions.apply(released)
+        self.stopped_for.pop(released.intrusion_id, None)
 
     def _totals(self, kept: TotalsKept) -> None:
         self.totals = kept

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from hashlib import blake2b
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeAlias
 
 from fleet.errors import AlreadyExists, Code, FleetError
 from fleet.server.commands import (
@@ -20,6 +20,7 @@ from fleet.server.commands import (
     ControlAnswer,
     CrossingAnswer,
     GateAnswer,
+    IntrusionAnswer,
     LaneAnswer,
     OpeningAnswer,
     OrderAnswer,
@@ -98,6 +99,21 @@ class CommandAnswered(Fact):
         return next((option for option in options if option is not None), OpeningAnswer())
 
 
+@fact
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntrusionAnswered(Fact):
+    """A request about an intruder and the answer it got."""
+
+    request_id: str
+    digest: str
+    intrusion: IntrusionAnswer
+
+    def answer(self) -> Answer:
+        """The answer kept."""
+        return self.intrusion
+
+
+Answered: TypeAlias = CommandAnswered | IntrusionAnswered
 _FIELD_OF: Final[Mapping[type[Any], str]] = {
     OrderAnswer: "order",
     TruckAnswer: "truck",
@@ -121,8 +137,10 @@ def digest_of(command: Command, actor: str) -> str:
     return blake2b("\n".join(said).encode(), digest_size=16).hexdigest()
 
 
-def kept_answer(command: Command, actor: str, answer: Answer) -> CommandAnswered:
+def kept_answer(command: Command, actor: str, answer: Answer) -> Answered:
     """The fact that remembers *answer*."""
+    if isinstance(answer, IntrusionAnswer):
+        return IntrusionAnswered(request_id=request_id_of(command), digest=digest_of(command, actor), intrusion=answer)
     name = _FIELD_OF.get(type(answer))
     kept: dict[str, Any] = {name: answer} if name else {}
     return CommandAnswered(request_id=request_id_of(command), digest=digest_of(command, actor), **kept)
@@ -136,7 +154,7 @@ class Controls:
         self.lifted: dict[str, AllStopSet] = {}
         self.lift_asked: dict[str, str] = {}
         self.lease: ControlTaken | None = None
-        self.answered: dict[str, CommandAnswered] = {}
+        self.answered: dict[str, Answered] = {}
 
     def appliers(self) -> Mapping[type[Fact], Callable[[Any], None]]:
         """What applies each kind of fact kept here."""
@@ -144,6 +162,7 @@ class Controls:
             ControlTaken: self._control_taken,
             LiftAsked: self._lift_asked,
             CommandAnswered: self._command_answered,
+            IntrusionAnswered: self._command_answered,
         }
 
     def apply(self, change: AllStopSet | AllStopLifted) -> None:
@@ -197,7 +216,7 @@ class Controls:
     def _lift_asked(self, asked: LiftAsked) -> None:
         self.lift_asked[asked.stop_id] = asked.actor
 
-    def _command_answered(self, kept: CommandAnswered) -> None:
+    def _command_answered(self, kept: Answered) -> None:
         self.answered[kept.request_id] = kept
         while len(self.answered) > ANSWERS_KEPT_MAX:
             del self.answered[next(iter(self.answered))]

@@ -20,6 +20,7 @@ from fleet.server.dispatch.books import Books, DispatchOptions, TotalsKept
 from fleet.server.dispatch.control import kept_answer
 from fleet.server.dispatch.departures import Departures
 from fleet.server.dispatch.followups import FollowUps
+from fleet.server.dispatch.intruders import Intruders
 from fleet.server.dispatch.mission import MissionKept
 from fleet.server.dispatch.moves import Moves
 from fleet.server.dispatch.opening import OpeningSet
@@ -50,6 +51,7 @@ _LEASED: Final = (
     c.OpenLane,
     c.LimitLane,
     c.LiftStop,
+    c.ReleaseIntrusion,
 )
 """What only the holder of the control lease may do, where one is required. Anyone may stop."""
 
@@ -70,6 +72,7 @@ class Dispatch:
         self._departures = Departures(self.books, self._ways, self._moves, self._yard, self._passage)
         self._follow_ups = FollowUps(self.books, self._ways, self._moves, self._passage, self._departures)
         self._operators = Operators(self.books, self._moves)
+        self._intruders = Intruders(self.books)
         self._work: FlagColumn = np.zeros(trucks.capacity, np.bool_)
         self._gate_wait_s: FloatColumn = np.zeros(trucks.capacity)
         self._begun = False
@@ -162,13 +165,14 @@ class Dispatch:
         if handler is None:
             raise InvalidField(name="command", problem=f"{type(command).__name__} is not known")
         known: Any = command
-        earlier = self.books.controls.earlier_answer(known, actor)
+        earlier = self._intruders.repeated(known, actor) or self.books.controls.earlier_answer(known, actor)
         if earlier is not None:
             return earlier, []
         if self.books.options.control_required and isinstance(known, _LEASED):
             self.books.controls.require_control(actor, now_ns)
         answer = handler(known, actor, now_ns)
-        self.books.record(kept_answer(known, actor, answer))
+        if not isinstance(known, c.ReportIntrusion) or not known.tracked:
+            self.books.record(kept_answer(known, actor, answer))
         self._draw_loose()
         return answer, self.books.drain()
 
@@ -335,6 +339,10 @@ class Dispatch:
         """All-stops in force, oldest first."""
         return [self._operators.stop(stop_id) for stop_id in self.books.controls.stops]
 
+    def intrusions(self) -> list[c.IntrusionAnswer]:
+        """Open intrusions, oldest first."""
+        return self._intruders.answers()
+
     def open_calls(self) -> list[BorderCall]:
         """Calls nobody has answered, oldest first."""
         return list(self.books.calls.open.values())
@@ -368,6 +376,8 @@ class Dispatch:
             c.LimitLane: lambda command, actor, _now_ns: desk.limit_lane(command, actor),
             c.StopAll: desk.stop_all,
             c.LiftStop: desk.lift_stop,
+            c.ReportIntrusion: self._intruders.report,
+            c.ReleaseIntrusion: self._intruders.release,
             c.AcquireControl: lambda command, _actor, now_ns: desk.acquire_control(command, now_ns),
             c.RenewControl: lambda command, _actor, now_ns: desk.renew_control(command, now_ns),
             c.TakeOverControl: lambda command, _actor, now_ns: desk.take_over_control(command, now_ns),

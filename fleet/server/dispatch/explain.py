@@ -143,6 +143,8 @@ def _person_or_place(books: Books, row: int, cause: Cause, ref: int) -> str:
         return held.actor if held is not None else ""
     if cause is Cause.ALL_STOP:
         return next(iter(books.controls.stops), "")
+    if cause is Cause.INTRUSION:
+        return books.intrusions.name_of(ref)
     if cause is Cause.OPENING:
         return books.gates.gates[ref].gate_id if ref >= 0 else books.corridor.site_id
     if cause is Cause.CLOSURE and ref >= 0:

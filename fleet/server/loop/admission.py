@@ -19,7 +19,9 @@ import numpy as np
 from fleet.errors import Code, FleetError
 from fleet.server.facts import AllStopSet, Fact, TruckGreeted, TruckQuarantined, TruckRegistered
 from fleet.server.inputs import HelloHeard
+from fleet.server.intrusions import stop_id_of
 from fleet.server.loop.doubts import Doubts
+from fleet.server.loop.intrusions import Intrusions
 from fleet.server.loop.ledger import Ledger
 from fleet.server.loop.sessions import Sessions
 from fleet.server.loop.stops import OWN_ACTOR
@@ -138,12 +140,15 @@ class Greeting:
 class Admission:
     """Judges hellos. Changes nothing itself: the facts of its answers do."""
 
-    def __init__(self, corridor: Corridor, ledger: Ledger, sessions: Sessions, telemetry: Telemetry, doubts: Doubts) -> None:
+    def __init__(
+        self, corridor: Corridor, ledger: Ledger, sessions: Sessions, telemetry: Telemetry, doubts: Doubts, intrusions: Intrusions
+    ) -> None:
         self._corridor = corridor
         self._ledger = ledger
         self._sessions = sessions
         self._telemetry = telemetry
         self._doubts = doubts
+        self._intrusions = intrusions
         self._trucks: TruckTable = ledger.trucks
 
     def hear(self, hello: HelloHeard, *, tick: int, now_ns: int) -> Greeting:
@@ -311,6 +316,9 @@ class Admission:
             walls = self._doubts.walls
             if walls.lane[wall] == lane and walls.from_m[wall] < high_m and low_m < walls.to_m[wall]:
                 raise RoadTaken(lane_id=self._corridor.lanes[lane].lane_id, holder="doubt")
+        intrusion_id = self._intrusions.first_on(lane, low_m, high_m)
+        if intrusion_id is not None:
+            raise RoadTaken(lane_id=self._corridor.lanes[lane].lane_id, holder=stop_id_of(intrusion_id))
 
     def _greeted(self, row: int, hello: HelloHeard, end_m: float, now_ns: int) -> TruckGreeted:
         return TruckGreeted(

@@ -27,7 +27,7 @@ import numpy as np
 from fleet.errors import Code, FleetError
 from fleet.server.columns import FlagColumn
 from fleet.server.desk import Desk, DeskView
-from fleet.server.facts import AllStopSet, Fact, LaneLimited, RouteSet, TruckHeld, TruckRegistered
+from fleet.server.facts import AllStopSet, Fact, LaneLimited, RouteSet, TruckRegistered
 from fleet.server.fleet_view import FleetView
 from fleet.server.inputs import (
     AcknowledgementHeard,
@@ -42,9 +42,11 @@ from fleet.server.inputs import (
     TruckEventHeard,
 )
 from fleet.server.loop.admission import Admission, quarantine
+from fleet.server.loop.avoidance import Avoidance
 from fleet.server.loop.causes import Causes
 from fleet.server.loop.doubts import Doubts
 from fleet.server.loop.granting import Granting
+from fleet.server.loop.intrusions import Intrusions
 from fleet.server.loop.judging import JudgeObjected, Judging
 from fleet.server.loop.ledger import NONE_PENDING, Ledger
 from fleet.server.loop.picture import view_of
@@ -104,14 +106,16 @@ class ControlLoop:
         self.telemetry = Telemetry(trucks, friction=options.friction)
         self.stops = Stops(self.sessions)
         self.doubts = Doubts(trucks)
+        self.intrusions = Intrusions(corridor, trucks, self.stops)
         self.routes = Routes(trucks)
         self.causes = Causes(trucks.capacity)
         self.tick_count = 0
         self.now_ns = 0
         self._corridor = corridor
         self._registry = Registry()
-        self._admission = Admission(corridor, self.ledger, self.sessions, self.telemetry, self.doubts)
-        self._granting = Granting(self.ledger, self.sessions, self.telemetry, self.stops, self.doubts)
+        self._admission = Admission(corridor, self.ledger, self.sessions, self.telemetry, self.doubts, self.intrusions)
+        self._granting = Granting(self.ledger, self.sessions, self.telemetry, self.stops, self.doubts, self.intrusions)
+        self._avoidance = Avoidance(self.ledger, self.sessions, self.stops, self.doubts, self.intrusions)
         self._judging = Judging(corridor, trucks, self.sessions)
         self._shortenings = Shortenings(self.ledger)
         self._repeats = Repeats(self.ledger, self.sessions, self.telemetry, self.stops)
@@ -137,7 +141,8 @@ class ControlLoop:
 
     def snapshot(self) -> list[Fact]:
         """Facts that recreate everything durable; replaying them is replaying the whole journal."""
-        kept = [*self._registry.facts(self.trucks), *self.ledger.facts(), *self.routes.facts(), *self.stops.facts(), *self.doubts.facts()]
+        holders = (self.ledger, self.routes, self.stops, self.doubts, self.intrusions)
+        kept = [*self._registry.facts(self.trucks), *(fact for holder in holders for fact in holder.facts())]
         self.ledger.keep_rears(tick=self.tick_count, now_ns=self.now_ns)
         return kept + [fact for fact in self.desk.facts() if fact not in kept]
 
@@ -156,6 +161,7 @@ class ControlLoop:
         self.sessions.apply(fact)
         self.stops.apply(fact)
         self.doubts.apply(fact)
+        self.intrusions.apply(fact)
         self.routes.apply(fact)
         if isinstance(fact, RouteSet | TruckRegistered):
             self._route_due.add(fact.row)
@@ -165,6 +171,7 @@ class ControlLoop:
 
     def _decide(self, fact: Fact) -> None:
         """A fact the loop makes."""
+        self._tell(fact)
         self._spread(fact)
         self.desk.apply(fact)
         self._words.facts.append(fact)
@@ -183,8 +190,15 @@ class ControlLoop:
             rears = self.ledger.keep_rears(tick=self.tick_count, now_ns=self.now_ns)
             self._words.facts += [rears] if rears is not None else []
         for fact in facts:
+            self._tell(fact)
             self._spread(fact)
             self._words.facts.append(fact)
+
+    def _tell(self, fact: Fact) -> None:
+        """What people are to hear of *fact*, which is about to be applied."""
+        news = self.intrusions.news(fact)
+        if news is not None:
+            self._words.alarm(news.event, intrusion=news.intrusion_id, kind=news.kind, reporter=news.by)
 
     # One tick.
 
@@ -201,6 +215,8 @@ class ControlLoop:
         self.now_ns = now_ns
         self._words = Words()
         self._take(self._hear(inputs))
+        for wider in self.intrusions.overdue(now_ns):
+            self._decide(wider)
         due = bool(inputs) or self.tick_count % WATCH_TICKS == 0 or len(self._standing) != self.trucks.count
         if due:
             self._watch()
@@ -242,6 +258,8 @@ class ControlLoop:
                 case TruckEventHeard():
                     truck = self.sessions.truck_ids[heard.row]
                     self._words.alarm("truck_event_heard", truck=truck, kind=heard.kind, detail=heard.detail)
+                    for fact in self.intrusions.sighted(heard, truck, now_ns=self.now_ns):
+                        self._decide(fact)
                 case JournalChanged():
                     self._durable = heard.writable
         return reports
@@ -376,8 +394,11 @@ class ControlLoop:
             self._avoid(assessment, stop.nonzero()[0].tolist())
             rows = rows[~stop[rows]]
             self._granting.may_extend &= ~stop
+        else:
+            self._avoidance.rest()
         rows = self._granting.with_news(rows, extension, assessment.advised_speed_mps)
         if self.tick_count % WATCH_TICKS == 0:
+            self.intrusions.name(extension, self._standing)
             self.causes.name(trucks, extension, self._granting.may_extend, self._standing, self.now_ns)
         if not len(rows):
             return None
@@ -387,14 +408,13 @@ class ControlLoop:
         return self._granting.spoken(issued, extension, assessment.advised_speed_mps)
 
     def _avoid(self, assessment: Assessment, rows: list[int]) -> None:
-        """Holds trucks that may not move on by any rule; a person lifts the hold."""
-        for row in rows:
-            reason = "overrun" if assessment.overrun[row] else "doubt" if assessment.in_doubt[row] else "unbraked"
-            if self.sessions.state[row] not in {State.HALTED, State.QUARANTINED}:
-                truck_id = self.sessions.truck_ids[row]
-                hold = TruckHeld(row=row, stop_id=f"{reason}:{truck_id}", reason=reason, actor=OWN_ACTOR, at_ns=self.now_ns)
-                self._decide(hold)
-                self._words.alarm("truck_halted", truck=truck_id, reason=reason)
+        """Stops trucks that may not move on by any rule, and asks back what some of them need not have."""
+        avoided = self._avoidance.look(assessment, rows, self.now_ns)
+        for fact, truck_id, reason in avoided.stops:
+            self._decide(fact)
+            self._words.alarm("truck_halted", truck=truck_id, reason=reason)
+        for row, end_m in avoided.ends_m.items():
+            self._shorten(row, end_m, Cause.INTRUSION)
 
 
 def camel(name: str) -> str:

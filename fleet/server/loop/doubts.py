@@ -66,5 +66,11 @@ class Doubts:
             found[lane] = (min(low_m, known[0]), max(high_m, known[1]))
         return [DoubtAdded(row=claim.row, lane_ix=lane, from_m=low_m, to_m=high_m) for lane, (low_m, high_m) in found.items()]
 
+    def meet(self, row: int) -> bool:
+        """Whether road of somebody else's doubt lies on the ground of *row*."""
+        others = [at for at in self._all() if at.row != row]
+        ground = self._trucks.ground(row) if others else []
+        return any(at.lane_ix == lane and at.from_m < high_m and low_m < at.to_m for at in others for lane, low_m, high_m in ground)
+
     def _all(self) -> list[DoubtAdded]:
         return [at for stretches in self._of_row.values() for at in stretches]

@@ -16,6 +16,7 @@ from fleet.server.columns import CodeColumn, FlagColumn, FloatColumn, IntColumn,
 from fleet.server.desk import Desk
 from fleet.server.facts import GrantsIssued
 from fleet.server.loop.doubts import Doubts
+from fleet.server.loop.intrusions import Intrusions
 from fleet.server.loop.ledger import NONE_PENDING, Ledger
 from fleet.server.loop.sessions import Sessions
 from fleet.server.loop.stops import Stops
@@ -25,7 +26,7 @@ from planner.authority import Cause
 from planner.kernels.spacing import CLOSED_M
 from planner.spacing import ExtendRequest, Extension, extend, worth_granting
 from planner.tables import TruckTable
-from planner.zones import claims_after
+from planner.zones import claims_after, walls_together
 
 _JOURNAL, _SHORTENING, _SESSION = int(Cause.JOURNAL), int(Cause.SHORTENING), int(Cause.SESSION)
 
@@ -36,12 +37,15 @@ ADVICE_NEWS_MPS: Final = 1.0
 class Granting:
     """Extends ends, once a tick. Keeps only the ages of claims, which a new server may forget."""
 
-    def __init__(self, ledger: Ledger, sessions: Sessions, telemetry: Telemetry, stops: Stops, doubts: Doubts) -> None:
+    def __init__(
+        self, ledger: Ledger, sessions: Sessions, telemetry: Telemetry, stops: Stops, doubts: Doubts, intrusions: Intrusions
+    ) -> None:
         self._ledger = ledger
         self._sessions = sessions
         self._telemetry = telemetry
         self._stops = stops
         self._doubts = doubts
+        self._intrusions = intrusions
         self._trucks: TruckTable = ledger.trucks
         self._said_mps: FloatColumn = np.zeros(self._trucks.capacity)
         self._claim_since: IntColumn = np.zeros(0, np.int64)
@@ -73,7 +77,7 @@ class Granting:
             limit_ref=limit_ref,
             claim_since=self._claim_since,
             friction_lane=self._telemetry.friction_lane,
-            walls=self._doubts.walls,
+            walls=walls_together(self._doubts.walls, self._intrusions.walls),
         )
         extension = extend(trucks.lanes, trucks, request)
         self._claim_since = claims_after(self._claim_since, extension.claiming, tick)

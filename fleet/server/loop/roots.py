@@ -6,7 +6,7 @@ Quick enough for every truck at every look; the whole chain, with people and sen
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from fleet.server.loop.causes import Causes
@@ -15,6 +15,7 @@ from planner.corridor import Corridor
 
 NOTHING: Final = ""
 _NAMES: Final = {int(cause): cause.name.lower() for cause in Cause}
+_INTRUSION: Final = int(Cause.INTRUSION)
 _LEADER: Final = int(Cause.LEADER)
 _NONE: Final = int(Cause.NONE)
 
@@ -32,8 +33,8 @@ class Roots:
             **{int(cause): stands for cause in (Cause.GOAL, Cause.BAY, Cause.STAND, Cause.CHARGING, Cause.SLOT, Cause.NO_ORDER)},
         }
 
-    def of(self, causes: Causes, truck_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
-        """Cause and subject by truck id, for trucks that stand; *truck_ids* by row."""
+    def of(self, causes: Causes, truck_ids: Sequence[str], intrusions: Mapping[int, str]) -> dict[str, tuple[str, str]]:
+        """Cause and subject by truck id, for trucks that stand; *truck_ids* by row, *intrusions* by number."""
         count = len(truck_ids)
         code, ref, standing = causes.code[:count].tolist(), causes.ref[:count].tolist(), causes.standing[:count].tolist()
         found: dict[str, tuple[str, str]] = {}
@@ -41,7 +42,8 @@ class Roots:
             if standing[row]:
                 root = _root(row, code, ref, standing) if code[row] == _LEADER else row
                 names = truck_ids if code[root] == _LEADER else self._subjects.get(code[root], ())
-                found[truck_id] = (_NAMES[code[root]], names[ref[root]] if 0 <= ref[root] < len(names) else NOTHING)
+                subject = names[ref[root]] if 0 <= ref[root] < len(names) else NOTHING
+                found[truck_id] = (_NAMES[code[root]], intrusions.get(ref[root], NOTHING) if code[root] == _INTRUSION else subject)
         return found
 
 

@@ -1,14 +1,15 @@
 """
-The stops in force: all-stops, holds and quarantines, and which truck each of them keeps halted.
+The stops in force: all-stops, holds, quarantines and intrusions, and which truck each of them keeps halted.
 
 A stop is named; only its own name lifts it. A truck is released when none is left, and even then nothing moves it but a new
-grant after a re-sync. Stops may be told to a truck again at any time, and are, after every hello.
+grant after a re-sync. Stops may be told to a truck again at any time, and are, after every hello. A person who resumes one truck
+lifts all its own stops: what still holds it, such as an intruder on its ground, stops it again in the same tick.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from fleet.server.facts import (
     TruckRemoved,
     TruckResumed,
 )
+from fleet.server.intrusions import IntrusionMet, IntrusionReleased, stop_id_of
 from fleet.server.loop.sessions import Sessions
 from fleet.server.loop.truck_session import Event
 from fleet.server.outgoing import Reaction, ResumeOut, StopOut
@@ -32,6 +34,7 @@ from planner.authority import Cause
 OWN_ACTOR: Final = "khulan"
 # A lost release would leave its truck standing for good; three lost in a row are a lost link.
 RELEASE_REPEATS: Final = 3
+OwnStop: TypeAlias = TruckHeld | TruckQuarantined | IntrusionMet
 
 
 class Stops:
@@ -47,7 +50,7 @@ class Stops:
         self._sessions = sessions
         self.cause: CodeColumn = np.zeros(len(sessions.state), np.int8)
         self._all: dict[str, AllStopSet] = {}
-        self._of_row: dict[int, dict[str, TruckHeld | TruckQuarantined]] = {}
+        self._of_row: dict[int, dict[str, OwnStop]] = {}
         self._removed: set[int] = set()
         self._lifted: dict[ResumeOut, int] = {}
         self.stops: list[StopOut] = []
@@ -57,6 +60,8 @@ class Stops:
             AllStopLifted: self._lift,
             TruckHeld: self._hold,
             TruckQuarantined: self._hold,
+            IntrusionMet: self._hold,
+            IntrusionReleased: self._clear,
             TruckResumed: self._resume,
             TruckRegistered: self._register,
             TruckRemoved: self._remove,
@@ -105,12 +110,23 @@ class Stops:
         """Whether the all-stop of this name is in force."""
         return stop_id in self._all
 
+    def bears(self, row: int, stop_id: str) -> bool:
+        """Whether *row* has a stop of its own of this name."""
+        return stop_id in self._of_row.get(row, {})
+
+    def intrusion_of(self, row: int) -> str | None:
+        """The intrusion that *row* is stopped for, the first if several."""
+        own = self._of_row.get(row, {}).values()
+        return next((stop.intrusion_id for stop in own if isinstance(stop, IntrusionMet)), None)
+
     def _cause_of(self, row: int) -> Cause:
         own = self._of_row.get(row, {})
         if any(isinstance(stop, TruckQuarantined) for stop in own.values()):
             return Cause.QUARANTINE
         if self._all:
             return Cause.ALL_STOP
+        if any(isinstance(stop, IntrusionMet) for stop in own.values()):
+            return Cause.INTRUSION
         return Cause.HOLD if own else Cause.NONE
 
     def of(self, row: int) -> list[StopOut]:
@@ -133,11 +149,15 @@ class Stops:
         return StopOut(row=row, stop_id=stop.stop_id, reaction=reaction, cause=Cause.ALL_STOP.name.lower())
 
     @staticmethod
-    def _stop_out(row: int, stop: TruckHeld | TruckQuarantined) -> StopOut:
+    def _stop_out(row: int, stop: OwnStop) -> StopOut:
+        reaction, cause = Reaction.EMERGENCY_STOP, Cause.HOLD
         if isinstance(stop, TruckQuarantined):
-            return StopOut(row=row, stop_id=stop.stop_id, reaction=Reaction.EMERGENCY_STOP, cause=Cause.QUARANTINE.name.lower())
-        reaction = Reaction.EMERGENCY_STOP if stop.actor == OWN_ACTOR else Reaction.SERVICE_STOP
-        return StopOut(row=row, stop_id=stop.stop_id, reaction=reaction, cause=Cause.HOLD.name.lower())
+            cause = Cause.QUARANTINE
+        elif isinstance(stop, IntrusionMet):
+            cause = Cause.INTRUSION
+        elif stop.actor != OWN_ACTOR:
+            reaction = Reaction.SERVICE_STOP
+        return StopOut(row=row, stop_id=_name_of(stop), reaction=reaction, cause=cause.name.lower())
 
     def _all_stop(self, fact: AllStopSet) -> None:
         if fact.stop_id in self._all:
@@ -155,10 +175,23 @@ class Stops:
             if not self._all and not self._of_row.get(row):
                 self._sessions.fire(row, Event.RELEASED)
 
-    def _hold(self, fact: TruckHeld | TruckQuarantined) -> None:
-        self._of_row.setdefault(fact.row, {})[fact.stop_id] = fact
+    def _hold(self, fact: OwnStop) -> None:
+        stop_id = _name_of(fact)
+        self._of_row.setdefault(fact.row, {})[stop_id] = fact
         self._sessions.fire(fact.row, Event.DISBELIEVED if isinstance(fact, TruckQuarantined) else Event.STOP_ORDERED)
+        # A release of this tick would leave after the stop, and lift it.
+        released = ResumeOut(row=fact.row, stop_id=stop_id)
+        self.resumes = [resume for resume in self.resumes if resume != released]
+        self._lifted.pop(released, None)
         self.stops.append(self._stop_out(fact.row, fact))
+
+    def _clear(self, fact: IntrusionReleased) -> None:
+        stop_id = stop_id_of(fact.intrusion_id)
+        for row, own in self._of_row.items():
+            if own.pop(stop_id, None) is not None:
+                self._release(row, stop_id)
+                if not own and not self._all:
+                    self._sessions.fire(row, Event.RELEASED)
 
     def _resume(self, fact: TruckResumed) -> None:
         for stop_id in self._of_row.pop(fact.row, {}):
@@ -174,3 +207,7 @@ class Stops:
     def _remove(self, fact: TruckRemoved) -> None:
         self._removed.add(fact.row)
         self._of_row.pop(fact.row, None)
+
+
+def _name_of(stop: OwnStop) -> str:
+    return stop_id_of(stop.intrusion_id) if isinstance(stop, IntrusionMet) else stop.stop_id

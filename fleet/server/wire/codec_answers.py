@@ -42,6 +42,7 @@ class AnswerWriter:
             c.TruckAnswer: truck,
             c.LaneAnswer: lane,
             c.StopAnswer: self.stop,
+            c.IntrusionAnswer: self.intrusion,
             c.ControlAnswer: self._control,
             c.CrossingAnswer: self.crossing,
             c.GateAnswer: gate,
@@ -82,6 +83,20 @@ class AnswerWriter:
             reason=value.reason,
             since=stamp(self._utc_at_zero_ns + value.since_ns),
             needs_second_person=value.needs_second_person,
+        )
+
+    def intrusion(self, value: c.IntrusionAnswer) -> d.Intrusion:
+        """An intruder and the road kept clear of it."""
+        return d.Intrusion(
+            intrusion_id=value.intrusion_id,
+            kind=d.IntrusionKind.ValueType(value.kind),
+            state=d.IntrusionState.ValueType(value.state),
+            stretches=[common_pb2.Stretch(lane_id=at.lane_id, start_m=at.start_m, end_m=at.end_m) for at in value.stretches],
+            reporter=value.reporter,
+            detail=value.detail,
+            since=stamp(self._utc_at_zero_ns + value.since_ns),
+            heard=stamp(self._utc_at_zero_ns + value.heard_ns),
+            stopped_truck_ids=value.stopped_truck_ids,
         )
 
     def crossing(self, value: c.CrossingAnswer | Crossing) -> b.Crossing:

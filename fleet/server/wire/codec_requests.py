@@ -16,16 +16,18 @@ from fleet.clock import NS_PER_S
 from fleet.errors import InvalidField
 from fleet.server import commands as c
 from fleet.server.outgoing import Container
-from fleet.server.wire.codec import finite, identifier, text, whole
+from fleet.server.wire.codec import COUNT_MAX, RANGES, finite, identifier, text, whole
 from fleet.v1 import border_pb2 as b
 from fleet.v1 import common_pb2
 from fleet.v1 import dispatch_pb2 as d
+from planner.limits import INTRUDER_RADIUS_MAX_M
 
 CONTAINERS_MAX: Final = 64
 ORDER_CONTAINERS_MAX: Final = 1_000_000
 PRIORITY_MAX: Final = 1000
 MASS_MAX_KG: Final = 1e5
 SPEED_MAX_MPS: Final = 50.0
+STRETCHES_MAX: Final = 64
 
 
 class RequestReader:
@@ -45,6 +47,8 @@ class RequestReader:
             d.LimitLaneRequest: _limit_lane,
             d.StopAllRequest: _stop_all,
             d.LiftStopRequest: _lift_stop,
+            d.ReportIntrusionRequest: _report_intrusion,
+            d.ReleaseIntrusionRequest: _release_intrusion,
             d.AcquireControlRequest: _acquire_control,
             d.RenewControlRequest: _renew_control,
             d.TakeOverControlRequest: _take_over_control,
@@ -166,6 +170,46 @@ def _stop_all(r: d.StopAllRequest) -> c.Command:
 
 def _lift_stop(r: d.LiftStopRequest) -> c.Command:
     return c.LiftStop(request_id=identifier("request_id", r.request_id), stop_id=identifier("stop_id", r.stop_id))
+
+
+def _report_intrusion(r: d.ReportIntrusionRequest) -> c.Command:
+    kind = whole("kind", r.kind, d.INTRUSION_KIND_PERSON, d.INTRUSION_KIND_OTHER)
+    if r.HasField("place") == bool(r.stretches):
+        raise InvalidField(name="place", problem="or stretches: one of them is required, not both")
+    if r.tracked and (kind != d.INTRUSION_KIND_MANNED_TRUCK or not r.HasField("place") or r.stamp_ns <= 0):
+        raise InvalidField(name="tracked", problem="needs a manned truck, its place, and the stamp_ns of its transponder")
+    radius_m = finite("radius_m", r.radius_m, 0.0, INTRUDER_RADIUS_MAX_M)
+    if r.HasField("place") and radius_m == 0.0:
+        raise InvalidField(name="radius_m", problem="must be more than 0: nothing is a point")
+    return c.ReportIntrusion(
+        request_id=identifier("request_id", r.request_id),
+        intrusion_id=identifier("intrusion_id", r.intrusion_id),
+        kind=kind,
+        places=_stretches(r) if r.stretches else (_stretch("place", r.place.lane_id, r.place.chainage_m, r.place.chainage_m),),
+        radius_m=radius_m,
+        tracked=r.tracked,
+        speed_mps=finite("speed_mps", r.speed_mps, 0.0, SPEED_MAX_MPS),
+        stamp_ns=whole("stamp_ns", r.stamp_ns, 0, COUNT_MAX),
+        detail=text("detail", r.detail),
+    )
+
+
+def _stretches(r: d.ReportIntrusionRequest) -> tuple[c.StretchAnswer, ...]:
+    whole("stretches count", len(r.stretches), 1, STRETCHES_MAX)
+    return tuple(_stretch("stretches", at.lane_id, at.start_m, at.end_m) for at in r.stretches)
+
+
+def _stretch(name: str, lane_id: str, start_m: float, end_m: float) -> c.StretchAnswer:
+    _, high_m = RANGES["chainage_m"]
+    return c.StretchAnswer(
+        lane_id=identifier(f"{name}.lane_id", lane_id),
+        start_m=finite(f"{name}.start_m", start_m, 0.0, high_m),
+        end_m=finite(f"{name}.end_m", end_m, start_m, high_m),
+    )
+
+
+def _release_intrusion(r: d.ReleaseIntrusionRequest) -> c.Command:
+    return c.ReleaseIntrusion(request_id=identifier("request_id", r.request_id), intrusion_id=identifier("intrusion_id", r.intrusion_id))
 
 
 def _acquire_control(r: d.AcquireControlRequest) -> c.Command:

@@ -121,6 +121,19 @@ class DispatchService(dispatch_pb2_grpc.DispatchServiceServicer):
         """Lifts the all-stop of the same id."""
         return await self._counter.ask(request, actor_of(context), d.AllStop)
 
+    async def ReportIntrusion(self, request: d.ReportIntrusionRequest, context: _Context) -> d.Intrusion:
+        """Closes road around an intruder."""
+        return await self._counter.ask(request, actor_of(context), d.Intrusion)
+
+    async def ReleaseIntrusion(self, request: d.ReleaseIntrusionRequest, context: _Context) -> d.Intrusion:
+        """The place is clear."""
+        return await self._counter.ask(request, actor_of(context), d.Intrusion)
+
+    async def ListIntrusions(self, request: d.ListIntrusionsRequest, context: _Context) -> d.ListIntrusionsResponse:
+        """Every open one."""
+        del request, context
+        return await self._reads.intrusions()
+
     async def AcquireControl(self, request: d.AcquireControlRequest, context: _Context) -> d.ControlLease:
         """Takes control when nobody has it."""
         return await self._counter.ask(request, actor_of(context), d.ControlLease)

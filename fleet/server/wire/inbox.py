@@ -13,8 +13,18 @@ from operator import itemgetter
 from typing import ClassVar, Final, TypeVar
 
 from fleet.errors import Code, FleetError
-from fleet.server.commands import HoldTruck, StopAll
-from fleet.server.inputs import CommandGiven, GoodbyeHeard, Input, JournalChanged, LinkLost, ReportRow, ReportsHeard
+from fleet.server.commands import HoldTruck, ReportIntrusion, StopAll
+from fleet.server.inputs import (
+    OBSTACLE_SEEN,
+    CommandGiven,
+    GoodbyeHeard,
+    Input,
+    JournalChanged,
+    LinkLost,
+    ReportRow,
+    ReportsHeard,
+    TruckEventHeard,
+)
 from fleet.server.wire.codec import columns_of
 
 INPUTS_MAX: Final = 20_000
@@ -86,9 +96,12 @@ class Inbox:
 
 
 def _only_reduces(given: Input) -> bool:
-    # All of these are bounded by the number of links and persons, not by what anybody sends.
+    # All of these are bounded by the number of links and persons, or by how much their streams may send.
     if isinstance(given, CommandGiven):
-        return isinstance(given.command, StopAll | HoldTruck)
+        closes = isinstance(given.command, ReportIntrusion) and not given.command.tracked
+        return closes or isinstance(given.command, StopAll | HoldTruck)
+    if isinstance(given, TruckEventHeard):
+        return given.kind == OBSTACLE_SEEN
     return isinstance(given, LinkLost | GoodbyeHeard | JournalChanged)
 
 

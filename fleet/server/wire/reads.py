@@ -87,6 +87,10 @@ class Readable(Protocol):
         """Every all-stop in force."""
         ...
 
+    def intrusions(self) -> Sequence[c.IntrusionAnswer]:
+        """Every open intrusion, oldest first."""
+        ...
+
     def open_calls(self) -> Sequence[BorderCall]:
         """Every call nobody has answered."""
         ...
@@ -178,6 +182,11 @@ class Reads:
     async def lanes(self) -> d.ListLanesResponse:
         """Every lane."""
         return d.ListLanesResponse(lanes=[lane(value) for value in await self._between.read(self._readable.lanes)])
+
+    async def intrusions(self) -> d.ListIntrusionsResponse:
+        """Every open intrusion."""
+        values = await self._between.read(self._readable.intrusions)
+        return d.ListIntrusionsResponse(intrusions=[self._writer.intrusion(value) for value in values])
 
     async def gates(self) -> b.ListGatesResponse:
         """Every gate."""
