@@ -21,6 +21,7 @@ SUMMARIES: Final = {
     "order": "Create, list, show and cancel transport orders.",
     "truck": "List, show, explain, hold and resume trucks.",
     "lane": "Close, open and limit lanes.",
+    "intrusion": "Report persons, animals and manned trucks on the road; release what is clear.",
     "border": "See crossings; release, hold and inspect.",
     "stop": "Stop every truck; lift the stop.",
     "watch": "Follow the fleet live.",

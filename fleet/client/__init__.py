@@ -10,7 +10,7 @@ The operator SDK: what one may ask of the server (`asks`), who asks it (`Operato
 """
 
 from fleet.client import asks, values
-from fleet.client.asks import Ask, BayReport, CrossingDecision, Page
+from fleet.client.asks import Ask, BayReport, CrossingDecision, IntrusionKind, Page
 from fleet.client.operator import DEFAULT_SERVER, AsyncOperator, NoServer, Operator, Refused
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "AsyncOperator",
     "BayReport",
     "CrossingDecision",
+    "IntrusionKind",
     "NoServer",
     "Operator",
     "Page",

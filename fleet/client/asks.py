@@ -28,7 +28,10 @@ from fleet.client.values import (
     Explanation,
     FleetUpdate,
     Gate,
+    Intrusion,
     Lane,
+    LanePoint,
+    Stretch,
     TransportOrder,
     Truck,
     value_of,
@@ -91,6 +94,23 @@ _BAY_STATES: Final = {
     BayReport.BLOCKED: border_pb2.BAY_STATE_BLOCKED,
     BayReport.WORKING: border_pb2.BAY_STATE_WORKING,
     BayReport.CLEAR: border_pb2.BAY_STATE_CLEAR,
+}
+
+
+class IntrusionKind(StrEnum):
+    """What may be on the road that is none of our trucks."""
+
+    PERSON = "person"
+    ANIMAL = "animal"
+    MANNED_TRUCK = "manned_truck"
+    OTHER = "other"
+
+
+_INTRUSION_KINDS: Final = {
+    IntrusionKind.PERSON: dispatch_pb2.INTRUSION_KIND_PERSON,
+    IntrusionKind.ANIMAL: dispatch_pb2.INTRUSION_KIND_ANIMAL,
+    IntrusionKind.MANNED_TRUCK: dispatch_pb2.INTRUSION_KIND_MANNED_TRUCK,
+    IntrusionKind.OTHER: dispatch_pb2.INTRUSION_KIND_OTHER,
 }
 
 
@@ -247,6 +267,50 @@ def watch_fleet(period_s: float = 0.0) -> Ask[FleetUpdate]:
     """A stream: a snapshot, then what changes; 0: as often as the server likes."""
     period = Duration(seconds=int(period_s), nanos=int(period_s % 1 * 1e9)) if period_s > 0.0 else None
     return Ask(DISPATCH, "WatchFleet", dispatch_pb2.WatchFleetRequest(period=period), _to(FleetUpdate))
+
+
+# Intruders.
+
+
+def intrusions() -> Ask[Page[Intrusion]]:
+    """Asks for every open intrusion, oldest first."""
+    return Ask(DISPATCH, "ListIntrusions", dispatch_pb2.ListIntrusionsRequest(), _page(Intrusion, "intrusions"))
+
+
+def report_intrusion(
+    intrusion_id: str, kind: IntrusionKind, where: Sequence[Stretch], *, radius_m: float = 0.0, detail: str = ""
+) -> Ask[Intrusion]:
+    """Keeps trucks out of *where*, and of every lane within *radius_m* of it, until released; again under the same id: out of more."""
+    request = dispatch_pb2.ReportIntrusionRequest(
+        request_id=_fresh(),
+        intrusion_id=intrusion_id,
+        kind=_INTRUSION_KINDS[kind],
+        stretches=[common_pb2.Stretch(lane_id=at.lane_id, start_m=at.start_m, end_m=at.end_m) for at in where],
+        radius_m=radius_m,
+        detail=detail,
+    )
+    return Ask(DISPATCH, "ReportIntrusion", request, _to(Intrusion))
+
+
+def track_manned_truck(intrusion_id: str, place: LanePoint, radius_m: float, speed_mps: float, stamp_ns: int) -> Ask[Intrusion]:
+    """Says what a manned truck's transponder says, at least once a second; *stamp_ns* is its own clock and rises."""
+    request = dispatch_pb2.ReportIntrusionRequest(
+        request_id=_fresh(),
+        intrusion_id=intrusion_id,
+        kind=dispatch_pb2.INTRUSION_KIND_MANNED_TRUCK,
+        tracked=True,
+        place=common_pb2.LanePoint(lane_id=place.lane_id, chainage_m=place.chainage_m),
+        radius_m=radius_m,
+        speed_mps=speed_mps,
+        stamp_ns=stamp_ns,
+    )
+    return Ask(DISPATCH, "ReportIntrusion", request, _to(Intrusion))
+
+
+def release_intrusion(intrusion_id: str) -> Ask[Intrusion]:
+    """Says that the place is clear: its road opens, and what it stopped goes on with new authorities."""
+    request = dispatch_pb2.ReleaseIntrusionRequest(request_id=_fresh(), intrusion_id=intrusion_id)
+    return Ask(DISPATCH, "ReleaseIntrusion", request, _to(Intrusion))
 
 
 # The control lease.

@@ -26,6 +26,15 @@ class LanePoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """Half-open metres of one lane."""
+
+    lane_id: str
+    start_m: float
+    end_m: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
     """One container."""
 
@@ -115,6 +124,21 @@ class AllStop:
     reason: str
     since: datetime | None
     needs_second_person: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intrusion:
+    """A person, an animal or a manned truck on the road, the road kept clear of it, and the trucks it stopped."""
+
+    intrusion_id: str
+    kind: str
+    state: str
+    stretches: tuple[Stretch, ...]
+    reporter: str
+    detail: str
+    since: datetime | None
+    heard: datetime | None
+    stopped_truck_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,13 +259,15 @@ class BorderCall:
     bay_left: BayLeft | None
 
 
-Value: TypeAlias = TransportOrder | Truck | Explanation | Lane | AllStop | ControlLease | FleetUpdate | Crossing | Gate | Bay | BorderCall
+Value: TypeAlias = (
+    TransportOrder | Truck | Explanation | Lane | AllStop | Intrusion | ControlLease | FleetUpdate | Crossing | Gate | Bay | BorderCall
+)
 
 _CLASSES: Final[Mapping[str, type[Any]]] = {
     f"fleet.v1.{kind.__name__}": kind
     for kind in (
-        LanePoint, Container, TransportOrder, Truck, Cause, Explanation, Lane, AllStop, ControlLease, FleetTotals, FleetUpdate,
-        Crossing, Gate, Bay, ManifestDeclared, GateCall, GatePassed, BayCall, BayLeft, BorderCall,
+        LanePoint, Stretch, Container, TransportOrder, Truck, Cause, Explanation, Lane, AllStop, Intrusion, ControlLease, FleetTotals,
+        FleetUpdate, Crossing, Gate, Bay, ManifestDeclared, GateCall, GatePassed, BayCall, BayLeft, BorderCall,
     )
 }  # fmt: skip
 

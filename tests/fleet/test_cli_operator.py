@@ -13,10 +13,11 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from fleet.cli import border, lane, order, stop, truck, watch
+from fleet.cli import border, intrusion, lane, order, stop, truck, watch
 
 APPS: dict[str, typer.Typer] = {
-    "border": border.app, "lane": lane.app, "order": order.app, "stop": stop.app, "truck": truck.app, "watch": watch.app,
+    "border": border.app, "intrusion": intrusion.app, "lane": lane.app, "order": order.app, "stop": stop.app, "truck": truck.app,
+    "watch": watch.app,
 }  # fmt: skip
 NOWHERE = "127.0.0.1:1"
 
@@ -49,7 +50,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         ("truck", "remove", "T1", "--taken-to", "w", "--second-person", "B", "--powered-off"), ("lane", "list"),
         ("lane", "close", "a", "--reason", "r"), ("lane", "open", "a"), ("lane", "limit", "a", "10"), ("stop", "--all", "s"),
         ("stop", "--lift", "s"), ("watch", "--count", "1"), ("border", "list"), ("border", "gates"), ("border", "release", "K1"),
-        ("border", "hold", "K1"), ("border", "inspect", "K1"), ("border", "refuse", "K1"),
+        ("border", "hold", "K1"), ("border", "inspect", "K1"), ("border", "refuse", "K1"), ("intrusion", "list"),
+        ("intrusion", "report", "man-1", "--kind", "person", "--at", "a:150"), ("intrusion", "release", "man-1"),
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -75,6 +77,10 @@ def test_without_a_server_every_command_says_how_to_start_one(words: tuple[str, 
         (("stop",), "--all ID or --lift ID"),
         (("stop", "--all", "a", "--lift", "b"), "--all ID or --lift ID"),
         (("lane", "limit", "a", "-5"), ""),
+        (("intrusion", "report", "m", "--kind", "person"), "--at"),
+        (("intrusion", "report", "m", "--kind", "ghost", "--at", "a:1"), "ghost"),
+        (("intrusion", "report", "m", "--kind", "person", "--at", "150"), "--at needs LANE:METRES"),
+        (("intrusion", "report", "m", "--kind", "person", "--at", "a:here"), "--at needs LANE:METRES"),
     ],
 )
 def test_a_wrong_question_ends_with_two(words: tuple[str, ...], said: str) -> None:
@@ -172,6 +178,28 @@ def test_an_all_stop_is_lifted_by_its_id_only(server: str) -> None:
     assert (stopped.exit_code, wrong.exit_code, lifted.exit_code) == (0, 1, 0)
     assert "dust-1" in stopped.stdout
     assert "lifted" in lifted.stdout
+
+
+@pytest.mark.processes
+def test_a_place_is_closed_until_it_is_released(server: str) -> None:
+    """What a camera saw is on the list with its road, and only its own name takes it off."""
+    lanes = json.loads(fleet("lane", "list", "--json", server=server).stdout)
+    name = lanes[0]["lane_id"]
+    words = ("intrusion", "report", "man-1", "--kind", "person", "--at", f"{name}:5-8", "--detail", "camera 7")
+    reported = json.loads(fleet(*words, "--json", server=server).stdout)
+    listed = json.loads(fleet("intrusion", "list", "--json", server=server).stdout)
+    table = fleet("intrusion", "list", server=server)
+    wrong = fleet("intrusion", "release", "man-2", server=server)
+    released = json.loads(fleet("intrusion", "release", "man-1", "--json", server=server).stdout)
+    empty = fleet("intrusion", "list", server=server)
+
+    assert (reported["kind"], reported["state"], reported["detail"]) == ("person", "seen", "camera 7")
+    assert {at["lane_id"] for at in reported["stretches"]} >= {name}
+    assert [found["intrusion_id"] for found in listed] == ["man-1"]
+    assert "man-1" in table.stdout
+    assert (wrong.exit_code, "man-2" in wrong.stderr) == (1, True)
+    assert released["state"] == "released"
+    assert empty.stdout == "No intrusions.\n"
 
 
 @pytest.mark.processes
