@@ -219,7 +219,8 @@ class DispatchServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RemoveTruck(self, request, context):
-        """Declares the truck gone from the corridor. The only way but a confirmed rear that its road opens again.
+        """Declares the truck gone from the corridor. It holds its road no more, but that stays closed as an intrusion (`removed:` and its
+        id) until somebody has seen that it is empty and releases it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -49,7 +49,9 @@ class DispatchServiceStub:
     DecommissionTruck: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.DecommissionTruckRequest, _dispatch_pb2.Truck]
     """No more missions; parks. Frees no road."""
     RemoveTruck: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.RemoveTruckRequest, _dispatch_pb2.Truck]
-    """Declares the truck gone from the corridor. The only way but a confirmed rear that its road opens again."""
+    """Declares the truck gone from the corridor. It holds its road no more, but that stays closed as an intrusion (`removed:` and its
+    id) until somebody has seen that it is empty and releases it.
+    """
     ExplainHold: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.ExplainHoldRequest, _dispatch_pb2.Explanation]
     """Why a truck stands: the chain of causes to its root."""
     ListLanes: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.ListLanesRequest, _dispatch_pb2.ListLanesResponse]
@@ -90,7 +92,9 @@ class DispatchServiceAsyncStub(DispatchServiceStub):
     DecommissionTruck: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.DecommissionTruckRequest, _dispatch_pb2.Truck]  # type: ignore[assignment]
     """No more missions; parks. Frees no road."""
     RemoveTruck: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.RemoveTruckRequest, _dispatch_pb2.Truck]  # type: ignore[assignment]
-    """Declares the truck gone from the corridor. The only way but a confirmed rear that its road opens again."""
+    """Declares the truck gone from the corridor. It holds its road no more, but that stays closed as an intrusion (`removed:` and its
+    id) until somebody has seen that it is empty and releases it.
+    """
     ExplainHold: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.ExplainHoldRequest, _dispatch_pb2.Explanation]  # type: ignore[assignment]
     """Why a truck stands: the chain of causes to its root."""
     ListLanes: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.ListLanesRequest, _dispatch_pb2.ListLanesResponse]  # type: ignore[assignment]
@@ -188,7 +192,9 @@ class DispatchServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _dispatch_pb2.RemoveTruckRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_dispatch_pb2.Truck, _abc.Awaitable[_dispatch_pb2.Truck]]:
-        """Declares the truck gone from the corridor. The only way but a confirmed rear that its road opens again."""
+        """Declares the truck gone from the corridor. It holds its road no more, but that stays closed as an intrusion (`removed:` and its
+        id) until somebody has seen that it is empty and releases it.
+        """
 
     @_abc_1.abstractmethod
     def ExplainHold(

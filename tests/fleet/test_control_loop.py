@@ -273,8 +273,8 @@ def test_a_revoked_limit_shortens_and_only_the_answer_frees(make_world: MakeWorl
     assert world.table.end_m[0] == pytest.approx(limit_m)
 
 
-def test_a_removed_truck_opens_its_road_and_its_id_is_barred(make_world: MakeWorld) -> None:
-    """Two persons saw it go; whoever calls by its name now is somebody else."""
+def test_a_removed_truck_holds_nothing_and_its_id_is_barred(make_world: MakeWorld) -> None:
+    """Two persons saw it go; whoever calls by its name now is somebody else. Its road opens by another word."""
     world = running(make_world)
     world.trucks[0].mute = True
     gone = RemoveTruck(request_id="x", truck_id="T0", taken_to="depot", second_person="Bat", powered_off=True)

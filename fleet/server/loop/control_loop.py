@@ -27,7 +27,7 @@ import numpy as np
 from fleet.errors import Code, FleetError
 from fleet.server.columns import FlagColumn
 from fleet.server.desk import Desk, DeskView
-from fleet.server.facts import AllStopSet, Fact, LaneLimited, RouteSet, TruckRegistered
+from fleet.server.facts import AllStopSet, Fact, LaneLimited, RouteSet, TruckRegistered, TruckRemoved
 from fleet.server.fleet_view import FleetView
 from fleet.server.inputs import (
     AcknowledgementHeard,
@@ -190,6 +190,11 @@ class ControlLoop:
             rears = self.ledger.keep_rears(tick=self.tick_count, now_ns=self.now_ns)
             self._words.facts += [rears] if rears is not None else []
         for fact in facts:
+            if isinstance(fact, TruckRemoved):
+                left = self.intrusions.left_behind(fact, self.sessions.truck_ids[fact.row], self.doubts.of(fact.row))
+                if left is not None:
+                    self._tell(left)
+                    self._decide(left)
             self._tell(fact)
             self._spread(fact)
             self._words.facts.append(fact)

@@ -48,6 +48,10 @@ class Doubts:
         """What recreates the doubts, in a snapshot."""
         return list(self._all())
 
+    def of(self, row: int) -> list[DoubtAdded]:
+        """Where one truck may be as well."""
+        return list(self._of_row.get(row, []))
+
     def full(self, row: int) -> bool:
         """Whether *row* has claimed more places than one doubt covers."""
         return len(self._of_row.get(row, [])) > STRETCHES_MAX

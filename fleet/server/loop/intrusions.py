@@ -6,6 +6,7 @@ While nobody intrudes there is nothing to look at.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from fleet.server.columns import FlagColumn
 from fleet.server.fact_form import Fact
-from fleet.server.facts import AllStopSet
+from fleet.server.facts import AllStopSet, DoubtAdded, TruckRemoved
 from fleet.server.inputs import OBSTACLE_SEEN, LanePlace, TruckEventHeard
 from fleet.server.intrusions import (
     ANYTIME,
@@ -27,7 +28,7 @@ from fleet.server.intrusions import (
     Sighting,
     stop_id_of,
 )
-from fleet.server.keep_out import KeepOut, Metres, holds
+from fleet.server.keep_out import KeepOut, Metres, holds, joined
 from fleet.server.loop.doubts import REACH_M
 from fleet.server.loop.stops import OWN_ACTOR, Stops
 from planner.authority import Cause
@@ -78,6 +79,38 @@ class Intrusions:
     def facts(self) -> list[Fact]:
         """What recreates the intrusions, in a snapshot."""
         return list(self.book.open.values())
+
+    def left_behind(self, removed: TruckRemoved, truck_id: str, doubted: Sequence[DoubtAdded]) -> IntrusionKept | None:
+        """
+        The road of a truck that two persons declare gone, closed until somebody has seen that it is empty.
+
+        Its ground and every place where it was doubted to be: one stretch a lane. None for a truck that held nothing.
+        """
+        places = [Metres(lane_ix=lane, from_m=low_m, to_m=high_m) for lane, low_m, high_m in self._trucks.ground(removed.row)]
+        closed = joined((), tuple(places))
+        for at in doubted:
+            closed = joined(closed, (Metres(lane_ix=at.lane_ix, from_m=at.from_m, to_m=at.to_m),))
+        if not closed:
+            return None
+        return IntrusionKept(
+            intrusion_id=f"removed:{truck_id}",
+            number=self.book.newest_number + 1,
+            kind=IntrusionKind.OTHER,
+            state=IntrusionState.SEEN,
+            places=tuple(places) or closed,
+            radius_m=0.0,
+            closed=closed,
+            reporter=removed.actor,
+            detail=f"the road of {truck_id}, said to be in {removed.taken_to}: release it when somebody has seen that it is empty",
+            since_ns=removed.at_ns,
+            heard_ns=removed.at_ns,
+            placed_ns=removed.at_ns,
+            until_ns=ANYTIME,
+            stamp_ns=0,
+            lag_ns=0,
+            request_id="",
+            digest="",
+        )
 
     def overdue(self, now_ns: int) -> list[IntrusionKept]:
         """Those that may by now be beyond the road kept clear of them, wider."""
