@@ -16,7 +16,7 @@ from fleet.onboard.ladder import contact_rung, heartbeat_counts, may_accept
 from fleet.onboard.permission import SAME_END_M
 from fleet.onboard.senses import BRAKE_FAILED, STALE_MAX_NS, STUCK_MAX_S, Brakes, Senses, agree, sense, watch_brakes
 from fleet.onboard.supervisor import HOLD, SERVICE_STOP, Build, Held, Memory, Road, Sensed, earliest_end_m, first_under, supervise
-from fleet.onboard.truck import GOAL_PASSED_M, GOAL_TOLERANCE_M, SETTLE_SLACK_S
+from fleet.onboard.truck import GOAL_PASSED_M, GOAL_TOLERANCE_M, SETTLE_SLACK_S, SIGHTING_REPEATS
 from planner._jit import adopt, kernel, piece
 from planner.limits import SPEED_STANDING_MPS
 from sim_harness.dynamics import Demand, Motion
@@ -80,8 +80,10 @@ def take_reading(fitted: Fitted, belief: Belief, state: Onboard) -> None:
         state.read_ns[i] = belief.stamp_ns[i]
         if state.last[i] <= state.first[i]:
             continue
-        if belief.obstacle_m[i] != math.inf:
+        if belief.obstacle_m[i] != math.inf and not state.intruded[i]:
             state.intruded[i] = True
+            state.sighted_m[i] = belief.nose_m[i] + belief.obstacle_m[i]
+            state.untold[i] = SIGHTING_REPEATS
         speed_mps = belief.speed_mps[i]
         if _nothing_new(belief, state, i, speed_mps):
             continue
@@ -339,7 +341,8 @@ def end_places(state: Onboard, paths: Paths, out_lane_ix: IndexArray, out_chaina
 @kernel
 def watch(motion: Motion, belief: Belief, state: Onboard, demand: Demand, was_emergency: FlagArray, hello_age_ns: int) -> int:
     """
-    Whether anybody needs attention: 1 when a truck has begun to brake in emergency, 2 when one has to say hello, 3 for both.
+    Whether anybody needs attention, as bits: 1 when a truck has begun to brake in emergency, 2 when one has to say hello, 4 when
+    one has seen something that it has not said often enough.
 
     motion, belief, state, demand   (n,)
     was_emergency           (n,) as left by the tick before; not written
@@ -351,6 +354,8 @@ def watch(motion: Motion, belief: Belief, state: Onboard, demand: Demand, was_em
             found |= 1
         if state.lost[i] and (state.hello_ns[i] == 0 or belief.clock_ns[i] - state.hello_ns[i] > hello_age_ns):
             found |= 2
+        if state.untold[i] > 0:
+            found |= 4
     return found
 
 

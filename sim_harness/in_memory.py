@@ -152,6 +152,10 @@ class InMemoryServer:
         """The server's picture of the trucks; None without a server."""
         return None if self._server is None else self._server.fleet()
 
+    def intrusions(self) -> tuple[str, ...]:
+        """The open intrusions; none without a server."""
+        return () if self._server is None else self._server.intrusions()
+
     # -- what may happen to it -----------------------------------------------------------------------------------------
 
     def kill(self) -> None:

@@ -17,11 +17,17 @@ import numpy as np
 
 from fleet.v1 import border_pb2, common_pb2, dispatch_pb2
 
+# Half the length of a pickup, and how well its transponder knows its place (assumed).
+MANNED_RADIUS_M: Final = 8.0
+
 Request: TypeAlias = (
     dispatch_pb2.CreateTransportOrderRequest
     | dispatch_pb2.ResumeTruckRequest
     | dispatch_pb2.AcquireControlRequest
     | dispatch_pb2.LiftStopRequest
+    | dispatch_pb2.ReportIntrusionRequest
+    | dispatch_pb2.ReleaseIntrusionRequest
+    | dispatch_pb2.RemoveTruckRequest
     | border_pb2.DecideCrossingRequest
     | border_pb2.ReportBarrierRequest
     | border_pb2.ReportBayRequest
@@ -184,6 +190,33 @@ def resume(request_id: str, truck_id: str) -> tuple[str, Request]:
 def lift(request_id: str, stop_id: str) -> tuple[str, Request]:
     """An operator lifts an all-stop."""
     return "DispatchService/LiftStop", dispatch_pb2.LiftStopRequest(request_id=request_id, stop_id=stop_id)
+
+
+def transponder(request_id: str, intrusion_id: str, place: tuple[str, float], speed_mps: float, stamp_ns: int) -> tuple[str, Request]:
+    """A manned truck's transponder says where its nose is."""
+    lane_id, chainage_m = place
+    return "DispatchService/ReportIntrusion", dispatch_pb2.ReportIntrusionRequest(
+        request_id=request_id,
+        intrusion_id=intrusion_id,
+        kind=dispatch_pb2.INTRUSION_KIND_MANNED_TRUCK,
+        tracked=True,
+        place=common_pb2.LanePoint(lane_id=lane_id, chainage_m=chainage_m),
+        radius_m=MANNED_RADIUS_M,
+        speed_mps=speed_mps,
+        stamp_ns=stamp_ns,
+    )
+
+
+def release_intrusion(request_id: str, intrusion_id: str) -> tuple[str, Request]:
+    """A person says that a place is clear."""
+    return "DispatchService/ReleaseIntrusion", dispatch_pb2.ReleaseIntrusionRequest(request_id=request_id, intrusion_id=intrusion_id)
+
+
+def remove(request_id: str, truck_id: str) -> tuple[str, Request]:
+    """Two persons declare a truck gone."""
+    return "DispatchService/RemoveTruck", dispatch_pb2.RemoveTruckRequest(
+        request_id=request_id, truck_id=truck_id, taken_to="workshop", second_person="operator-2", powered_off=True
+    )
 
 
 def term(epoch: int, sequence: int) -> common_pb2.Term:

@@ -83,7 +83,7 @@ class Onboard(NamedTuple):
     end_m … clearing_mps: `supervisor.Held`. stop_reaction: the hardest stop in force. waiting: a new authority is needed before
     the truck may go on. agreed_epoch, seen_*: terms. last_tick, asked_ns, proof_ns: contact; echo: the server's challenge to
     carry back. hello_ns: stamp of the hello that waits for its answer, 0 none. said_ns: stamp of the last report. intruded: something
-    was seen on the road, and nobody has said since that it is gone. ease_s … emergency_s: rungs. lost: contact has
+    was seen on the road, at sighted_m, and nobody has said since that it is gone; untold: how often that is still to be said. ease_s … emergency_s: rungs. lost: contact has
     lapsed, or never was; only a welcome ends it. same … asked_advised_mps: the question last put to the supervisor, and whether
     its answer changed nothing. first, last: rows of the truck's `Segments`, the first holds the tail.
     """
@@ -126,6 +126,8 @@ class Onboard(NamedTuple):
     hello_ns: StampArray
     said_ns: StampArray
     intruded: FlagArray
+    sighted_m: FloatArray
+    untold: StampArray
     ease_s: FloatArray
     stop_s: FloatArray
     emergency_s: FloatArray

@@ -32,6 +32,7 @@ RESPONSE_S: Final = 30.0
 LOOK_TICKS: Final = 10
 ASK_AGAIN_S: Final = 30.0
 STOPPED: Final = frozenset({int(State.HALTED), int(State.QUARANTINED)})
+REMOVED: Final = "removed:"
 SERVER_STOPS: Final = ("doubt", "journal_behind")
 
 
@@ -57,6 +58,7 @@ class Troubles:
         )
         self.faults = Faults(scene, specs, stage.books.notice)
         self._since_s: dict[str, float] = {}
+        self._clear_since_s = 0.0
         self._asked_count = 0
         self._view: FleetView | None = None
 
@@ -83,7 +85,8 @@ class Troubles:
             self._clear_up(self._view, now_s)
 
     def _clear_up(self, view: FleetView, now_s: float) -> None:
-        """Let go on what was stopped, a while after what ailed it is over."""
+        """Release what was closed and let go on what was stopped, a while after what ailed it is over."""
+        self._release(now_s)
         stopped = {truck_id for truck_id, session in zip(view.truck_ids, view.session.tolist(), strict=True) if session in STOPPED}
         for truck_id in [known for known in self._since_s if known not in stopped]:
             del self._since_s[truck_id]
@@ -93,6 +96,17 @@ class Troubles:
             elif now_s - self._since_s.setdefault(truck_id, now_s) >= RESPONSE_S:
                 self._since_s[truck_id] = now_s + ASK_AGAIN_S - RESPONSE_S
                 self._resume(truck_id)
+
+    def _release(self, now_s: float) -> None:
+        """Say that the road is clear, once it has been for a while; a truck that still stands there keeps its road closed."""
+        if self.faults.intruded:
+            self._clear_since_s = now_s
+        elif now_s - self._clear_since_s >= RESPONSE_S:
+            for intrusion_id in self._server.intrusions():
+                if not intrusion_id.startswith(REMOVED):
+                    self._asked_count += 1
+                    self._stage.call(*link.release_intrusion(f"clear-{self._asked_count}", intrusion_id))
+                    self._stage.books.notice("intrusion_released", intrusion_id=intrusion_id)
 
     def _resume(self, truck_id: str) -> None:
         self._asked_count += 1

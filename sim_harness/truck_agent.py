@@ -31,6 +31,8 @@ REPORTS_TAG: Final = bytes([2 << 3 | 2])
 # What `columns.watch` answers.
 EMERGENCY_CHANGED: Final = 1
 HELLO_DUE: Final = 2
+SIGHTING_DUE: Final = 4
+SIGHTING_TICKS: Final = 10
 
 
 class World:
@@ -213,6 +215,8 @@ class Trucks(World):
             for row in self._speechless():
                 if not self._fleet.apart[row]:
                     rare.relayed.append(self._hello(row))
+        if self._attention & SIGHTING_DUE and tick % SIGHTING_TICKS == 0:
+            rare.relayed.extend(self._sighting(int(row)) for row in np.flatnonzero((self._fleet.onboard.untold > 0) & ~self._fleet.apart))
         kept = []
         for row, answer in self._fleet.answers:
             if self._fleet.apart[row]:
@@ -232,6 +236,8 @@ class Trucks(World):
         said = gateway_pb2.GatewayMessage(gateway_id=GATEWAY)
         if self._attention & HELLO_DUE and row in self._speechless():
             said.relayed.append(self._hello(row))
+        if self._fleet.onboard.untold[row] > 0 and tick % SIGHTING_TICKS == 0:
+            said.relayed.append(self._sighting(row))
         said.relayed.extend(self._own(row, message_of(answer)) for other, answer in self._fleet.answers if other == row)
         self._fleet.answers[:] = [(other, answer) for other, answer in self._fleet.answers if other != row]
         if reports and tick % REPORT_TICKS == 0 and self._fleet.handle[row] >= 0:
@@ -304,6 +310,17 @@ class Trucks(World):
             battery_wh=float(self._fleet.battery_wh[row]),
             friction=float(belief.friction[row]),
         )
+
+    def _sighting(self, row: int) -> gateway_pb2.RelayedTruckMessage:
+        """What one truck has seen on its road, and where."""
+        state = self._fleet.onboard
+        state.untold[row] -= 1
+        last_m = float(self._fleet.paths.start_m[row, self._fleet.paths.held[row]])
+        place = self._point(*paths.place_of(self._fleet.paths, row, min(float(state.sighted_m[row]), last_m)))
+        event = truck_pb2.TruckEvent(
+            stamp_ns=int(self._fleet.belief.stamp_ns[row]), kind=truck_pb2.TRUCK_EVENT_KIND_OBSTACLE_SEEN, detail="on the road", place=place
+        )
+        return self._own(row, truck_pb2.TruckMessage(event=event))
 
     def _own(self, row: int, message: truck_pb2.TruckMessage) -> gateway_pb2.RelayedTruckMessage:
         return gateway_pb2.RelayedTruckMessage(truck_id=self._fleet.roster.truck_ids[row], message=message)

@@ -19,6 +19,7 @@ from fleet.onboard import route, store, supervisor, words
 from fleet.onboard.contact import WELCOME_AGE_MAX_NS
 from fleet.onboard.ladder import Ladder
 from fleet.onboard.link import heard_of
+from fleet.onboard.truck import SIGHTING_REPEATS
 from fleet.v1 import gateway_pb2, truck_pb2
 from planner.limits import CLEARING_SPEED_MPS
 from sim_harness import columns, onboard_state, paths
@@ -105,6 +106,7 @@ class Ears:
                     self._fleet.onboard.waiting[row] = True
                     if not stops:
                         self._fleet.onboard.intruded[row] = False
+                        self._fleet.onboard.untold[row] = 0
                         self._forget_doubt(row)
                 self._apply_stops(row)
             case words.Mission() as mission:
@@ -143,6 +145,7 @@ class Ears:
         if 0.0 < welcome.clearing_speed_mps <= CLEARING_SPEED_MPS:
             state.clearing_mps[row] = welcome.clearing_speed_mps
         self._forget_doubt(row)
+        state.untold[row] = SIGHTING_REPEATS if state.intruded[row] else 0
         state.proof_ns[row] = now_ns
         state.last_tick[row] = -1
         state.echo[row] = 0

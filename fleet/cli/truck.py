@@ -174,9 +174,10 @@ def remove(
     as_json: JsonOption = False,
 ) -> None:
     """
-    Declares a truck gone from the corridor, so that its road may open. A wrong answer opens occupied road.
+    Declares a truck gone from the corridor. Its road stays closed until somebody has seen that it is empty.
 
     Example: fleet truck remove T007 --taken-to workshop --second-person B.Bat --powered-off
+    and then: fleet intrusion release removed:T007
     """
     if not powered_off:
         fail("remove needs --powered-off: a truck with power may move again.", 2)

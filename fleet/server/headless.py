@@ -140,6 +140,10 @@ class HeadlessServer:
         """The trucks on the map."""
         return self.engine.picture()
 
+    def intrusions(self) -> tuple[str, ...]:
+        """The open intrusions, oldest first."""
+        return tuple(answer.intrusion_id for answer in self.engine.intrusions())
+
     def causes(self) -> dict[str, tuple[str, str]]:
         """For each truck that stands: what holds it, at the root, and what that refers to (empty for nothing)."""
         return self.engine.root_causes()

@@ -14,7 +14,7 @@ from fleet.server.fleet_view import FleetView
 from fleet.server.outgoing import Alarm
 from sim_harness.faults import intruders, mechanics, roadside, sensors, servers, wireless
 from sim_harness.faults.incident import Incident
-from sim_harness.faults.kinds import Target
+from sim_harness.faults.kinds import State, Target
 from sim_harness.faults.scene import Effect, Scene
 from sim_harness.faults.spec import FaultSpec
 from sim_harness.faults.states import Watch, watch_of
@@ -32,6 +32,9 @@ EFFECTS: Final[Mapping[str, Callable[[Scene, FaultSpec], Effect]]] = {
     "reconnect": wireless.Reconnect,
     "forged_authority": wireless.ForgedAuthority,
     "intrusion": intruders.Intruder,
+    "manned_tracked": intruders.Manned,
+    "manned_untracked": intruders.Manned,
+    "removed_in_place": intruders.RemovedInPlace,
     "second_server": servers.SecondServer,
     "server_killed": servers.ServerKilled,
     "server_paused": servers.ServerPaused,
@@ -138,6 +141,11 @@ class Faults:
     def _settled(incident: Incident, now_s: float) -> bool:
         """Whether nothing more can come of an incident."""
         return incident.ended_s is not None and (incident.safe_s is not None or now_s - incident.ended_s > AFTERWARDS_S)
+
+    @property
+    def intruded(self) -> bool:
+        """Whether anybody is on the road who should not be."""
+        return any(incident.spec.kind.state is State.AVOIDED for incident in self._busy.values())
 
     @property
     def quiet(self) -> bool:

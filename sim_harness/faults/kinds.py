@@ -59,6 +59,7 @@ class State(StrEnum):
     AVOIDED = "avoided"  # nobody entered what had to be kept out of
     GRANTS_CEASED = "grants_ceased"  # no authority was sent while the fault lasted
     WENT_ON = "went_on"  # driving goes on under the new term, with nothing forgotten
+    LEFT_ALONE = "left_alone"  # nobody drives into it, however sure somebody was that it is gone
     WAITED = "waited"  # trucks wait for it and the wait has its name
 
 
@@ -239,7 +240,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         unit="m/s",
         lasts_s=Span(low=20.0, usual=60.0, high=300.0),
         state=State.AVOIDED,
-        ending=Ending.ITSELF,
+        ending=Ending.PERSON,
     ),
     "manned_untracked": Kind(
         about="a manned truck whose transponder is silent drives along the stretch; the value is its speed",
@@ -355,10 +356,10 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "removed_in_place": Kind(
         about="an operator declares a truck removed that still stands there",
-        row="doubt",
+        row="removed",
         target=Target.TRUCK,
         lasts_s=_MOMENT,
-        state=State.KEPT,
+        state=State.LEFT_ALONE,
         ending=Ending.PERSON,
     ),
     "barrier": Kind(

@@ -17,6 +17,7 @@ import numpy as np
 from fleet.server.fleet_view import FleetView
 from fleet.server.loop.truck_session import State as Session
 from sim_harness.faults.incident import Incident
+from sim_harness.faults.intruders import Intruder, metres_ahead
 from sim_harness.faults.kinds import State
 from sim_harness.faults.scene import Scene
 
@@ -193,18 +194,16 @@ class _Avoided(_Watch):
 
     def __init__(self, incident: Incident, scene: Scene) -> None:
         super().__init__(incident, scene)
-        self._inside = set(scene.under(incident.spec))
+        self._inside = set(self.fleet.rows_on(*self._where()))
         self._unavoidable = {row for row in range(len(self.fleet.roster.truck_ids)) if self._too_near(row)}
         self._warned = False
 
-    def _too_near(self, row: int) -> bool:
-        from sim_harness.faults.intruders import metres_ahead  # noqa: PLC0415 - the intruders' module imports scenes only
+    def _where(self) -> tuple[int, float, float]:
+        assert isinstance(self.incident.effect, Intruder)
+        return self.incident.effect.where()
 
-        spec = self.incident.spec
-        assert spec.lane is not None
-        assert spec.from_m is not None
-        assert spec.to_m is not None
-        ahead_m = metres_ahead(self.fleet, row, self.scene.corridor.lane_ix[spec.lane], spec.from_m, spec.to_m)
+    def _too_near(self, row: int) -> bool:
+        ahead_m = metres_ahead(self.fleet, row, *self._where())
         speed_mps = float(self.fleet.motion.speed_mps[row])
         return ahead_m < 1.5 * speed_mps + speed_mps * speed_mps / 3.0 + 2.0
 
@@ -212,14 +211,24 @@ class _Avoided(_Watch):
         del view
         if not self.lasts:
             return
-        inside = set(self.scene.under(self.incident.spec))
+        inside = set(self.fleet.rows_on(*self._where()))
         entered = inside - self._inside - self._unavoidable
-        if np.isfinite(self.fleet.belief.obstacle_m).any():
+        if self.incident.alarm is not None or np.isfinite(self.fleet.belief.obstacle_m).any():
             self.incident.need(now_s)
             self.incident.reach(now_s)
         if entered:
             self.incident.breach(f"{self.fleet.roster.truck_ids[min(entered)]} drove into it")
         self._inside |= inside
+
+
+class _LeftAlone(_Watch):
+    """A truck that was declared removed and still stands there: the checks watch that nobody touches it; here, that it waits."""
+
+    def look(self, now_s: float, view: FleetView | None) -> None:
+        if self.session(view) == Session.ABSENT:
+            self.incident.need(now_s)
+            if self.stands():
+                self.incident.reach(now_s)
 
 
 class _GrantsCeased(_Watch):
@@ -275,6 +284,7 @@ _BY_STATE: Final[Mapping[State, Callable[[Incident, Scene], Watch]]] = {
     State.REFUSED: _Refused,
     State.BOTH_STAND: _Duplicated,
     State.AVOIDED: _Avoided,
+    State.LEFT_ALONE: _LeftAlone,
     State.GRANTS_CEASED: _GrantsCeased,
     State.WENT_ON: _WentOn,
     State.WAITED: _Waited,
