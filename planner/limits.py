@@ -44,6 +44,7 @@ SPEED_MAX_MPS: Final = 25.0
 SPEED_STANDING_MPS: Final = 0.05  # below this a truck stands
 ACCELERATION_MAX_MPS2: Final = 8.0  # no truck of ours speeds up or brakes harder
 FROZEN_SPEED_MPS: Final = 0.5  # this fast and in the very same place again is a stuck sensor, not a slow wheel
+FROZEN_STEP_M: Final = 0.04  # unless it should have come less far than this: a report right after a hello has not
 OVERSPEED: Final = 1.1  # share of a type's top speed that a step may show before it cannot be true
 GRADE_MAX: Final = 0.15
 CRAWL_MPS: Final = 0.6  # advice never asks for less: zero would mean no wish
@@ -105,6 +106,8 @@ INTRUSIONS_MAX: Final = 64  # open at one time; with more the corridor is not cl
 JOURNAL_BACKLOG_TICKS_MAX: Final = 50  # ticks not yet durable before the loop grants nothing new
 
 assert SPEED_STANDING_MPS < FROZEN_SPEED_MPS < CRAWL_MPS
+# Two reports as fast as a truck may send them show a stuck sensor.
+assert FROZEN_SPEED_MPS * REPORT_PERIOD_MIN_MS / 1000 > FROZEN_STEP_M
 assert FRICTION_MIN < FRICTION_DRY <= FRICTION_MAX
 # A truck must not ease because of jitter: it misses at least four heartbeats first.
 assert CONTACT_EASE_MS >= 5 * HEARTBEAT_PERIOD_MS

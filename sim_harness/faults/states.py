@@ -69,15 +69,25 @@ class _Watch:
 
 
 class _Contact(_Watch):
-    """A truck that lost contact stands; it never moves on contact that it does not have."""
+    """A truck that lost contact stands, and moves again only when it was greeted anew and given road since."""
+
+    _stood = False
 
     def look(self, now_s: float, view: FleetView | None) -> None:
         del view
-        if not self.lasts:
-            return
-        if self.fleet.onboard.lost[self.row] and self.fleet.onboard.agreed_epoch[self.row] > 0:
+        state, row = self.fleet.onboard, self.row
+        alone = bool(state.lost[row] or state.waiting[row]) and state.agreed_epoch[row] > 0
+        if alone and self.lasts:
             self.incident.need(now_s)
-            if self.stands():
+        if alone and self.stands():
+            self._stood = True
+            self.incident.reach(now_s)
+        elif alone and self._stood and self.fleet.motion.speed_mps[row] > STANDING_MPS:
+            self.incident.breach(f"moved at {now_s:.1f} s, before it was greeted anew and given road")
+        elif not alone:
+            # Greeted anew and given road, it may go on before it has come to rest.
+            self._stood = False
+            if self.incident.needed:
                 self.incident.reach(now_s)
 
 

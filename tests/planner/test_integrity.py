@@ -87,6 +87,7 @@ def driving(draw: Any) -> Any:
         (OneReport(0, 18 * TENTH, 0, 200.5, 5.0, 0.5), Verdict.ODOMETRY_DISAGREES),
         (OneReport(0, 130 * TENTH, 0, 261.0, 5.0, 0.5), Verdict.BEYOND_AUTHORITY),
         (OneReport(0, 12 * TENTH, 0, 200.0, 5.0, 0.5), Verdict.FROZEN),
+        (OneReport(0, 10 * TENTH + 1, 0, 200.0, 5.0, 0.5), Verdict.ACCEPTED),
     ],
 )
 def test_each_contradiction_has_its_name(report: OneReport, verdict: Verdict, draw: Any) -> None:
