@@ -12,6 +12,7 @@ from typing import Final
 from fleet.server.replay.input_log import RUN_FILE, InputLog
 from planner.bound import Bound, BoundQuestion, upper_bound
 from sim_harness.checkers import Checkers
+from sim_harness.expectations import judged
 from sim_harness.fault_service import FaultDesk
 from sim_harness.in_memory import InMemoryServer
 from sim_harness.recording import Recorder
@@ -80,7 +81,7 @@ def run_day(scenario: Scenario, wish: Wish, progress: Callable[[float], None]) -
                 runner = Runner(scenario, server, recorder, checkers, wish.desk)
                 runner.pace = wish.pace
                 totals = runner.run(progress)
-    report = build_report(scenario.roster, totals, checkers.figures(), bound_of(scenario))
+    report = judged(build_report(scenario.roster, totals, checkers.figures(), bound_of(scenario)), scenario.spec.expect)
     if wish.out is not None:
         write_report(wish.out, report, scenario.roster)
     return report

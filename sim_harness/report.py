@@ -54,6 +54,15 @@ class Bottleneck(_Part):
     utilisation: float = Field(description="Round trips achieved per hour of the run, divided by capacity_per_h.")
 
 
+class Expected(_Part):
+    """One figure that the scenario expected something of."""
+
+    figure: str = Field(description="A field of the report, nested as `round_trip_s.p50`, or one counted from its faults.")
+    condition: int | float | str | None = Field(description="As the scenario states it.")
+    value: int | float | str | None = Field(description="What it was; null where it could not be measured.")
+    met: bool
+
+
 class Report(_Part):
     """One simulated run in figures. Seconds are simulated unless the name says wall."""
 
@@ -88,6 +97,7 @@ class Report(_Part):
     bottleneck: Bottleneck | None
     bound_round_trips: float | None = Field(description="At most so many round trips, by a flow bound; see planner.bound.")
     faults: tuple[Mapping[str, Any], ...] = Field(description="Faults injected: time_s, fault and its fields.")
+    expected: tuple[Expected, ...] = Field(default=(), description="What the scenario's `expect` asked of the figures.")
     verdict: Literal["pass", "fail"]
     failures: tuple[str, ...] = Field(description="Why the verdict is fail, one sentence each.")
 

@@ -7,6 +7,7 @@ Values of the command line (`--set plant.inspect_share=0.1`) are laid over the f
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -19,6 +20,7 @@ from fleet.site import SiteError, load_site
 from fleet.site.format import ProcessSpec
 from fleet.site.source import Source, did_you_mean, parse, read_text
 from planner.corridor import Corridor, Process, Stand, StandKind, YardRole
+from sim_harness.expectations import Expectations, figure_names, is_unquoted
 from sim_harness.faults.spec import FaultSpec, unknown_place
 from sim_harness.observation import Roster
 
@@ -26,6 +28,7 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Field(gt=0.0, le=1e6)]
 STAND_ORDER: Final = (StandKind.PARKING, StandKind.PLUG, StandKind.SWAP, StandKind.BAY)
 CONTAINERS_MAX: Final = 10_000
+EXPECT: Final = "expect"
 
 
 class ScenarioError(SiteError):
@@ -89,6 +92,9 @@ class ScenarioSpec(_Part):
     truck: TruckPart = TruckPart()
     faults: Literal["off", "on"] = Field(default="off", description="on: what goes wrong on an ordinary day, drawn from the seed")
     scheduled_faults: tuple[FaultSpec, ...] = Field(default=(), strict=False, description="what goes wrong for certain")
+    expect: Expectations = Field(
+        default_factory=dict, description='what the figures of the report must be: a number, ">= 20", "20..30", or null for unmeasured'
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +139,8 @@ def _locate(name_or_path: str) -> Path:
 
 def _keys_at(path: Sequence[str | int]) -> list[str]:
     """Keys that may stand in the mapping at *path*."""
+    if path and path[0] == EXPECT:
+        return list(figure_names())
     model: Any = ScenarioSpec
     for part in path:
         if isinstance(part, int):
@@ -149,9 +157,9 @@ def _keys_at(path: Sequence[str | int]) -> list[str]:
     return [entry.alias or name for name, entry in model.model_fields.items()]
 
 
-def _lay_over(source: Source, setting: str) -> None:
+def _lay_over(source: Source, setting: str) -> Source:
     """
-    Lay one KEY=VALUE over the values of a file.
+    *source* with one KEY=VALUE laid over it; what is wrong with that value is wrong at `--set`, not on a line of the file.
 
     Raises:
         ScenarioError: there is no such key, or it is not of the form KEY=VALUE.
@@ -159,7 +167,8 @@ def _lay_over(source: Source, setting: str) -> None:
     key, equals, text = setting.partition("=")
     if not equals or not key:
         raise ScenarioError("--set", 1, f"{setting!r} is not KEY=VALUE", "for example --set plant.inspect_share=0.1")
-    path = key.split(".")
+    # A figure's own name has dots in it.
+    path = key.split(".", 1) if key.startswith(f"{EXPECT}.") else key.split(".")
     tree: dict[str, Any] = source.tree
     for part in path[:-1]:
         below = tree.setdefault(part, {})
@@ -169,7 +178,12 @@ def _lay_over(source: Source, setting: str) -> None:
     known = _keys_at(path[:-1])
     if path[0] not in _keys_at(()) or (len(path) > 1 and path[0] != "processes" and path[-1] not in known):
         raise ScenarioError("--set", 1, f"unknown key {key!r}", did_you_mean(path[-1], known))
+    # A comparison is a text: YAML would take `>` for the head of a block.
+    text = json.dumps(text) if text.startswith(">") else text
     tree[path[-1]] = parse(f"value: {text}", "--set").tree["value"]
+    here = tuple(path)
+    kept = {known: place for known, place in source.lines.items() if known[: len(here)] != here}
+    return replace(source, lines={**kept, here: ("--set", 1)})
 
 
 def read_spec(name_or_path: str, settings: Sequence[str] = ()) -> ScenarioSpec:
@@ -182,22 +196,36 @@ def read_spec(name_or_path: str, settings: Sequence[str] = ()) -> ScenarioSpec:
     return _read(name_or_path, settings)[0]
 
 
+def _parsed(text: str, file: str) -> Source:
+    """Values and lines of a scenario's text; a comparison without quotes is no YAML, and the parser would not say why."""
+    try:
+        return parse(text, file)
+    except SiteError as error:
+        lines = text.splitlines()
+        near = lines[max(0, error.line - 2) : error.line]
+        wrong = next((number for number, line in enumerate(near, max(1, error.line - 1)) if is_unquoted(line)), None)
+        if wrong is None:
+            raise
+        raise ScenarioError(file, wrong, "a comparison stands without quotes", 'write it as round_trips: ">= 20"') from error
+
+
 def _read(name_or_path: str, settings: Sequence[str]) -> tuple[ScenarioSpec, Source]:
     """The values of a scenario file, and where each of them stands."""
     path = _locate(name_or_path)
+    source = _parsed(read_text(path), str(path))
+    for setting in settings:
+        source = _lay_over(source, setting)
     try:
-        source = parse(read_text(path), str(path))
-        for setting in settings:
-            _lay_over(source, setting)
         return ScenarioSpec.model_validate(source.tree), source
     except ValidationError as error:
         detail = error.errors(include_url=False)[0]
-        where = tuple(part for part in detail["loc"] if part != "[key]")
+        where = tuple(part for part in detail["loc"] if part != "[key]") + tuple(detail.get("ctx", {}).get("at", ()))
         file, line = source.place(where)
         name = ".".join(str(part) for part in where) or "the scenario"
         if detail["type"] == "extra_forbidden":
             raise ScenarioError(file, line, f"unknown key {where[-1]!r}", did_you_mean(str(where[-1]), _keys_at(where[:-1]))) from error
-        raise ScenarioError(file, line, f"{name}: {detail['msg']}", f"is {detail['input']!r}"[:80]) from error
+        advice = "" if detail["type"] == EXPECT else f"is {detail['input']!r}"[:80]
+        raise ScenarioError(file, line, f"{name}: {detail['msg']}", advice) from error
 
 
 def _process(name: str, part: ProcessSpec) -> Process:

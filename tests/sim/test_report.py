@@ -100,6 +100,7 @@ def test_a_small_run_has_exactly_this_report() -> None:
         "bottleneck": {"name": "loading bays", "capacity_per_h": 8.0, "utilisation": 0.5},
         "bound_round_trips": 1.9,
         "faults": [],
+        "expected": [],
         "verdict": "pass",
         "failures": [],
     }

@@ -43,7 +43,7 @@ def test_trucks_begin_on_the_loading_yards_stands_first() -> None:
         (["trucks"], "is not KEY=VALUE"),
         (["trucks=3000"], "less than or equal to 2000"),
         (["trucks=60"], "60 trucks on 34 stands"),
-        (["hours=long"], "mandula.yaml:6: hours"),
+        (["hours=long"], "--set:1: hours"),
         (["truck_type=coal_truck_70"], "did you mean 'coal_truck_70t'"),
         (["processes.bays={shape: fixed, fixed_s: 10}"], "did you mean 'bay'"),
         (["orders=[{from: mn, to: cm, containers: 2}]"], "known here: checkpoint, cn, mn"),
