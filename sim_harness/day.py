@@ -30,12 +30,15 @@ class Wish:
     How to run: *out* is where files go, None for none; *wire* sends everything over real gRPC.
 
     *desk* takes faults while the run is under way, and *pace* bounds how many times real time it goes, so that somebody can.
+
+    Without *pages* the recording alone is left in *out*: `write_report` adds the report when somebody wants it.
     """
 
     out: Path | None = None
     wire: bool = False
     desk: FaultDesk | None = None
     pace: float = math.inf
+    pages: bool = True
 
 
 def bound_of(scenario: Scenario) -> Bound | None:
@@ -81,8 +84,10 @@ def run_day(scenario: Scenario, wish: Wish, progress: Callable[[float], None]) -
                 runner = Runner(scenario, server, recorder, checkers, wish.desk)
                 runner.pace = wish.pace
                 totals = runner.run(progress)
-    report = judged(build_report(scenario.roster, totals, checkers.figures(), bound_of(scenario)), scenario.spec.expect)
-    if wish.out is not None:
+    report = build_report(scenario.roster, totals, checkers.figures(), bound_of(scenario))
+    report = report.model_copy(update={"replay": scenario.replay + (" --wire" if wish.wire else "")})
+    report = judged(report, scenario.spec.expect)
+    if wish.out is not None and wish.pages:
         write_report(wish.out, report, scenario.roster)
     return report
 

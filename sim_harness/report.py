@@ -68,6 +68,7 @@ class Report(_Part):
 
     scenario: str
     seed: int
+    replay: str = Field(default="", description="The command that repeats this run exactly, from the folder it ran in; empty when unknown.")
     trace_hash: str = Field(description="Digest of true motion and decisions: equal for equal commit, scenario, seed and settings.")
     sim_seconds: float
     wall_seconds: float

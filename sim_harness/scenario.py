@@ -23,12 +23,17 @@ from planner.corridor import Corridor, Process, Stand, StandKind, YardRole
 from sim_harness.expectations import Expectations, figure_names, is_unquoted
 from sim_harness.faults.spec import FaultSpec, unknown_place
 from sim_harness.observation import Roster
+from sim_harness.replay_line import replay_line
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Field(gt=0.0, le=1e6)]
 STAND_ORDER: Final = (StandKind.PARKING, StandKind.PLUG, StandKind.SWAP, StandKind.BAY)
 CONTAINERS_MAX: Final = 10_000
 EXPECT: Final = "expect"
+# Stands for the file where a value of the command line is wrong.
+SETTINGS: Final = "--set"
+# Kinds of errors whose text says what is wrong with the value already.
+SAID_WHOLE: Final = frozenset({EXPECT, "fault"})
 
 
 class ScenarioError(SiteError):
@@ -99,7 +104,11 @@ class ScenarioSpec(_Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """A scenario with its site loaded and its trucks placed; *stands* (n,) is where each begins, *site* the site's name or file."""
+    """
+    A scenario with its site loaded and its trucks placed.
+
+    *stands* (n,) is where each begins, *site* the site's name or file, *replay* the command that runs exactly this.
+    """
 
     spec: ScenarioSpec
     site: str
@@ -108,6 +117,7 @@ class Scenario:
     stands: tuple[Stand, ...]
     seed: int
     hours: float
+    replay: str
 
     @property
     def troubled(self) -> bool:
@@ -166,24 +176,24 @@ def _lay_over(source: Source, setting: str) -> Source:
     """
     key, equals, text = setting.partition("=")
     if not equals or not key:
-        raise ScenarioError("--set", 1, f"{setting!r} is not KEY=VALUE", "for example --set plant.inspect_share=0.1")
+        raise ScenarioError(SETTINGS, 1, f"{setting!r} is not KEY=VALUE", "for example --set plant.inspect_share=0.1")
     # A figure's own name has dots in it.
     path = key.split(".", 1) if key.startswith(f"{EXPECT}.") else key.split(".")
     tree: dict[str, Any] = source.tree
     for part in path[:-1]:
         below = tree.setdefault(part, {})
         if not isinstance(below, dict):
-            raise ScenarioError("--set", 1, f"{part!r} of {key!r} holds no keys", did_you_mean(part, _keys_at(())))
+            raise ScenarioError(SETTINGS, 1, f"{part!r} of {key!r} holds no keys", did_you_mean(part, _keys_at(())))
         tree = below
     known = _keys_at(path[:-1])
     if path[0] not in _keys_at(()) or (len(path) > 1 and path[0] != "processes" and path[-1] not in known):
-        raise ScenarioError("--set", 1, f"unknown key {key!r}", did_you_mean(path[-1], known))
+        raise ScenarioError(SETTINGS, 1, f"unknown key {key!r}", did_you_mean(path[-1], known))
     # A comparison is a text: YAML would take `>` for the head of a block.
     text = json.dumps(text) if text.startswith(">") else text
-    tree[path[-1]] = parse(f"value: {text}", "--set").tree["value"]
+    tree[path[-1]] = parse(f"value: {text}", SETTINGS).tree["value"]
     here = tuple(path)
     kept = {known: place for known, place in source.lines.items() if known[: len(here)] != here}
-    return replace(source, lines={**kept, here: ("--set", 1)})
+    return replace(source, lines={**kept, here: (SETTINGS, 1)})
 
 
 def read_spec(name_or_path: str, settings: Sequence[str] = ()) -> ScenarioSpec:
@@ -224,7 +234,7 @@ def _read(name_or_path: str, settings: Sequence[str]) -> tuple[ScenarioSpec, Sou
         name = ".".join(str(part) for part in where) or "the scenario"
         if detail["type"] == "extra_forbidden":
             raise ScenarioError(file, line, f"unknown key {where[-1]!r}", did_you_mean(str(where[-1]), _keys_at(where[:-1]))) from error
-        advice = "" if detail["type"] == EXPECT else f"is {detail['input']!r}"[:80]
+        advice = "" if detail["type"] in SAID_WHOLE else f"is {detail['input']!r}"[:80]
         raise ScenarioError(file, line, f"{name}: {detail['msg']}", advice) from error
 
 
@@ -253,6 +263,11 @@ def starting_stands(corridor: Corridor, count: int) -> tuple[Stand, ...]:
     if len(chosen) < count:
         raise ValueError(f"{count} trucks on {len(chosen)} stands")
     return tuple(chosen[:count])
+
+
+def truck_id(number: int) -> str:
+    """What a scenario's truck is called; the first is number 1."""
+    return f"t{number:03d}"
 
 
 def _require_known(spec: ScenarioSpec, corridor: Corridor, source: Source) -> None:
@@ -304,11 +319,20 @@ def load_scenario(
     kind = corridor.truck_types[corridor.type_ix[spec.truck_type]]
     roster = Roster(
         corridor=corridor,
-        truck_ids=tuple(f"t{number:03d}" for number in range(1, spec.trucks + 1)),
+        truck_ids=tuple(truck_id(number) for number in range(1, spec.trucks + 1)),
         truck_types=(kind,) * spec.trucks,
     )
     for number, fault in enumerate(spec.scheduled_faults):
         problem = unknown_place(fault, corridor, roster.truck_ids)
         if problem is not None:
             raise ScenarioError(*source.place(("scheduled_faults", number)), f"scheduled_faults.{number}: {problem}", "")
-    return Scenario(spec=spec, site=site, corridor=corridor, roster=roster, stands=stands, seed=spec.seed, hours=float(spec.hours))
+    return Scenario(
+        spec=spec,
+        site=site,
+        corridor=corridor,
+        roster=roster,
+        stands=stands,
+        seed=spec.seed,
+        hours=float(spec.hours),
+        replay=replay_line(name_or_path, settings, seed=spec.seed, hours=hours, trucks=trucks),
+    )

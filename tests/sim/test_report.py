@@ -72,6 +72,7 @@ def test_a_small_run_has_exactly_this_report() -> None:
     assert json.loads(report.text()) == {
         "scenario": "tiny",
         "seed": 3,
+        "replay": "",
         "trace_hash": "5e",
         "sim_seconds": 900.0,
         "wall_seconds": 0.25,
