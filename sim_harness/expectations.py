@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Final, Union, get_args, get_origin
@@ -21,6 +21,7 @@ from pydantic_core import PydanticCustomError
 
 from fleet.site.source import did_you_mean
 from planner.authority import Cause
+from sim_harness.faults.kinds import State
 
 if TYPE_CHECKING:
     from sim_harness.report import Report
@@ -31,7 +32,7 @@ VERDICTS: Final = ("pass", "fail")
 # Figures of the machine or of the question, not of the answer: a run that expected them would not replay elsewhere.
 NOT_FIGURES: Final = frozenset({"wall_seconds", "seed"})
 # Limits by their names: "stops within 12 s" is kept by a truck that stops within 11.
-LIMITS: Final = frozenset({"stops_within_s", "seen_within_s"})
+LIMITS: Final = frozenset({"stops_within_s", "safe_within_s", "seen_within_s"})
 WAITS: Final = "waiting_s_by_cause"
 NUMBER: Final = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _COMPARISON: Final = re.compile(rf"\s*(>=|<=|>|<|==?)?\s*({NUMBER})\s*")
@@ -40,17 +41,26 @@ _UNQUOTED: Final = re.compile(r"[\w.]+\s*:\s*>=?\s*[\d.+-]")
 HOW: Final = 'write a number, a comparison in quotes (">= 20"), a range ("20..30"), or null for a figure that nothing is to be measured of'
 
 
-def _longest_s(faults: Iterable[Mapping[str, Any]], until: str) -> float | None:
-    """The longest of *faults* from its beginning to its moment *until*; None where there is no such moment."""
-    spans = [float(fault[until]) - float(fault["at_s"]) for fault in faults if fault.get(until) is not None]
+Faults = tuple[Mapping[str, Any], ...]
+# Safe states in which a truck stands, or brakes as hard as it can.
+STANDING: Final = frozenset({State.STANDS, State.CONTACT, State.NOT_BELIEVED, State.FROZEN, State.BOTH_STAND})
+
+
+def _longest_s(faults: Faults, since: str, until: str) -> float | None:
+    """The longest of *faults* from its moment *since* to its moment *until*; None where there are no such moments."""
+    spans = [float(fault[until]) - float(fault[since]) for fault in faults if fault.get(since) is not None and fault.get(until) is not None]
     return round(max(spans), 4) if spans else None
 
 
-def _stops_within_s(faults: tuple[Mapping[str, Any], ...]) -> float | None:
+def _until_safe_s(faults: Faults, since: str) -> float | None:
     # A fault that never got there has no longest time; a number would let it pass.
     if any(fault.get("reached") is False for fault in faults):
         return None
-    return _longest_s(faults, "safe_s")
+    return _longest_s(faults, since, "safe_s")
+
+
+def _stops_within_s(faults: Faults) -> float | None:
+    return _until_safe_s(tuple(fault for fault in faults if fault.get("state") in STANDING), "at_s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,19 +68,27 @@ class Derived:
     """A figure counted from the report's faults; *unmeasured* says why it may be null."""
 
     about: str
-    count: Callable[[tuple[Mapping[str, Any], ...]], float | None]
+    count: Callable[[Faults], float | None]
     unmeasured: str = ""
 
 
 DERIVED: Final[Mapping[str, Derived]] = {
     "stops_within_s": Derived(
-        about="Longest time from a fault's beginning to its safe state. A plain number is the most it may be.",
+        about=(
+            "Longest time from the beginning of a fault that a truck must stop for until it stood, or braked as hard as it can. "
+            "A plain number is the most it may be."
+        ),
         count=_stops_within_s,
-        unmeasured="no fault reached a safe state, or one never did",
+        unmeasured="no truck had to stop for a fault, or one never did",
+    ),
+    "safe_within_s": Derived(
+        about="Longest time from when a fault called for its safe state until that was reached. A plain number is the most it may be.",
+        count=lambda faults: _until_safe_s(faults, "needed_s"),
+        unmeasured="no fault called for its safe state, or one never led to it",
     ),
     "seen_within_s": Derived(
         about="Longest time from a fault's beginning until somebody was told. A plain number is the most it may be.",
-        count=lambda faults: _longest_s(faults, "seen_s"),
+        count=lambda faults: _longest_s(faults, "at_s", "seen_s"),
         unmeasured="no fault was noticed",
     ),
     "faults_injected": Derived(about="How many faults began.", count=len),
