@@ -8,6 +8,7 @@ that did not hold one tick earlier, so one long overlap counts once.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +26,7 @@ LOOK_AHEAD_M: Final = 120.0
 # Two bodies may not share more than rounding.
 OVERLAP_SLACK_M: Final = 1e-6
 PAIRS_MAX: Final = 1024
+MINUTE_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,7 @@ class CheckFigures:
     authority_margin_m_min: float | None
     authority_margin_truck_id: str | None
     authority_margin_time_s: float | None
+    authority_margin_m_by_minute: tuple[float | None, ...]
     ttc_s_min: float | None
     headway_s_min: float | None
     drac_mps2_max: float
@@ -126,6 +129,9 @@ class Checkers:
         self._braking_s = np.zeros(count)
         self._margin_m = np.full(count, np.nan)
         self._least: tuple[float, int, float] | None = None
+        self._by_minute: list[float | None] = []
+        self._minute_m = math.inf
+        self._minute_ends_s = MINUTE_S
         self._successor = only_successors(roster.corridor)
         self._lane_head = np.full(len(roster.corridor.lanes), -1, dtype=np.int32)
         self._entries = (np.empty(count * BODY_LANES, dtype=np.int32), np.empty(count * BODY_LANES))
@@ -173,8 +179,14 @@ class Checkers:
             (self._braking_s, self._beyond),
             self._margin_m,
         )
-        if row >= 0 and (self._least is None or self._margin_m[row] < self._least[0]):
-            self._least = (float(self._margin_m[row]), row, view.time_s)
+        if view.time_s >= self._minute_ends_s:
+            self._turn_minute(view.time_s)
+        if row >= 0:
+            margin_m = float(self._margin_m[row])
+            if margin_m < self._minute_m:
+                self._minute_m = margin_m
+                if self._least is None or margin_m < self._least[0]:
+                    self._least = (margin_m, row, view.time_s)
         if passed:
             self._overruns += [
                 Overrun(
@@ -186,6 +198,13 @@ class Checkers:
                 )
                 for row in np.flatnonzero(self._beyond == 1).tolist()
             ]
+
+    def _turn_minute(self, time_s: float) -> None:
+        """Close the minutes that ended before *time_s*."""
+        while time_s >= self._minute_ends_s:
+            self._by_minute.append(self._minute_m if self._minute_m < math.inf else None)
+            self._minute_m = math.inf
+            self._minute_ends_s += MINUTE_S
 
     def _lane_id(self, view: TickView, row: int) -> str:
         return self._roster.corridor.lanes[int(view.lane_ix[row])].lane_id
@@ -200,6 +219,7 @@ class Checkers:
             authority_margin_m_min=margin,
             authority_margin_truck_id=None if row is None else self._roster.truck_ids[row],
             authority_margin_time_s=time_s,
+            authority_margin_m_by_minute=(*self._by_minute, *([self._minute_m] if self._minute_m < math.inf else [])),
             ttc_s_min=ttc_s if np.isfinite(ttc_s) else None,
             headway_s_min=headway_s if np.isfinite(headway_s) else None,
             drac_mps2_max=drac_mps2,

@@ -63,6 +63,15 @@ class Expected(_Part):
     met: bool
 
 
+class Instant(_Part):
+    """The moment of a run to look at first: where the first wrong began, else where it came nearest to one."""
+
+    time_s: float
+    what: Literal["overlap", "overrun", "fault", "margin"]
+    truck_ids: tuple[str, ...] = Field(description="The trucks concerned; empty for a fault of the roadside or the server.")
+    sentence: str
+
+
 class Report(_Part):
     """One simulated run in figures. Seconds are simulated unless the name says wall."""
 
@@ -86,6 +95,9 @@ class Report(_Part):
     overlaps: int = Field(description="Episodes in which the true bodies of two trucks intersect.")
     overruns: int = Field(description="Episodes of a true nose beyond the end of authority held onboard.")
     authority_margin_m_min: float | None = Field(description="Least of end - true nose - worst-case stopping distance.")
+    authority_margin_m_by_minute: tuple[float | None, ...] = Field(
+        default=(), description="The least of each simulated minute; null where nobody held an end."
+    )
     ttc_s_min: float | None = Field(description="Least time to collision with the truck ahead; null if none ever closed in.")
     headway_s_min: float | None = Field(description="Least time, nose to nose, behind the truck ahead at 1 m/s or more.")
     drac_mps2_max: float = Field(description="Greatest steady deceleration any follower needed to avoid the truck ahead.")
@@ -97,7 +109,10 @@ class Report(_Part):
     energy_kwh_per_tonne: float | None = Field(description="Traction energy of all trucks over tonnes; null before the first.")
     bottleneck: Bottleneck | None
     bound_round_trips: float | None = Field(description="At most so many round trips, by a flow bound; see planner.bound.")
-    faults: tuple[Mapping[str, Any], ...] = Field(description="Faults injected: time_s, fault and its fields.")
+    faults: tuple[Mapping[str, Any], ...] = Field(
+        description="Faults that happened: what, at whom and when; what was noticed; which safe state it called for, and when that was reached."
+    )
+    worst: Instant | None = Field(default=None, description="Null where nothing was measured.")
     expected: tuple[Expected, ...] = Field(default=(), description="What the scenario's `expect` asked of the figures.")
     verdict: Literal["pass", "fail"]
     failures: tuple[str, ...] = Field(description="Why the verdict is fail, one sentence each.")
@@ -147,6 +162,31 @@ def failures_of(totals: Totals, checks: CheckFigures) -> tuple[str, ...]:
     if totals.unexplained_wait_s > 0.0:
         found.append(f"trucks stood {totals.unexplained_wait_s:.1f} s without a named cause")
     return (*found, *totals.failures)
+
+
+def worst_of(roster: Roster, totals: Totals, checks: CheckFigures) -> Instant | None:
+    """The moment to look at first: the first overlap, else overrun, else fault that did not lead to its safe state, else least margin."""
+    if checks.overlaps:
+        met = checks.overlaps[0]
+        pair = (met.truck_id, met.other_truck_id)
+        return Instant(time_s=_exact(met.time_s), what="overlap", truck_ids=pair, sentence=f"{pair[0]} and {pair[1]} touch")
+    if checks.overruns:
+        past = checks.overruns[0]
+        sentence = f"{past.truck_id} passes the end of its authority"
+        return Instant(time_s=_exact(past.time_s), what="overrun", truck_ids=(past.truck_id,), sentence=sentence)
+    for fault in totals.faults:
+        if fault.get("reached") is False:
+            called_s = fault.get("needed_s") if fault.get("needed_s") is not None else fault.get("at_s")
+            assert isinstance(called_s, float | int)
+            target = str(fault.get("target", ""))
+            trucks = (target,) if target in roster.truck_ids else ()
+            sentence = f"{fault.get('fault')} of {target} calls for a safe state that is not reached"
+            return Instant(time_s=_exact(called_s), what="fault", truck_ids=trucks, sentence=sentence)
+    margin_m, truck_id, time_s = checks.authority_margin_m_min, checks.authority_margin_truck_id, checks.authority_margin_time_s
+    if margin_m is None or truck_id is None or time_s is None:
+        return None
+    sentence = f"{truck_id} could stop {margin_m:.2f} m before the end of its authority, the least of the run"
+    return Instant(time_s=_exact(time_s), what="margin", truck_ids=(truck_id,), sentence=sentence)
 
 
 def open_seconds(roster: Roster, start_s: float, duration_s: float) -> float:
@@ -203,6 +243,7 @@ def build_report(roster: Roster, totals: Totals, checks: CheckFigures, bound: Bo
         overlaps=len(checks.overlaps),
         overruns=len(checks.overruns),
         authority_margin_m_min=_rounded(checks.authority_margin_m_min),
+        authority_margin_m_by_minute=tuple(map(_rounded, checks.authority_margin_m_by_minute)),
         ttc_s_min=_rounded(checks.ttc_s_min),
         headway_s_min=_rounded(checks.headway_s_min),
         drac_mps2_max=_exact(checks.drac_mps2_max),
@@ -215,6 +256,7 @@ def build_report(roster: Roster, totals: Totals, checks: CheckFigures, bound: Bo
         else Bottleneck(name=bound.name, capacity_per_h=_exact(bound.capacity_per_h), utilisation=_exact(per_hour / bound.capacity_per_h)),
         bound_round_trips=None if bound is None else _exact(bound.round_trips),
         faults=tuple(dict(fault) for fault in totals.faults),
+        worst=worst_of(roster, totals, checks),
         verdict="fail" if failures else "pass",
         failures=failures,
     )

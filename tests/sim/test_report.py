@@ -91,6 +91,7 @@ def test_a_small_run_has_exactly_this_report() -> None:
         "overlaps": 0,
         "overruns": 0,
         "authority_margin_m_min": 20.5911,
+        "authority_margin_m_by_minute": [20.5911],
         "ttc_s_min": 16.75,
         "headway_s_min": 10.0,
         "drac_mps2_max": 0.0597,
@@ -101,6 +102,12 @@ def test_a_small_run_has_exactly_this_report() -> None:
         "bottleneck": {"name": "loading bays", "capacity_per_h": 8.0, "utilisation": 0.5},
         "bound_round_trips": 1.9,
         "faults": [],
+        "worst": {
+            "time_s": 0.0,
+            "what": "margin",
+            "truck_ids": ["T0"],
+            "sentence": "T0 could stop 20.59 m before the end of its authority, the least of the run",
+        },
         "expected": [],
         "verdict": "pass",
         "failures": [],
@@ -148,6 +155,43 @@ def test_each_wrong_fails_the_run_and_says_why(wrong: str) -> None:
     assert report.verdict == "fail"
     assert len(report.failures) == 1
     assert words[wrong] in report.failures[0]
+
+
+MISSED = {"fault": "link", "target": "T1", "at_s": 30.0, "needed_s": 32.0, "safe_s": None, "reached": False}
+APART = (Place(lane_id="out", chainage_m=100.0), Place(lane_id="back", chainage_m=500.0))
+
+
+@pytest.mark.parametrize(
+    ("places", "faults", "worst"),
+    [
+        (APART, (), ("margin", 0.0, ("T0",))),
+        (APART, ({**MISSED, "reached": True}, {**MISSED, "reached": None}), ("margin", 0.0, ("T0",))),
+        (APART, ({**MISSED, "reached": True}, MISSED), ("fault", 32.0, ("T1",))),
+        (APART, ({**MISSED, "target": "out 5-10 m", "needed_s": None},), ("fault", 30.0, ())),
+        ((Place(lane_id="out", chainage_m=100.0, ahead_m=-1.0), APART[1]), (MISSED,), ("overrun", 0.0, ("T0",))),
+        ((APART[0], Place(lane_id="out", chainage_m=110.0, ahead_m=-1.0)), (MISSED,), ("overlap", 0.0, ("T0", "T1"))),
+    ],
+)
+def test_the_first_moment_to_look_at_is_the_first_wrong_one(
+    places: tuple[Place, ...], faults: tuple[dict[str, object], ...], worst: tuple[str, float, tuple[str, ...]]
+) -> None:
+    """The page draws it: bodies that touch before ends that are passed, those before faults, and else the nearest miss."""
+    roster = tiny_roster(2)
+
+    found = build_report(roster, replace(_totals(), faults=faults), _checks(roster, *places), BOUND).worst
+
+    assert found is not None
+    assert (found.what, found.time_s, found.truck_ids) == worst
+    assert all(truck_id in found.sentence for truck_id in found.truck_ids)
+
+
+def test_a_run_in_which_nobody_held_road_has_no_moment_to_look_at() -> None:
+    """A server that never granted anything is drawn without a picture rather than with one of nothing."""
+    roster = tiny_roster(1)
+
+    report = build_report(roster, _totals(), _checks(roster, Place(lane_id="out", chainage_m=100.0, ahead_m=None)), BOUND)
+
+    assert report.worst is None
 
 
 def test_open_seconds_are_counted_past_midnight() -> None:
