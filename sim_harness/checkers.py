@@ -131,7 +131,8 @@ class Checkers:
         self._least: tuple[float, int, float] | None = None
         self._by_minute: list[float | None] = []
         self._minute_m = math.inf
-        self._minute_ends_s = MINUTE_S
+        # A minute's last tick is its own; ticks are tenths of a second, and sums of tenths are not exact.
+        self._minute_ends_s = MINUTE_S + 0.5 * TICK_S
         self._successor = only_successors(roster.corridor)
         self._lane_head = np.full(len(roster.corridor.lanes), -1, dtype=np.int32)
         self._entries = (np.empty(count * BODY_LANES, dtype=np.int32), np.empty(count * BODY_LANES))
@@ -179,7 +180,7 @@ class Checkers:
             (self._braking_s, self._beyond),
             self._margin_m,
         )
-        if view.time_s >= self._minute_ends_s:
+        if view.time_s > self._minute_ends_s:
             self._turn_minute(view.time_s)
         if row >= 0:
             margin_m = float(self._margin_m[row])
@@ -201,7 +202,7 @@ class Checkers:
 
     def _turn_minute(self, time_s: float) -> None:
         """Close the minutes that ended before *time_s*."""
-        while time_s >= self._minute_ends_s:
+        while time_s > self._minute_ends_s:
             self._by_minute.append(self._minute_m if self._minute_m < math.inf else None)
             self._minute_m = math.inf
             self._minute_ends_s += MINUTE_S

@@ -1,13 +1,10 @@
-"""
-The pictures of a run: stringline, corridor, throughput. Drawn with matplotlib into SVG text or, for a README, into a file.
-
-One palette: laden trucks are coal, empty ones sand; red is for standing, blue for what binds.
-"""
+"""The pictures of a run: stringline, corridor, throughput, margins. Drawn with matplotlib into SVG text or, for a README, into a file."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,41 +15,16 @@ import shapely
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, MultipleLocator, NullLocator
 
 from planner.corridor import Corridor, StandKind
+from sim_harness.fault_bars import draw_bars, height_of, packed
 from sim_harness.geometry import LaneLines
 from sim_harness.observation import FloatArray
+from sim_harness.palette import EMPTY, GATE, GRID, LADEN, ROAD, STAND, STYLE, ZONE
 from sim_harness.stringline import STANDING_MPS, AxisTable, Motion, String, Unrolled, strings
 
-INK: Final = "#1d2430"
-FAINT: Final = "#8a93a3"
-GRID: Final = "#e4e7ec"
-LADEN: Final = "#2b3a55"
-EMPTY: Final = "#c98a2b"
-STAND: Final = "#d0342c"
-GATE: Final = "#2f7ed8"
-ZONE: Final = "#8f7ee0"
-ROAD: Final = "#ccd2db"
-# Any: matplotlib types its settings by their names, one by one.
-STYLE: Final[Any] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "khulan",
-    "font.family": "sans-serif",
-    "font.size": 9.0,
-    "axes.edgecolor": FAINT,
-    "axes.labelcolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 10.0,
-    "axes.titleweight": "bold",
-    "text.color": INK,
-    "xtick.color": FAINT,
-    "ytick.color": FAINT,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-}
 SECONDS_PER_DAY: Final = 86_400
 # Lanes are cut so for the corridor's picture, and drawn with so many points a piece.
 PIECE_M: Final = 20.0
@@ -63,6 +35,13 @@ DRAWN_M: Final = 0.1
 STRETCH_M: Final = 15.0
 # Names closer than this share of the axis would be written over one another.
 LABEL_SHARE: Final = 0.04
+# How the target of a fault names a stretch of road.
+STRETCH: Final = re.compile(r"(\S+) (\d+)-(\d+) m")
+# A sample this near shows where a truck was at a moment.
+NEAR_S: Final = 0.6
+# Margins further below nothing than this only say that the brakes cannot hold at all.
+MARGIN_LEAST_M: Final = -5.0
+MARGIN_MOST_M: Final = 25.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +92,7 @@ def _kilometres(axes: Axes) -> None:
 def _bands(axes: Axes, scene: Scene, *, laden: bool) -> None:
     """Gates as lines and authored zones as bands across one direction's panel."""
     corridor, axis = scene.corridor, scene.axis
-    used = set(np.unique(scene.motion.lane_ix[scene.motion.laden == laden]).tolist())
+    used = _used(scene, laden=laden)
     for zone in corridor.zones:
         for part in zone.parts:
             ix = corridor.lane_ix[part.stretch.lane_id]
@@ -139,26 +118,91 @@ def _draw_strings(axes: Axes, lines: Sequence[String], *, color: str, width: flo
     )
 
 
-def stringline(scene: Scene) -> Figure:
-    """Time against distance, a panel per direction: trucks as lines, gates and zones as bands, standing in red."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """What a stringline points out: faults as the report has them, and the moment to look at first with its trucks."""
+
+    faults: Sequence[Mapping[str, Any]] = ()
+    look_s: float | None = None
+    look_truck_ids: Sequence[str] = ()
+
+
+def _panel(axes: Axes, scene: Scene, lines: tuple[Sequence[String], Sequence[String]], *, laden: bool) -> None:
+    """One direction: the moving and the standing lines."""
+    moving, standing = lines
+    color = LADEN if laden else EMPTY
+    _bands(axes, scene, laden=laden)
+    _draw_strings(axes, [line for line in moving if line.laden == laden], color=color, width=0.7)
+    _draw_strings(axes, [line for line in standing if line.laden == laden], color=STAND, width=1.5)
+    axes.set_xlim(*scene.window_s)
+    axes.set_ylim(0.0, scene.axis.length_m)
+    axes.grid(visible=True, color=GRID, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.set_title("Laden, to the unloading yard" if laden else "Empty, homeward", color=color)
+    _kilometres(axes)
+
+
+def _spot(scene: Scene, truck_id: str, at_s: float, *, laden: bool) -> float | None:
+    """Axis metres of a truck at a moment, where it is on the road and so laden."""
+    motion = scene.motion
+    rows = np.flatnonzero((motion.truck_id == truck_id) & (np.abs(motion.time_s - at_s) <= NEAR_S))
+    if not len(rows):
+        return None
+    row = rows[np.argmin(np.abs(motion.time_s[rows] - at_s))]
+    along_m = float(motion.along_m[row])
+    return along_m if bool(motion.laden[row]) == laden and 1.0 < along_m < scene.axis.length_m - 1.0 else None
+
+
+def _used(scene: Scene, *, laden: bool) -> set[int]:
+    """Rows of the lanes that trucks went on, so laden."""
+    return set(np.unique(scene.motion.lane_ix[scene.motion.laden == laden]).tolist())
+
+
+def _shade(axes: Axes, scene: Scene, fault: Mapping[str, Any], used: set[int]) -> None:
+    """A patch where and while a fault lay on a stretch of road."""
+    stretch = STRETCH.fullmatch(str(fault.get("target")))
+    ix = scene.corridor.lane_ix.get(stretch[1], -1) if stretch else -1
+    if stretch is None or ix not in used:
+        return
+    low, high = np.sort(scene.axis.along(ix, np.array([float(stretch[2]), float(stretch[3])])))
+    end_s = scene.window_s[1] if fault.get("ended_s") is None else float(fault["ended_s"])
+    corner, wide_s = (float(fault["at_s"]), low), end_s - float(fault["at_s"])
+    axes.add_patch(Rectangle(corner, wide_s, high - low, facecolor=STAND, alpha=0.10, edgecolor=STAND, linewidth=0.8, linestyle=":"))
+
+
+def _point_out(axes: Axes, scene: Scene, marks: Marks, *, laden: bool) -> None:
+    """Crosses where faults hit trucks, patches where they lay on the road, and a line through the moment to look at."""
+    used = _used(scene, laden=laden)
+    for fault in marks.faults:
+        _shade(axes, scene, fault, used)
+        along_m = _spot(scene, str(fault.get("target")), float(fault["at_s"]), laden=laden)
+        if along_m is not None:
+            axes.scatter([fault["at_s"]], [along_m], marker="x", s=22, color=STAND, zorder=4, linewidths=1.4)
+    if marks.look_s is not None:
+        axes.axvline(marks.look_s, color=STAND, linewidth=0.9, linestyle=(0, (4, 3)), alpha=0.8)
+        for truck_id in marks.look_truck_ids:
+            along_m = _spot(scene, truck_id, marks.look_s, laden=laden)
+            if along_m is not None:
+                axes.scatter([marks.look_s], [along_m], marker="o", s=60, facecolors="none", edgecolors=STAND, zorder=4, linewidths=1.4)
+
+
+def stringline(scene: Scene, marks: Marks | None = None) -> Figure:
+    """Time against distance, a panel per direction: trucks as lines, gates and zones as bands, standing in red; faults above."""
+    marks = marks or Marks()
+    bars, hidden = packed(marks.faults, scene.window_s)
+    heights = ([height_of(bars)] if bars else []) + [3.4, 3.4]
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(11.0, 7.4))
-        panels: Any = figure.subplots(2, 1, sharex=True, gridspec_kw={"hspace": 0.16})
-        moving = strings(scene.motion, scene.axis)
-        standing = strings(scene.motion, scene.axis, standing=True)
-        for axes, laden, color in ((panels[0], True, LADEN), (panels[1], False, EMPTY)):
-            _bands(axes, scene, laden=laden)
-            _draw_strings(axes, [line for line in moving if line.laden == laden], color=color, width=0.7)
-            _draw_strings(axes, [line for line in standing if line.laden == laden], color=STAND, width=1.5)
-            axes.set_xlim(*scene.window_s)
-            axes.set_ylim(0.0, scene.axis.length_m)
-            axes.grid(visible=True, color=GRID, linewidth=0.6)
-            axes.set_axisbelow(True)
-            axes.set_title("Laden, to the unloading yard" if laden else "Empty, homeward", color=color)
-            _kilometres(axes)
-        _clock_axis(panels[1], scene)
-        panels[1].set_xlabel("local time")
-        figure.align_ylabels(panels)
+        figure = Figure(figsize=(11.0, sum(heights) + 0.6))
+        panels: Any = figure.subplots(len(heights), 1, sharex=True, gridspec_kw={"hspace": 0.16, "height_ratios": heights})
+        if bars:
+            draw_bars(panels[0], bars, hidden, scene.window_s)
+        lines = (strings(scene.motion, scene.axis), strings(scene.motion, scene.axis, standing=True))
+        for axes, laden in ((panels[-2], True), (panels[-1], False)):
+            _panel(axes, scene, lines, laden=laden)
+            _point_out(axes, scene, marks, laden=laden)
+        _clock_axis(panels[-1], scene)
+        panels[-1].set_xlabel("local time")
+        figure.align_ylabels(panels[-2:])
     return figure
 
 
@@ -266,11 +310,37 @@ def throughput(done_s: Sequence[float], sim_seconds: float, bound_round_trips: f
             top = max(top, bound_round_trips)
         axes.set_xlim(0.0, sim_seconds)
         axes.set_ylim(0.0, max(1.0, top * 1.12))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: clock_text(start_s + value)))
-        step_s = next((step for step in (300, 900, 1800, 3600, 7200) if sim_seconds / step <= 7), 4 * 3600)
-        axes.xaxis.set_major_locator(MultipleLocator(step_s))
-        axes.grid(visible=True, color=GRID, linewidth=0.6)
-        axes.set_axisbelow(True)
+        _day_axis(axes, sim_seconds, start_s)
         axes.set_ylabel("round trips")
-        axes.set_xlabel("local time")
+    return figure
+
+
+def _day_axis(axes: Axes, sim_seconds: float, start_s: float) -> None:
+    """The clock along a small picture."""
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: clock_text(start_s + value)))
+    step_s = next((step for step in (60, 300, 900, 1800, 3600, 7200) if sim_seconds / step <= 7), 4 * 3600)
+    axes.xaxis.set_major_locator(MultipleLocator(step_s))
+    axes.grid(visible=True, color=GRID, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.set_xlabel("local time")
+
+
+def margins(by_minute: Sequence[float | None], sim_seconds: float, start_s: float) -> Figure:
+    """The least authority margin of each minute; below nothing a truck could not have stopped before its end."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(5.4, 3.0))
+        axes = figure.subplots()
+        known = np.array([np.nan if value is None else value for value in by_minute] or [np.nan])
+        drawn = np.clip(np.append(known, known[-1]), MARGIN_LEAST_M, MARGIN_MOST_M)
+        times = np.minimum(60.0 * np.arange(len(drawn)), max(sim_seconds, 1.0))
+        axes.fill_between(times, drawn, 0.0, where=drawn >= 0.0, step="post", color=LADEN, alpha=0.15, linewidth=0)
+        axes.fill_between(times, drawn, 0.0, where=drawn < 0.0, step="post", color=STAND, alpha=0.35, linewidth=0)
+        axes.step(times, drawn, where="post", color=LADEN, linewidth=1.4)
+        axes.axhline(0.0, color=STAND, linewidth=1.2)
+        found = drawn[np.isfinite(drawn)]
+        low_m, high_m = (float(found.min()), float(found.max())) if len(found) else (0.0, 1.0)
+        axes.set_xlim(0.0, max(sim_seconds, 1.0))
+        axes.set_ylim(min(-0.2, 1.1 * low_m), max(1.0, 1.12 * high_m))
+        _day_axis(axes, sim_seconds, start_s)
+        axes.set_ylabel("m to spare")
     return figure

@@ -7,13 +7,15 @@ Long runs draw one window of the stringline: a day of a hundred trucks as lines 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import Final
+from typing import Any, Final
 
-from sim_harness.figures import Scene, clock_text, corridor_picture, save, stringline, svg, throughput
+from sim_harness.expectations import in_words
+from sim_harness.figures import Marks, Scene, clock_text, corridor_picture, margins, save, stringline, svg, throughput
+from sim_harness.instant import instant_picture, read_instant
 from sim_harness.observation import Roster
 from sim_harness.recording import EVENTS
 from sim_harness.report import Percentiles, Report, opening_s
@@ -22,13 +24,21 @@ from sim_harness.stringline import AxisTable, read_motion
 WINDOW_MAX_S: Final = 3.0 * 3600.0
 WINDOW_S: Final = 2.0 * 3600.0
 ROUND_TRIP_EVENT: Final = "round_trip_done"
+# More reasons than these are folded away.
+REASONS_MAX: Final = 8
+FAULT_KEYS: Final = (
+    '<span><b class="cross">&times;</b>fault hits a truck</span><span><b>◆</b>somebody was told</span>'
+    '<span><i style="background:#18794e"></i>safe state reached</span><span><i style="background:#d0342c;opacity:.5"></i>not reached</span>'
+    '<span><i style="background:#8a93a3;opacity:.5"></i>not called for</span>'
+)
 
 
-def window_of(sim_seconds: float) -> tuple[float, float]:
-    """The seconds to draw: all of a short run, else two hours once the fleet has spread out."""
+def window_of(sim_seconds: float, look_s: float | None = None) -> tuple[float, float]:
+    """The seconds to draw: all of a short run, else two hours around *look_s*, else two hours once the fleet has spread out."""
     if sim_seconds <= WINDOW_MAX_S:
         return 0.0, sim_seconds
-    start_s = min(2.0 * 3600.0, sim_seconds - WINDOW_S)
+    start_s = 2.0 * 3600.0 if look_s is None else max(0.0, look_s - 0.5 * WINDOW_S)
+    start_s = min(start_s, sim_seconds - WINDOW_S)
     return start_s, start_s + WINDOW_S
 
 
@@ -142,25 +152,94 @@ def _operation(report: Report) -> str:
     )
 
 
-def _faults(report: Report) -> str:
-    if not report.faults:
+def _why(report: Report) -> str:
+    """What went wrong, and the line that shows it again."""
+    if not report.failures:
+        return ""
+    shown, more = report.failures[:REASONS_MAX], report.failures[REASONS_MAX:]
+    reasons, others = ("".join(f"<li>{escape(reason)}</li>" for reason in part) for part in (shown, more))
+    folded = f'<details><summary>{len(more)} more</summary><ul class="failures">{others}</ul></details>' if more else ""
+    again = f'<p class="note">Run exactly this again:</p><pre>{escape(report.replay)}</pre>' if report.replay else ""
+    return f'<section class="why"><h2>Why it failed</h2><ul class="failures">{reasons}</ul>{folded}{again}</section>'
+
+
+def _expected(report: Report) -> str:
+    if not report.expected:
         return ""
     rows = "".join(
-        f"<tr><td>{escape(clock_text(float(fault.get('time_s', 0.0))))}</td><td>{escape(str(fault.get('fault', '')))}</td>"
-        f"<td>{escape(', '.join(f'{name} {value}' for name, value in fault.items() if name not in {'time_s', 'fault'}))}</td></tr>"
-        for fault in report.faults
+        f'<tr><td class="{"good" if entry.met else "bad"}">{"met" if entry.met else "missed"}</td>'
+        f"<td>{escape(in_words(entry.figure, entry.condition))}</td>"
+        f"<td>{escape('null' if entry.value is None else str(entry.value))}</td></tr>"
+        for entry in sorted(report.expected, key=lambda entry: entry.met)
     )
-    return f"<section><h2>Faults injected</h2><table><tr><th>after</th><th>fault</th><th></th></tr>{rows}</table></section>"
+    return f"<section><h2>Expected</h2><table><tr><th></th><th>expected</th><th>was</th></tr>{rows}</table></section>"
+
+
+def _moment(seconds: float) -> str:
+    """Seconds after local midnight as HH:MM:SS."""
+    return f"{clock_text(seconds - seconds % 60.0)}:{int(seconds % 60.0):02d}"
+
+
+def _after(fault: Mapping[str, Any], moment: str) -> str:
+    """How long after its beginning a fault's *moment* came."""
+    return "" if fault.get(moment) is None else f"after {float(fault[moment]) - float(fault['at_s']):.1f} s"
+
+
+def _faults(report: Report, start_s: float) -> str:
+    if not report.faults:
+        return ""
+    words = {True: ("good", "reached"), False: ("bad", "not reached"), None: ("", "not called for")}
+    rows = []
+    for fault in sorted(report.faults, key=lambda fault: fault.get("reached") is not False):
+        tone, outcome = words[fault.get("reached")]
+        lasted = "to the end" if fault.get("ended_s") is None else f"{float(fault['ended_s']) - float(fault['at_s']):.1f} s"
+        value = "" if fault.get("value") is None else f" {fault['value']:g}"
+        broken = f": {fault['broken']}" if fault.get("broken") else ""
+        cells = (
+            _moment(start_s + float(fault["at_s"])),
+            str(fault.get("fault", "")).replace("_", " "),
+            str(fault.get("target", "")),
+            f"{fault.get('shape') or ''}{value}".replace("_", " "),
+            lasted,
+            f"{str(fault.get('alarm') or '').replace('_', ' ')} {_after(fault, 'seen_s')}",
+            str(fault.get("state", "")).replace("_", " "),
+        )
+        row = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+        came_of_it = escape(f"{outcome} {_after(fault, 'safe_s')}{broken}")
+        rows.append(f'<tr>{row}<td class="{tone}">{came_of_it}</td></tr>')
+    heads = "".join(f"<th>{head}</th>" for head in ("at", "fault", "of", "how", "lasted", "noticed", "safe state", ""))
+    table = f"<table><tr>{heads}</tr>{''.join(rows)}</table>"
+    return f'<section><h2>Faults</h2><div class="tall">{table}</div></section>'
+
+
+def _worst(out_dir: Path, report: Report, roster: Roster, start_s: float) -> str:
+    """The moment to look at first, drawn."""
+    if report.worst is None:
+        return ""
+    time_s, trucks = read_instant(out_dir, roster, report.worst.time_s)
+    if not trucks:
+        return ""
+    picture = svg(instant_picture(roster.corridor, trucks, report.worst.truck_ids))
+    title = "The moment to look at" if report.verdict == "fail" else "The nearest miss"
+    when = f"{_moment(start_s + report.worst.time_s)}, {report.worst.time_s:.1f} s after the start"
+    note = f"{when}: {report.worst.sentence}. Drawn as recorded at {time_s:.1f} s."
+    return (
+        f'<section><h2>{title}</h2><p class="note">{escape(note)} Boxes are the true bodies, white their fronts; a strip in a '
+        f"truck's colour is the road it may still use, the stroke across is its end.</p>{picture}</section>"
+    )
 
 
 def page(out_dir: Path, report: Report, roster: Roster) -> str:
     """The whole page, from *report* and the recording under *out_dir*."""
-    window_s = window_of(report.sim_seconds)
+    failed = report.verdict == "fail"
+    look_s = report.worst.time_s if failed and report.worst is not None else None
+    window_s = window_of(report.sim_seconds, look_s)
     scene = scene_of(out_dir, roster, window_s)
+    look_ids = report.worst.truck_ids if look_s is not None and report.worst is not None else ()
+    marks = Marks(faults=report.faults, look_s=look_s, look_truck_ids=look_ids)
     whole = window_s == (0.0, report.sim_seconds)
     clock = f"{clock_text(scene.start_s + window_s[0])} to {clock_text(scene.start_s + window_s[1])}"
     hours = report.sim_seconds / 3600.0
-    failures = "".join(f"<li>{escape(reason)}</li>" for reason in report.failures)
     bound_note = "" if report.bound_round_trips is None else " The dashed line is the most the corridor and fleet could carry."
     template = Template(Path(__file__).with_name("report_page.html").read_text(encoding="utf-8"))
     return template.substitute(
@@ -168,18 +247,23 @@ def page(out_dir: Path, report: Report, roster: Roster) -> str:
         scenario=escape(report.scenario),
         verdict=report.verdict,
         subtitle=escape(
-            f"{len(report.trucks)} trucks, {hours:g} simulated hours in {report.wall_seconds:.1f} s, trace {report.trace_hash[:12]}"
+            f"seed {report.seed}, {len(report.trucks)} trucks, {hours:.4g} simulated hours in {report.wall_seconds:.1f} s, "
+            f"trace {report.trace_hash[:12]}"
         ),
-        replay=escape(f"fleet sim run {report.scenario} --seed {report.seed} --hours {hours:g} --trucks {len(report.trucks)}"),
-        failures=f'<section><h2>Why it failed</h2><ul class="failures">{failures}</ul></section>' if failures else "",
+        replay="" if failed or not report.replay else f"<br><code>{escape(report.replay)}</code>",
+        why=_why(report),
+        expected=_expected(report),
         cards=_cards(report),
+        worst=_worst(out_dir, report, roster, scene.start_s),
         window_note=escape(f"Time against distance, {clock}" + ("." if whole else ", a window of the run.")),
-        stringline=svg(stringline(scene)),
+        fault_keys=FAULT_KEYS if report.faults else "",
+        stringline=svg(stringline(scene, marks)),
+        faults=_faults(report, scene.start_s),
         waiting=_waiting(report),
         throughput_note=escape(f"Round trips completed.{bound_note}"),
         throughput=svg(throughput(_done_s(out_dir), report.sim_seconds, report.bound_round_trips, scene.start_s)),
+        margins=svg(margins(report.authority_margin_m_by_minute, report.sim_seconds, scene.start_s)),
         corridor=svg(corridor_picture(scene)),
         safety=_safety(report),
         operation=_operation(report),
-        faults=_faults(report),
     )

@@ -36,7 +36,7 @@ METRES_PER_SECOND: Final = 4.0
 Flags = npt.NDArray[np.bool_]
 
 
-def _way(corridor: Corridor, start: str, goals: frozenset[str]) -> list[Lane]:
+def chain_of_lanes(corridor: Corridor, start: str, goals: frozenset[str]) -> list[Lane]:
     """Shortest chain of lanes from lane *start* to any of *goals*, both included; empty where there is none."""
     after: dict[str, list[Lane]] = {}
     for lane in corridor.lanes:
@@ -65,7 +65,7 @@ def road_axis(corridor: Corridor) -> shapely.LineString:
     loading = corridor.yard_by_role[YardRole.LOADING]
     unloading = corridor.yard_by_role[YardRole.UNLOADING]
     bay = next(stand for stand in corridor.stands if stand.yard_id == loading.yard_id and stand.kind is StandKind.BAY)
-    way = _way(corridor, bay.lane_id, frozenset(unloading.entry_lane_ids))
+    way = chain_of_lanes(corridor, bay.lane_id, frozenset(unloading.entry_lane_ids))
     points = [point for lane in way for point in lane.points]
     line = shapely.LineString(points)
     mouth = corridor.lanes[corridor.lane_ix[loading.entry_lane_ids[0]]].points[0]

@@ -242,7 +242,7 @@ def test_each_minute_keeps_its_least_margin() -> None:
     """The report draws them over time; a minute in which nobody held an end has none."""
     roster = tiny_roster(1)
     checkers = Checkers(roster)
-    held_m = {0.1: 30.0, 59.9: 20.0, 60.0: 40.0, 130.0: None, 180.0: 25.0, 181.0: 35.0}
+    held_m = {0.1: 30.0, 60.0: 20.0, 60.1: 40.0, 130.0: None, 180.1: 25.0, 181.0: 35.0}
 
     for time_s, ahead_m in held_m.items():
         checkers.tick(tiny_view(roster, time_s, [Place(lane_id="out", chainage_m=100.0, ahead_m=ahead_m, mode=Mode.SERVICE_BRAKE)]))

@@ -15,12 +15,12 @@ from fleet.onboard import Mode
 from planner.bound import Bound
 from planner.corridor import Window
 from sim_harness.checkers import Checkers, CheckFigures
-from sim_harness.figures import neighbours
+from sim_harness.figures import Marks, margins, neighbours, stringline
 from sim_harness.observation import Roster, Sample, Totals
 from sim_harness.picture import draw
 from sim_harness.recording import Recorder
-from sim_harness.report import Report, build_report, open_seconds, opening_s, report_schema, write_report
-from sim_harness.report_html import save_stringline, window_of
+from sim_harness.report import Expected, Instant, Report, build_report, open_seconds, opening_s, report_schema, write_report
+from sim_harness.report_html import page, save_stringline, scene_of, window_of
 from sim_harness.tiny import Place, tiny_roster, tiny_view
 
 BOUND = Bound(name="loading bays", capacity_per_h=8.0, round_trips=1.9, cycle_s=1300.0)
@@ -216,6 +216,7 @@ def test_a_site_that_never_closes_begins_its_day_at_six() -> None:
 def recorded(tmp_path: Path) -> tuple[Path, Roster, Report]:
     """A truck that goes out laden, another that comes home empty; the first stands at the gate for a while."""
     roster = tiny_roster(2)
+    checkers = Checkers(roster)
     with Recorder(tmp_path, roster) as recorder:
         for step in range(300):
             at_m = min(6.0 * step, 298.0) if step < 120 else 298.0 + 4.0 * (step - 120)
@@ -225,12 +226,17 @@ def recorded(tmp_path: Path) -> tuple[Path, Roster, Report]:
                 Place(lane_id="back", chainage_m=20.0 + 4.0 * step, speed_mps=8.0),
             ]
             view = tiny_view(roster, 0.5 * step, places)
+            checkers.tick(view)
             recorder.sample(
                 Sample(view=view, end_lane_ix=view.lane_ix, end_chainage_m=view.chainage_m, standing_cause=["" if moving else "gate", ""])
             )
         recorder.event(140.0, "round_trip_done", truck_id="T1", duration_s=140.0)
-    totals = replace(_totals(), sim_seconds=150.0, faults=[{"time_s": 5.0, "fault": "link_lost", "truck_id": "T<1>"}])
-    return tmp_path, roster, build_report(roster, totals, Checkers(roster).figures(), BOUND)
+    faults: list[dict[str, object]] = [
+        {**MISSED, "target": "T<1>", "shape": "loss", "ended_s": 50.0, "seen_s": 31.7, "alarm": "truck_fell_silent", "state": "contact"},
+        {**MISSED, "fault": "slippery", "target": "out 200-300 m", "ended_s": None, "seen_s": None, "state": "derated"},
+    ]
+    report = build_report(roster, replace(_totals(), sim_seconds=150.0, faults=faults), checkers.figures(), BOUND)
+    return tmp_path, roster, report.model_copy(update={"replay": "fleet sim run tiny --set 'a=<b>'"})
 
 
 def test_the_page_stands_alone_and_shows_every_picture(recorded: tuple[Path, Roster, Report]) -> None:
@@ -242,10 +248,82 @@ def test_the_page_stands_alone_and_shows_every_picture(recorded: tuple[Path, Ros
     page = (out_dir / "report.html").read_text(encoding="utf-8")
     fetched = re.findall(r"""(?:src|href)=["'](?!#)([^"']+)""", page)
     assert fetched == []
-    assert page.count("<svg") == 3
+    assert page.count("<svg") == 5
     assert "T&lt;1&gt;" in page
+    assert "T<1>" not in page
     assert "$" not in re.sub(r"<svg.*?</svg>", "", page, flags=re.DOTALL)
     assert Report.model_validate_json((out_dir / "report.json").read_text(encoding="utf-8")) == report
+
+
+def test_a_failed_run_says_why_and_how_to_see_it_again_before_all_else(recorded: tuple[Path, Roster, Report]) -> None:
+    """Whoever opens the page has a build to mend."""
+    out_dir, roster, good = recorded
+    expected = Expected(figure="round_trips", condition=">= 20", value=1, met=False)
+    reasons = tuple(f"reason <{number}>" for number in range(12))
+    bad = good.model_copy(update={"verdict": "fail", "failures": reasons, "expected": (expected,)})
+
+    said = page(out_dir, bad, roster)
+
+    places = [
+        said.index(words) for words in ("Why it failed", "reason &lt;0&gt;", "4 more", "a=&lt;b&gt;", "least authority", "Stringline")
+    ]
+    assert places == sorted(places)
+    assert '<td class="bad">missed</td><td>round_trips &gt;= 20</td><td>1</td>' in said
+    assert "The moment to look at" in said
+    assert "reason <" not in said
+
+
+def test_a_good_run_says_how_it_was_run_and_how_near_it_came(recorded: tuple[Path, Roster, Report]) -> None:
+    """Nothing is red that is not wrong."""
+    out_dir, roster, report = recorded
+
+    said = page(out_dir, report.model_copy(update={"faults": (), "worst": _nearest(report)}), roster)
+
+    assert "Why it failed" not in said
+    assert "The nearest miss" in said
+    assert "fleet sim run tiny --set &#x27;a=&lt;b&gt;&#x27;" in said
+    assert "<h2>Faults" not in said
+
+
+def _nearest(report: Report) -> Instant:
+    return Instant(time_s=12.0, what="margin", truck_ids=(report.trucks[0].truck_id,), sentence="near")
+
+
+def test_every_fault_has_its_row_with_what_came_of_it(recorded: tuple[Path, Roster, Report]) -> None:
+    """When, what, at whom, what was noticed and whether all was safe in the end."""
+    out_dir, roster, report = recorded
+
+    text = re.sub(r"<[^>]+>", "|", page(out_dir, report, roster))
+
+    assert "06:00:30||link||T&lt;1&gt;||loss||20.0 s||truck fell silent after 1.7 s||contact||not reached" in text
+    assert "06:00:30||slippery||out 200-300 m||||to the end||||" in text.replace(" ||", "||")
+
+
+def test_faults_are_marked_where_and_when_they_hit(recorded: tuple[Path, Roster, Report]) -> None:
+    """The line of a truck bends somewhere; the mark says why."""
+    out_dir, roster, report = recorded
+    scene = scene_of(out_dir, roster, (0.0, 150.0))
+    hit = {**report.faults[0], "target": "T0"}
+
+    plain = stringline(scene)
+    marked = stringline(scene, Marks(faults=[hit, report.faults[1]], look_s=40.0, look_truck_ids=["T0"]))
+
+    assert (len(plain.axes), len(marked.axes)) == (2, 3)
+    laden = marked.axes[1]
+    assert len(laden.collections) == len(plain.axes[0].collections) + 2
+    (patch,) = [patch for patch in laden.patches if patch not in plain.axes[0].patches and patch.get_linestyle() == ":"]
+    low_m = patch.get_window_extent().transformed(laden.transData.inverted())
+    assert (low_m.x0, low_m.x1) == (pytest.approx(30.0), pytest.approx(150.0))
+    assert low_m.y1 - low_m.y0 == pytest.approx(100.0)
+
+
+@pytest.mark.parametrize("by_minute", [(), (None, None), (2.5,), (3.0, None, -9990.0, 40.0)])
+def test_margins_are_drawn_whatever_they_are(by_minute: tuple[float | None, ...]) -> None:
+    """Nothing measured, nothing held, brakes that cannot hold at all: the scale stays one that can be read."""
+    low, high = margins(by_minute, 240.0, 0.0).axes[0].get_ylim()
+
+    assert -6.0 < low < 0.0
+    assert 1.0 <= high < 30.0
 
 
 def test_the_same_recording_gives_the_same_page(recorded: tuple[Path, Roster, Report]) -> None:
@@ -289,3 +367,11 @@ def test_a_long_run_draws_two_hours() -> None:
     """A day of lines is a wall."""
     assert window_of(3600.0) == (0.0, 3600.0)
     assert np.diff(window_of(20 * 3600.0)) == 7200.0
+
+
+@pytest.mark.parametrize(
+    ("look_s", "window_s"), [(8 * 3600.0, (7 * 3600.0, 9 * 3600.0)), (10.0, (0.0, 7200.0)), (71_000.0, (64_800.0, 72_000.0))]
+)
+def test_the_two_hours_are_those_with_the_moment_to_look_at(look_s: float, window_s: tuple[float, float]) -> None:
+    """A page about a collision must show it."""
+    assert window_of(20 * 3600.0, look_s) == window_s
