@@ -1,5 +1,5 @@
 """
-`run.mcap`: the run as a scene for Foxglove, one box a truck, and the events as a log.
+`run.mcap`: the run as a scene for Foxglove, one box a truck, and the events as a log; faults and alarms have a log of their own.
 
 Foxglove knows its messages by name; their descriptors are declared here field by field, so the file explains itself and no
 package of generated code is needed. Frame `site`: metres east and north of the site's origin, z up. Times are simulated,
@@ -84,6 +84,10 @@ _MESSAGES: Final[Mapping[str, tuple[tuple[int, str, str], ...]]] = {
     ),
 }
 LOG_INFO: Final = 2
+LOG_WARNING: Final = 3
+LOG_ERROR: Final = 4
+# What the log of faults says, and how loud: among thousands of events they would be looked for in vain.
+FAULT_LEVELS: Final[Mapping[str, int]] = {"fault_injected": LOG_WARNING, "fault_ended": LOG_INFO, "alarm_raised": LOG_ERROR}
 LINE_STRIP: Final = 0
 
 
@@ -147,11 +151,13 @@ class FoxgloveWriter:
         self._write("/trucks", self._scene, stamp_ns)
 
     def event(self, time_s: float, event: str, fields: Mapping[str, object]) -> None:
-        """Keeps one event as a log line."""
+        """Keeps one event as a log line; what is about a fault in the log of faults too."""
         stamp_ns = round(time_s * NS_PER_S)
-        line = self._messages["Log"](level=LOG_INFO, name=event, message=json.dumps(fields, default=str))
+        line = self._messages["Log"](level=FAULT_LEVELS.get(event, LOG_INFO), name=event, message=json.dumps(fields, default=str))
         line.timestamp.FromNanoseconds(stamp_ns)
         self._write("/events", line, stamp_ns)
+        if event in FAULT_LEVELS:
+            self._write("/faults", line, stamp_ns)
 
     def close(self) -> None:
         """Completes the file."""

@@ -132,6 +132,25 @@ def test_the_scene_shows_every_truck_where_it_is(tmp_path: Path) -> None:
     assert heard["/events"][0] == "foxglove.Log"
 
 
+def test_faults_have_a_log_of_their_own(tmp_path: Path) -> None:
+    """Foxglove's log panel shows what went wrong without a thousand gates that opened."""
+    with Recorder(tmp_path, tiny_roster(1)) as recorder:
+        recorder.event(1.0, "gate_opened", truck_id="T0", gate_id="G1")
+        recorder.event(2.0, "fault_injected", fault="link", target="T0")
+        recorder.event(3.5, "alarm_raised", alarm="truck_fell_silent", truck_id="T0")
+        recorder.event(4.0, "fault_ended", fault="link", target="T0")
+
+    with (tmp_path / MCAP).open("rb") as file:
+        reader = make_reader(file, decoder_factories=[DecoderFactory()])
+        logged = {
+            topic: [(m.level, m.name, message.log_time / 1e9) for _, _, message, m in reader.iter_decoded_messages(topics=[topic])]
+            for topic in ("/events", "/faults")
+        }
+
+    assert logged["/faults"] == [(3, "fault_injected", 2.0), (4, "alarm_raised", 3.5), (2, "fault_ended", 4.0)]
+    assert logged["/events"] == [(2, "gate_opened", 1.0), *logged["/faults"]]
+
+
 def test_without_a_directory_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Most runs only want the figures."""
     monkeypatch.chdir(tmp_path)
