@@ -16,6 +16,7 @@ from sim_harness.expectations import judged
 from sim_harness.fault_service import FaultDesk
 from sim_harness.in_memory import InMemoryServer
 from sim_harness.recording import Recorder
+from sim_harness.replay_line import flow, with_settings
 from sim_harness.report import Report, build_report, open_seconds, opening_s, write_report
 from sim_harness.runner import Runner
 from sim_harness.scenario import Scenario, ScenarioError
@@ -30,7 +31,6 @@ class Wish:
     How to run: *out* is where files go, None for none; *wire* sends everything over real gRPC.
 
     *desk* takes faults while the run is under way, and *pace* bounds how many times real time it goes, so that somebody can.
-
     Without *pages* the recording alone is left in *out*: `write_report` adds the report when somebody wants it.
     """
 
@@ -73,6 +73,7 @@ def run_day(scenario: Scenario, wish: Wish, progress: Callable[[float], None]) -
     if wish.wire and (scenario.troubled or wish.desk is not None):
         raise ScenarioError(scenario.spec.scenario, 1, "faults happen in virtual time only", "leave out --wire, or the faults")
     day_start_s = int(opening_s(scenario.roster))
+    replay = scenario.replay + (" --wire" if wish.wire else "")
     checkers = Checkers(scenario.roster)
     with Recorder(wish.out, scenario.roster) as recorder:
         if wish.wire:
@@ -84,9 +85,11 @@ def run_day(scenario: Scenario, wish: Wish, progress: Callable[[float], None]) -
                 runner = Runner(scenario, server, recorder, checkers, wish.desk)
                 runner.pace = wish.pace
                 totals = runner.run(progress)
+            if wish.desk is not None and runner.begun:
+                # What was asked for on the way is no part of the scenario: the whole run is said as a schedule.
+                replay = with_settings(replay, ["faults=off", f"scheduled_faults={flow([fault.stated() for fault in runner.begun])}"])
     report = build_report(scenario.roster, totals, checkers.figures(), bound_of(scenario))
-    report = report.model_copy(update={"replay": scenario.replay + (" --wire" if wish.wire else "")})
-    report = judged(report, scenario.spec.expect)
+    report = judged(report.model_copy(update={"replay": replay}), scenario.spec.expect)
     if wish.out is not None and wish.pages:
         write_report(wish.out, report, scenario.roster)
     return report

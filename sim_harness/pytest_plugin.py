@@ -25,6 +25,7 @@ import pytest
 if TYPE_CHECKING:
     from sim_harness.observation import Roster
     from sim_harness.report import Report
+    from sim_harness.scenario import Scenario
 
 SUFFIXES: Final = (".scenario.yaml", ".scenario.yml")
 # A test's newest runs, whose recordings wait until the test is over: an example search makes hundreds.
@@ -154,26 +155,32 @@ class Runs:
             NotRun: it cannot be run as asked.
         """
         try:
-            from fleet.site import SiteError  # noqa: PLC0415 - as the module says
-            from sim_harness.day import Wish, run_day  # noqa: PLC0415
-            from sim_harness.scenario import SETTINGS, load_scenario, read_spec  # noqa: PLC0415
+            return self._make(asked)
         except ModuleNotFoundError as missing:
             raise NotRun(f"the simulator needs {missing.name}: pip install 'khulan[sim]'") from missing
+
+    def _make(self, asked: Asked) -> Run:
+        from fleet.site import SiteError  # noqa: PLC0415 - as the module says
+        from sim_harness.scenario import SETTINGS, load_scenario, read_spec  # noqa: PLC0415
+
         settings = [*asked.settings, *_said(asked)]
         try:
             seed = asked.seed if not asked.seed_offset else read_spec(asked.scenario, settings).seed + asked.seed_offset
-            ready = load_scenario(asked.scenario, settings, seed=seed, hours=asked.hours, trucks=asked.trucks)
+            return self._run(load_scenario(asked.scenario, settings, seed=seed, hours=asked.hours, trucks=asked.trucks), wire=asked.wire)
         except SiteError as error:
+            self.told = True
             # What the test itself said stands on no line of a file.
             said = "; ".join(part for part in (error.problem, error.advice) if part)
             raise NotRun(said if error.file == SETTINGS else str(error)) from error
-        wish = Wish(out=self._folder(ready.seed), wire=asked.wire, pages=False)
-        assert wish.out is not None
-        run = Run(replay=ready.replay, folder=wish.out, roster=ready.roster)
+
+    def _run(self, scenario: Scenario, *, wire: bool) -> Run:
+        from sim_harness.day import Wish, run_day  # noqa: PLC0415 - as the module says
+
+        run = Run(replay=scenario.replay, folder=self._folder(scenario.seed), roster=scenario.roster)
         self.recent.append(run)
         while len(self.recent) > RECENT_MAX:
             self.recent.pop(0).forget()
-        run.report = run_day(ready, wish, lambda _: None)
+        run.report = run_day(scenario, Wish(out=run.folder, wire=wire, pages=False), lambda _: None)
         run.replay = run.report.replay
         return run
 

@@ -40,6 +40,9 @@ def replay_line(scenario: str, settings: Sequence[str], *, seed: int, hours: flo
         words += ["--hours", f"{hours!r}"]
     if trucks is not None:
         words += ["--trucks", str(trucks)]
-    for setting in settings:
-        words += ["--set", setting]
-    return shlex.join(words)
+    return with_settings(shlex.join(words), settings)
+
+
+def with_settings(line: str, settings: Sequence[str]) -> str:
+    """*line* with more of them; a later one lies over an earlier one."""
+    return " ".join([line, *(f"--set {shlex.quote(setting)}" for setting in settings)])

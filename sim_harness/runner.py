@@ -18,6 +18,7 @@ from sim_harness import link
 from sim_harness.books import Books, Causes
 from sim_harness.fault_service import FaultDesk
 from sim_harness.faults.draw import faults_of
+from sim_harness.faults.spec import FaultSpec
 from sim_harness.in_memory import Answers, InMemoryServer
 from sim_harness.observation import Checker, Recorder, Totals
 from sim_harness.radio import Radio
@@ -71,6 +72,12 @@ class Runner:
     def books(self) -> Books:
         """What has been counted so far."""
         return self._stage.books
+
+    @property
+    def begun(self) -> tuple[FaultSpec, ...]:
+        """The faults that have begun, each at the moment it did: scheduled so, they happen so again."""
+        incidents = [] if self._troubles is None else self._troubles.faults.incidents
+        return tuple(incident.spec.model_copy(update={"at_s": incident.began_s}) for incident in incidents)
 
     def run(self, progress: Callable[[float], None]) -> Totals:
         """

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
+from itertools import pairwise
 from threading import Thread
 
 import grpc
@@ -94,3 +96,22 @@ def test_a_fault_injected_while_the_run_is_under_way_is_in_its_report(
     assert listed.kind == "journal_full"
     assert listed.outcome.ended
     assert report.failures == ()
+
+
+def test_what_was_injected_is_in_the_line_that_repeats_the_run(
+    scenario: Scenario, desk: FaultDesk, stub: fault_pb2_grpc.FaultServiceStub
+) -> None:
+    """A failure found by hand must be found again by the build."""
+    asked = iter([10.0])
+
+    def progress(now_s: float) -> None:
+        if next(asked, None) is not None:
+            ask(stub, f"at {now_s}", kind="journal_full")
+
+    report = run_day(scenario, Wish(desk=desk), progress)
+    _, _, _, name, *flags = shlex.split(report.replay)
+    settings = [setting for flag, setting in pairwise(flags) if flag == "--set"]
+    again = run_day(load_scenario(name, settings, seed=report.seed, trucks=3, hours=0.05), Wish(), lambda _: None)
+
+    assert report.faults[0]["at_s"] > 0.0
+    assert (again.trace_hash, again.faults) == (report.trace_hash, report.faults)

@@ -64,6 +64,10 @@ def test_must_fail(fleet_sim):
     fleet_sim("mandula", **SHORT, expect={"verdict": "fail"})
 
 
+def test_mistakes_the_wire(fleet_sim):
+    fleet_sim("mandula", hours=0.01, faults=[FAULT], wire=True)
+
+
 def test_mistakes_a_scenario(fleet_sim):
     fleet_sim("mandla")
 
@@ -176,7 +180,7 @@ def replayed(folder: Path, text: str) -> Report:
 
 def test_each_outcome_is_what_it_should_be(whole: Session) -> None:
     """What passes passes, all else fails, and nothing is an error of the plugin's own."""
-    assert re.search(r"11 failed, 4 passed", whole.said), whole.said
+    assert re.search(r"12 failed, 4 passed", whole.said), whole.said
     assert "INTERNALERROR" not in whole.said
 
 
@@ -229,7 +233,7 @@ def test_only_what_failed_is_kept(whole: Session) -> None:
     }
     assert len(list(kept.glob("*test_finds*"))) == 1
     for folder in kept.iterdir():
-        assert {path.name for path in folder.iterdir()} == {"report.json", "report.html", "trajectory.parquet", "events.jsonl", "run.mcap"}
+        assert {path.name for path in folder.iterdir()} >= {"report.json", "report.html", "trajectory.parquet", "events.jsonl", "run.mcap"}
 
 
 def test_a_test_that_fails_by_itself_names_its_runs(whole: Session) -> None:
@@ -246,6 +250,7 @@ def test_a_test_that_fails_by_itself_names_its_runs(whole: Session) -> None:
     [
         ("test_mistakes_a_scenario", "mandla:1: there is no scenario 'mandla'; did you mean 'mandula'? or give a .yaml file"),
         ("test_mistakes_a_fault", "scheduled_faults.0: there is no fault 'lnik'; did you mean 'link'?"),
+        ("test_mistakes_the_wire", "mandula:1: faults happen in virtual time only; leave out --wire, or the faults"),
         ("test_mistakes_a_figure", "expect.overlap: there is no figure 'overlap'; did you mean 'overlaps'?"),
         ("test_must_fail", "mandula, seed 1: expected verdict = fail, got pass"),
     ],
