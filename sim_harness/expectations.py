@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Final, Union, get_args, get_origin
@@ -24,15 +24,19 @@ from planner.authority import Cause
 from sim_harness.faults.kinds import State
 
 if TYPE_CHECKING:
-    from sim_harness.report import Report
+    from sim_harness.report import Instant, Report
 
 Stated = int | float | str | None
 VERDICT: Final = "verdict"
 VERDICTS: Final = ("pass", "fail")
 # Figures of the machine or of the question, not of the answer: a run that expected them would not replay elsewhere.
 NOT_FIGURES: Final = frozenset({"wall_seconds", "seed"})
-# Limits by their names: "stops within 12 s" is kept by a truck that stops within 11.
-LIMITS: Final = frozenset({"stops_within_s", "safe_within_s", "seen_within_s"})
+# Limits by their names ("stops within 12 s" is kept by a truck that stops within 11), and the moments between which each counts.
+LIMITS: Final[Mapping[str, tuple[str, str]]] = {
+    "stops_within_s": ("at_s", "safe_s"),
+    "safe_within_s": ("needed_s", "safe_s"),
+    "seen_within_s": ("at_s", "seen_s"),
+}
 WAITS: Final = "waiting_s_by_cause"
 NUMBER: Final = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _COMPARISON: Final = re.compile(rf"\s*(>=|<=|>|<|==?)?\s*({NUMBER})\s*")
@@ -46,21 +50,27 @@ Faults = tuple[Mapping[str, Any], ...]
 STANDING: Final = frozenset({State.STANDS, State.CONTACT, State.NOT_BELIEVED, State.FROZEN, State.BOTH_STAND})
 
 
-def _longest_s(faults: Faults, since: str, until: str) -> float | None:
-    """The longest of *faults* from its moment *since* to its moment *until*; None where there are no such moments."""
-    spans = [float(fault[until]) - float(fault[since]) for fault in faults if fault.get(since) is not None and fault.get(until) is not None]
-    return round(max(spans), 4) if spans else None
-
-
-def _until_safe_s(faults: Faults, since: str) -> float | None:
-    # A fault that never got there has no longest time; a number would let it pass.
-    if any(fault.get("reached") is False for fault in faults):
+def slowest(faults: Faults, figure: str) -> tuple[float, Mapping[str, Any]] | None:
+    """The longest time that the limit *figure* speaks of, and whose it is; None where no fault has such a time."""
+    since, until = LIMITS[figure]
+    counted = [fault for fault in faults if figure != "stops_within_s" or fault.get("state") in STANDING]
+    timed = [fault for fault in counted if fault.get(since) is not None and fault.get(until) is not None]
+    if not timed:
         return None
-    return _longest_s(faults, since, "safe_s")
+    last = max(timed, key=lambda fault: float(fault[until]) - float(fault[since]))
+    return round(float(last[until]) - float(last[since]), 4), last
 
 
-def _stops_within_s(faults: Faults) -> float | None:
-    return _until_safe_s(tuple(fault for fault in faults if fault.get("state") in STANDING), "at_s")
+def _longest_s(figure: str) -> Callable[[Faults], float | None]:
+    def count(faults: Faults) -> float | None:
+        stopping = [fault for fault in faults if figure != "stops_within_s" or fault.get("state") in STANDING]
+        # A fault that never got there has no longest time; a number would let it pass.
+        if LIMITS[figure][1] == "safe_s" and any(fault.get("reached") is False for fault in stopping):
+            return None
+        found = slowest(faults, figure)
+        return None if found is None else found[0]
+
+    return count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,17 +88,17 @@ DERIVED: Final[Mapping[str, Derived]] = {
             "Longest time from the beginning of a fault that a truck must stop for until it stood, or braked as hard as it can. "
             "A plain number is the most it may be."
         ),
-        count=_stops_within_s,
+        count=_longest_s("stops_within_s"),
         unmeasured="no truck had to stop for a fault, or one never did",
     ),
     "safe_within_s": Derived(
         about="Longest time from when a fault called for its safe state until that was reached. A plain number is the most it may be.",
-        count=lambda faults: _until_safe_s(faults, "needed_s"),
+        count=_longest_s("safe_within_s"),
         unmeasured="no fault called for its safe state, or one never led to it",
     ),
     "seen_within_s": Derived(
         about="Longest time from a fault's beginning until somebody was told. A plain number is the most it may be.",
-        count=lambda faults: _longest_s(faults, "at_s", "seen_s"),
+        count=_longest_s("seen_within_s"),
         unmeasured="no fault was noticed",
     ),
     "faults_injected": Derived(about="How many faults began.", count=len),
@@ -268,6 +278,22 @@ def _missed(figure: str, stated: Stated, value: float | str | None) -> str:
     return f"expected {in_words(figure, stated)}, got {got}" + (f" ({why})" if value is None else "")
 
 
+def _moment(report: Report, missed: Sequence[str]) -> Instant | None:
+    """The moment to look at when only expectations were missed: where the slowest fault began, else the nearest miss."""
+    from sim_harness.report import Instant  # noqa: PLC0415 - as above
+
+    for figure in missed:
+        found = slowest(report.faults, figure) if figure in LIMITS else None
+        if found is not None:
+            span_s, fault = found
+            since, _ = LIMITS[figure]
+            target = str(fault.get("target"))
+            trucks = (target,) if target in {truck.truck_id for truck in report.trucks} else ()
+            sentence = f"{fault.get('fault')} of {target}, the slowest of {figure}: {span_s:g} s"
+            return Instant(time_s=float(fault[since]), what="fault", truck_ids=trucks, sentence=sentence)
+    return report.worst
+
+
 def judged(report: Report, expect: Mapping[str, Stated]) -> Report:
     """*report* with what was expected of it: what is missed is a failure. What failed without this stays failed."""
     from sim_harness.report import Expected  # noqa: PLC0415 - as above
@@ -278,8 +304,11 @@ def judged(report: Report, expect: Mapping[str, Stated]) -> Report:
     for figure, stated in expect.items():
         value = value_of(report, figure)
         found.append(Expected(figure=figure, condition=stated, value=value, met=met(figure, stated, value)))
-    failures = (*report.failures, *(_missed(entry.figure, entry.condition, entry.value) for entry in found if not entry.met))
-    return report.model_copy(update={"expected": tuple(found), "failures": failures, "verdict": "fail" if failures else "pass"})
+    missed = [entry for entry in found if not entry.met]
+    failures = (*report.failures, *(_missed(entry.figure, entry.condition, entry.value) for entry in missed))
+    worst = report.worst if report.failures else _moment(report, [entry.figure for entry in missed])
+    verdict = "fail" if failures else "pass"
+    return report.model_copy(update={"expected": tuple(found), "failures": failures, "verdict": verdict, "worst": worst})
 
 
 def as_expected(report: Report) -> bool:

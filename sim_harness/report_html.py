@@ -220,7 +220,7 @@ def _worst(out_dir: Path, report: Report, roster: Roster, start_s: float) -> str
     if not trucks:
         return ""
     picture = svg(instant_picture(roster.corridor, trucks, report.worst.truck_ids))
-    title = "The moment to look at" if report.verdict == "fail" else "The nearest miss"
+    title = "The nearest miss" if report.worst.what == "margin" else "The moment to look at"
     when = f"{_moment(start_s + report.worst.time_s)}, {report.worst.time_s:.1f} s after the start"
     note = f"{when}: {report.worst.sentence}. Drawn as recorded at {time_s:.1f} s."
     return (
@@ -232,11 +232,11 @@ def _worst(out_dir: Path, report: Report, roster: Roster, start_s: float) -> str
 def page(out_dir: Path, report: Report, roster: Roster) -> str:
     """The whole page, from *report* and the recording under *out_dir*."""
     failed = report.verdict == "fail"
-    look_s = report.worst.time_s if failed and report.worst is not None else None
+    look = report.worst if report.worst is not None and report.worst.what != "margin" else None
+    look_s = None if look is None else look.time_s
     window_s = window_of(report.sim_seconds, look_s)
     scene = scene_of(out_dir, roster, window_s)
-    look_ids = report.worst.truck_ids if look_s is not None and report.worst is not None else ()
-    marks = Marks(faults=report.faults, look_s=look_s, look_truck_ids=look_ids)
+    marks = Marks(faults=report.faults, look_s=look_s, look_truck_ids=() if look is None else look.truck_ids)
     whole = window_s == (0.0, report.sim_seconds)
     clock = f"{clock_text(scene.start_s + window_s[0])} to {clock_text(scene.start_s + window_s[1])}"
     hours = report.sim_seconds / 3600.0

@@ -152,6 +152,23 @@ def test_what_is_missed_is_said_and_fails_the_run() -> None:
     Draft202012Validator(report_schema()).validate(report.model_dump(mode="json"))
 
 
+def test_a_missed_limit_points_at_the_slowest_fault() -> None:
+    """Whoever asked for a stop within 3 s wants to see the truck that took nine, not the nearest miss of the day."""
+    faults = (SOONER, {**STOPPED, "target": "T1", "at_s": 98.0}, WAITED)
+
+    late = judged(report_of(faults), {"overlaps": 0, "stops_within_s": 3}).worst
+    kept = judged(report_of(faults), {"overlaps": 0, "stops_within_s": 30}).worst
+    touched = judged(report_of(faults, overlap=True), {"stops_within_s": 3}).worst
+
+    assert late is not None
+    assert (late.what, late.time_s, late.truck_ids) == ("fault", 98.0, ("T1",))
+    assert late.sentence == "link of T1, the slowest of stops_within_s: 11.25 s"
+    assert kept is not None
+    assert kept.what == "margin"
+    assert touched is not None
+    assert touched.what == "overlap"
+
+
 def test_expecting_a_failure_does_not_hide_it() -> None:
     """A scenario made to fail shows that the referee sees; its report must never be mistaken for that of a good run."""
     failed = judged(report_of(overlap=True), {"verdict": "fail", "overlaps": ">= 1"})
