@@ -44,6 +44,8 @@ class Cause(IntEnum):
     STAND = 20  # no free refuge ahead
     INSPECTION = 21
     SLOT = 22  # waits for its turn at a bay or gate
+    FAULT = 23  # laid up: its brakes are weaker than declared
+    TRACTION = 24  # the road ahead is too slippery to stop on from this speed, or at all
     INTRUSION = 25  # road kept clear of a person, an animal or a manned truck
 
 

@@ -74,6 +74,19 @@ def service_speed_to_mps(distance_m: float, speed_then_mps: float, reaction_s: f
     return max(speed_then_mps, sqrt(room) - lag_mps)
 
 
+def even_stop_speed_mps(speed_mps: float, sound_mps2: float, left_mps2: float, dead_s: float, build_up_s: float) -> float:
+    """
+    The speed from which a stop under *left_mps2* takes the road that one under *sound_mps2* takes from *speed_mps*.
+
+    For stops that outlast the build-up; zero where nothing is left to brake with.
+    """
+    if left_mps2 <= 0.0:
+        return 0.0
+    stop_m = stopping_distance_m(speed_mps, sound_mps2, dead_s, build_up_s)
+    lag_s = dead_s + 0.5 * build_up_s
+    return left_mps2 * (sqrt(lag_s * lag_s + 2.0 * stop_m / left_mps2 + build_up_s * build_up_s / 12.0) - lag_s)
+
+
 def travel_s(distance_m: float, speed_mps: float, speed_max_mps: float, acceleration_mps2: float) -> float:
     """Seconds to cover *distance_m* from *speed_mps* while speeding up evenly to *speed_max_mps*; zero behind."""
     if distance_m <= 0.0:

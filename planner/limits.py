@@ -37,6 +37,13 @@ FRICTION_DRY: Final = 0.7
 FRICTION_MIN: Final = 0.05
 FRICTION_MAX: Final = 1.2
 FRICTION_USE: Final = 0.7  # share of friction that braking may count on; the rest steers
+FRICTION_CELL_M: Final = 100.0  # grip is believed of so much road at a time: longer than any stop, shorter than a road of kilometres
+# What slipping wheels of unequal load get of the road. It only has to exceed FRICTION_USE: then a truck that measures friction by
+# slipping counts on less than the road has just given it.
+GRIP_SHARE: Final = 0.8
+BRAKE_WEAK: Final = 0.9  # brakes that give less of what is asked are weaker than declared: the truck is laid up
+BRAKE_FAILED: Final = 0.6  # with less the truck stops, and stays
+SERVICE_SHARE: Final = 0.75  # of A_safe: what normal driving may ask for
 A_SAFE_MIN_MPS2: Final = 0.2  # with less than this left a truck does not move
 REACTION_S: Final = 1.0  # T_p of normal driving: time a truck may use before it brakes
 ROLL_BACK_M: Final = 1.0  # the most a forward-moving truck's rear comes back
@@ -109,6 +116,8 @@ assert SPEED_STANDING_MPS < FROZEN_SPEED_MPS < CRAWL_MPS
 # Two reports as fast as a truck may send them show a stuck sensor.
 assert FROZEN_SPEED_MPS * REPORT_PERIOD_MIN_MS / 1000 > FROZEN_STEP_M
 assert FRICTION_MIN < FRICTION_DRY <= FRICTION_MAX
+assert FRICTION_USE < GRIP_SHARE <= 1.0
+assert 0.0 < BRAKE_FAILED < BRAKE_WEAK < 1.0
 # A truck must not ease because of jitter: it misses at least four heartbeats first.
 assert CONTACT_EASE_MS >= 5 * HEARTBEAT_PERIOD_MS
 assert CONTACT_EASE_MS < CONTACT_STOP_MS

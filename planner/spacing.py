@@ -14,6 +14,7 @@ import numpy as np
 
 from planner.kernels.ground import Holders, Walls
 from planner.kernels.spacing import CAUSE, CLAIMING, END_M, FRICTION, GAP_M, LEADER_ROW, REF, WORTH, Answers, Asks, extend_ends
+from planner.kernels.stopping import Grip
 from planner.tables import BoolArray, FloatArray, IndexArray, LaneTable, LongArray, TruckTable, require_column
 from planner.zones import ZoneStates, empty_holders, first_claims, no_walls
 
@@ -29,7 +30,7 @@ class ExtendRequest:
     limit_cause: IndexArray  # (n,) `Cause` of the limit, and of a row that may not extend
     limit_ref: IndexArray  # (n,) what the limit refers to
     claim_since: LongArray  # (n,) tick at which the truck was first held before a zone; 0 for none
-    friction_lane: FloatArray  # (m,)
+    grip: Grip  # friction of the road
     walls: Walls = field(default_factory=no_walls)
 
 
@@ -68,8 +69,8 @@ def extend(lanes: LaneTable, trucks: TruckTable, request: ExtendRequest) -> Exte
         limit_ref=request.limit_ref,
         first=first_claims(request.claim_since),
         waits=request.claim_since > 0,
-        lane_friction=request.friction_lane,
-        same_friction=bool((request.friction_lane == request.friction_lane[0]).all()),
+        grip=request.grip,
+        even_grip=bool((request.grip.friction == request.grip.friction[0]).all()),
     )
     answers = Answers(real=real, whole=whole)
     extend_ends(n, lanes.columns, trucks.columns, request.walls, trucks.heads, holders, asks, answers)
@@ -91,22 +92,24 @@ def _check(request: ExtendRequest, n: int, lane_count: int) -> None:
     """Cheap where all is well; says what is wrong where it is not."""
     sound = (
         request.may_extend.dtype == _BOOL
-        and request.limit_m.dtype == request.friction_lane.dtype == _F8
-        and request.limit_cause.dtype == request.limit_ref.dtype == _I4
+        and request.limit_m.dtype == request.grip.friction.dtype == _F8
+        and request.limit_cause.dtype == request.limit_ref.dtype == request.grip.cell_start.dtype == _I4
         and request.claim_since.dtype == _I8
         and len(request.may_extend) == len(request.limit_m) == len(request.limit_cause) == n
         and len(request.limit_ref) == len(request.claim_since) == n
-        and len(request.friction_lane) == lane_count
+        and len(request.grip.cell_start) == lane_count + 1
+        and len(request.grip.friction) == request.grip.cell_start[-1]
     )
     # A sum is a number unless one of its terms is not, or infinities of both signs meet.
-    if sound and not math.isnan(request.limit_m.sum()) and not math.isnan(request.friction_lane.sum()):
+    if sound and not math.isnan(request.limit_m.sum()) and not math.isnan(request.grip.friction.sum()):
         return
     require_column("may_extend", request.may_extend, (n,), np.bool_)
     require_column("limit_m", request.limit_m, (n,), np.float64)
     require_column("limit_cause", request.limit_cause, (n,), np.int32)
     require_column("limit_ref", request.limit_ref, (n,), np.int32)
     require_column("claim_since", request.claim_since, (n,), np.int64)
-    require_column("friction_lane", request.friction_lane, (lane_count,), np.float64)
+    require_column("grip.cell_start", request.grip.cell_start, (lane_count + 1,), np.int32)
+    require_column("grip.friction", request.grip.friction, (int(request.grip.cell_start[-1]),), np.float64)
 
 
 def worth_granting(trucks: TruckTable, request: ExtendRequest, extension: Extension) -> BoolArray:

@@ -14,19 +14,23 @@ from fleet.server.fact_form import Fact, FactMalformed, decode, encode, fact
 __all__ = [
     "AllStopLifted",
     "AllStopSet",
+    "BrakesDerated",
     "DoubtAdded",
     "Fact",
     "FactMalformed",
     "GrantsIssued",
+    "LaneFrictionSet",
     "LaneLimited",
     "LedgerKept",
     "RouteSent",
     "RouteSet",
     "ShorteningAcknowledged",
     "ShorteningIssued",
+    "StretchDerated",
     "TruckGreeted",
     "TruckHeld",
     "TruckQuarantined",
+    "TruckRecommissioned",
     "TruckRegistered",
     "TruckRemoved",
     "TruckResumed",
@@ -230,6 +234,51 @@ class LaneLimited(Fact):
 
     lane_ix: int
     speed_limit_mps: float
+    reason: str
+    actor: str
+
+
+@fact
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrakesDerated(Fact):
+    """A truck measured that only *brake_health* of its declared braking is left. It stays so until a person recommissions it."""
+
+    row: int
+    brake_health: float
+    at_ns: int
+
+
+@fact
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TruckRecommissioned(Fact):
+    """A person saw the truck and its brakes put right: it brakes as declared, and may have missions again. Made by the desk."""
+
+    row: int
+    reason: str
+    actor: str
+    at_ns: int
+
+
+@fact
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StretchDerated(Fact):
+    """The truck *row* met no more than *friction* on [from_m, to_m) of a lane: everybody brakes with it there."""
+
+    row: int
+    lane_ix: int
+    from_m: float
+    to_m: float
+    friction: float
+    at_ns: int
+
+
+@fact
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneFrictionSet(Fact):
+    """A person says what grip a whole lane has, better or worse than trucks have met. Made by the desk."""
+
+    lane_ix: int
+    friction: float
     reason: str
     actor: str
 

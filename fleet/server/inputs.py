@@ -53,6 +53,7 @@ class ReportRow:
     challenge_echo: int
     battery_wh: float
     friction: float
+    brake_health: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,8 @@ class ReportsHeard:
     Reports as columns, each (k,); a truck may appear more than once, its later row is the newer.
 
     *stamp_ns* truck clock. *chainage_m* of the nose. *flags* bits of `ReportFlag`. *challenge* is the truck's, to be carried
-    back; *challenge_echo* is ours, carried back. *friction* 0 when the truck has no opinion.
+    back; *challenge_echo* is ours, carried back. *friction* 0 when the truck has no opinion. *brake_health* share of the declared
+    braking that is left, never 0 where the truck merely does not say.
     """
 
     rows: RowColumn
@@ -102,6 +104,7 @@ class ReportsHeard:
     challenge_echo: IntColumn
     battery_wh: FloatColumn
     friction: FloatColumn
+    brake_health: FloatColumn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -141,7 +141,9 @@ Global___RelayedControlMessage: _TypeAlias = RelayedControlMessage  # noqa: Y015
 
 @_typing.final
 class ReportFrame(_message.Message):
-    """Reports as columns: row i of every column is one truck. All columns are equally long. Meanings as in Report."""
+    """Reports as columns: row i of every column is one truck. All columns are equally long, but for those that may be left out.
+    Meanings as in Report.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -160,6 +162,7 @@ class ReportFrame(_message.Message):
     BATTERY_WH_FIELD_NUMBER: _builtins.int
     FRICTION_FIELD_NUMBER: _builtins.int
     MAC_FIELD_NUMBER: _builtins.int
+    BRAKE_HEALTH_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def handle(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """The name given in the Welcome."""
@@ -198,6 +201,10 @@ class ReportFrame(_message.Message):
     def mac(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """One authentication code a row, where trucks have keys."""
 
+    @_builtins.property
+    def brake_health(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Left out while every truck's brakes are as declared."""
+
     def __init__(
         self,
         *,
@@ -216,10 +223,11 @@ class ReportFrame(_message.Message):
         battery_wh: _abc.Iterable[_builtins.float] | None = ...,
         friction: _abc.Iterable[_builtins.float] | None = ...,
         mac: _abc.Iterable[_builtins.bytes] | None = ...,
+        brake_health: _abc.Iterable[_builtins.float] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acceleration_mps2", b"acceleration_mps2", "accepted_epoch", b"accepted_epoch", "accepted_sequence", b"accepted_sequence", "battery_wh", b"battery_wh", "bound_m", b"bound_m", "chainage_m", b"chainage_m", "challenge", b"challenge", "challenge_echo", b"challenge_echo", "flags", b"flags", "friction", b"friction", "handle", b"handle", "lane_ix", b"lane_ix", "mac", b"mac", "speed_mps", b"speed_mps", "stamp_ns", b"stamp_ns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acceleration_mps2", b"acceleration_mps2", "accepted_epoch", b"accepted_epoch", "accepted_sequence", b"accepted_sequence", "battery_wh", b"battery_wh", "bound_m", b"bound_m", "brake_health", b"brake_health", "chainage_m", b"chainage_m", "challenge", b"challenge", "challenge_echo", b"challenge_echo", "flags", b"flags", "friction", b"friction", "handle", b"handle", "lane_ix", b"lane_ix", "mac", b"mac", "speed_mps", b"speed_mps", "stamp_ns", b"stamp_ns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,17 +26,17 @@ from fleet.v1 import common_pb2 as fleet_dot_v1_dot_common__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x66leet/v1/truck.proto\x12\x08\x66leet.v1\x1a\x15\x66leet/v1/common.proto\x1a\x1egoogle/protobuf/duration.proto\"\xe2\x01\n\x0cTruckMessage\x12 \n\x05hello\x18\x01 \x01(\x0b\x32\x0f.fleet.v1.HelloH\x00\x12\"\n\x06report\x18\x02 \x01(\x0b\x32\x10.fleet.v1.ReportH\x00\x12\x34\n\x0f\x61\x63knowledgement\x18\x03 \x01(\x0b\x32\x19.fleet.v1.AcknowledgementH\x00\x12%\n\x05\x65vent\x18\x04 \x01(\x0b\x32\x14.fleet.v1.TruckEventH\x00\x12$\n\x07goodbye\x18\x05 \x01(\x0b\x32\x11.fleet.v1.GoodbyeH\x00\x42\t\n\x07\x63ontent\"\xae\x03\n\x0e\x43ontrolMessage\x12$\n\x07welcome\x18\x01 \x01(\x0b\x32\x11.fleet.v1.WelcomeH\x00\x12$\n\x07refusal\x18\x02 \x01(\x0b\x32\x11.fleet.v1.RefusalH\x00\x12(\n\theartbeat\x18\x03 \x01(\x0b\x32\x13.fleet.v1.HeartbeatH\x00\x12 \n\x05route\x18\x04 \x01(\x0b\x32\x0f.fleet.v1.RouteH\x00\x12\x30\n\tauthority\x18\x05 \x01(\x0b\x32\x1b.fleet.v1.MovementAuthorityH\x00\x12*\n\nshortening\x18\x06 \x01(\x0b\x32\x14.fleet.v1.ShorteningH\x00\x12\x1e\n\x04stop\x18\x07 \x01(\x0b\x32\x0e.fleet.v1.StopH\x00\x12\"\n\x06resume\x18\x08 \x01(\x0b\x32\x10.fleet.v1.ResumeH\x00\x12$\n\x07mission\x18\t \x01(\x0b\x32\x11.fleet.v1.MissionH\x00\x12\x31\n\x0ereport_refused\x18\n \x01(\x0b\x32\x17.fleet.v1.ReportRefusedH\x00\x42\t\n\x07\x63ontent\"\x90\x02\n\x05Hello\x12\x10\n\x08truck_id\x18\x01 \x01(\t\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\x12\x0f\n\x07\x62oot_id\x18\x03 \x01(\t\x12\x15\n\rtruck_type_id\x18\x04 \x01(\t\x12\x12\n\nmap_digest\x18\x05 \x01(\t\x12\x10\n\x08software\x18\x06 \x01(\t\x12\x14\n\x0cwire_version\x18\x07 \x01(\x05\x12\x1c\n\x04seen\x18\x08 \x01(\x0b\x32\x0e.fleet.v1.Term\x12%\n\x08\x65nd_held\x18\t \x01(\x0b\x32\x13.fleet.v1.LanePoint\x12\x15\n\rbody_lane_ids\x18\n \x03(\t\x12 \n\x06report\x18\x0b \x01(\x0b\x32\x10.fleet.v1.Report\"\xc0\x02\n\x06Report\x12\x10\n\x08stamp_ns\x18\x01 \x01(\x03\x12\x0f\n\x07lane_id\x18\x02 \x01(\t\x12\x12\n\nchainage_m\x18\x03 \x01(\x01\x12\x11\n\tspeed_mps\x18\x04 \x01(\x01\x12\x19\n\x11\x61\x63\x63\x65leration_mps2\x18\x05 \x01(\x01\x12\x0f\n\x07\x62ound_m\x18\x06 \x01(\x01\x12\r\n\x05laden\x18\x07 \x01(\x08\x12\x0e\n\x06intact\x18\x08 \x01(\x08\x12\x13\n\x0bimmobilised\x18\t \x01(\x08\x12\x19\n\x11\x65mergency_braking\x18\n \x01(\x08\x12 \n\x08\x61\x63\x63\x65pted\x18\x0b \x01(\x0b\x32\x0e.fleet.v1.Term\x12\x11\n\tchallenge\x18\x0c \x01(\x03\x12\x16\n\x0e\x63hallenge_echo\x18\r \x01(\x03\x12\x12\n\nbattery_wh\x18\x0e \x01(\x01\x12\x10\n\x08\x66riction\x18\x0f \x01(\x01\"c\n\x0f\x41\x63knowledgement\x12\x1c\n\x04term\x18\x01 \x01(\x0b\x32\x0e.fleet.v1.Term\x12\x10\n\x08honoured\x18\x02 \x01(\x08\x12 \n\x03\x65nd\x18\x03 \x01(\x0b\x32\x13.fleet.v1.LanePoint\"z\n\nTruckEvent\x12\x10\n\x08stamp_ns\x18\x01 \x01(\x03\x12&\n\x04kind\x18\x02 \x01(\x0e\x32\x18.fleet.v1.TruckEventKind\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\"\n\x05place\x18\x04 \x01(\x0b\x32\x13.fleet.v1.LanePoint\"\x19\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\xe2\x01\n\x07Welcome\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\x12\x0e\n\x06handle\x18\x02 \x01(\x05\x12\x16\n\x0ehello_stamp_ns\x18\x03 \x01(\x03\x12\x12\n\nmap_digest\x18\x04 \x01(\t\x12\x30\n\rreport_period\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12$\n\x06ladder\x18\x06 \x03(\x0b\x32\x14.fleet.v1.LadderRung\x12\x1e\n\x16\x63learing_speed_max_mps\x18\x07 \x01(\x01\x12\x14\n\x0cwire_version\x18\x08 \x01(\x05\"^\n\nLadderRung\x12*\n\x07silence\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12$\n\x08reaction\x18\x02 \x01(\x0e\x32\x12.fleet.v1.Reaction\"7\n\x07Refusal\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12\x0c\n\x04hint\x18\x03 \x01(\t\"S\n\tHeartbeat\x12\x0c\n\x04tick\x18\x01 \x01(\x03\x12\x16\n\x0e\x63hallenge_echo\x18\x02 \x01(\x03\x12\x11\n\tchallenge\x18\x03 \x01(\x03\x12\r\n\x05\x65poch\x18\x04 \x01(\x03\"J\n\x05Route\x12\x1c\n\x04term\x18\x01 \x01(\x0b\x32\x0e.fleet.v1.Term\x12#\n\x08segments\x18\x02 \x03(\x0b\x32\x11.fleet.v1.Segment\"d\n\x07Segment\x12\"\n\x07stretch\x18\x01 \x01(\x0b\x32\x11.fleet.v1.Stretch\x12\x15\n\rspeed_max_mps\x18\x02 \x01(\x01\x12\r\n\x05grade\x18\x03 \x01(\x01\x12\x0f\n\x07no_stop\x18\x04 \x01(\x08\"\x98\x01\n\x11MovementAuthority\x12\x1c\n\x04term\x18\x01 \x01(\x0b\x32\x0e.fleet.v1.Term\x12\x16\n\x0eroute_sequence\x18\x02 \x01(\x03\x12 \n\x03\x65nd\x18\x03 \x01(\x0b\x32\x13.fleet.v1.LanePoint\x12\x19\n\x11\x61\x64vised_speed_mps\x18\x04 \x01(\x01\x12\x10\n\x08\x66riction\x18\x05 \x01(\x01\"d\n\nShortening\x12\x1c\n\x04term\x18\x01 \x01(\x0b\x32\x0e.fleet.v1.Term\x12\x16\n\x0eroute_sequence\x18\x02 \x01(\x03\x12 \n\x03\x65nd\x18\x03 \x01(\x0b\x32\x13.fleet.v1.LanePoint\"L\n\x04Stop\x12\x0f\n\x07stop_id\x18\x01 \x01(\t\x12$\n\x08reaction\x18\x02 \x01(\x0e\x32\x12.fleet.v1.Reaction\x12\r\n\x05\x63\x61use\x18\x03 \x01(\t\"\x19\n\x06Resume\x12\x0f\n\x07stop_id\x18\x01 \x01(\t\"\xb5\x01\n\x07Mission\x12\x12\n\nmission_id\x18\x01 \x01(\t\x12%\n\x05state\x18\x02 \x01(\x0e\x32\x16.fleet.v1.MissionState\x12\x0f\n\x07goal_id\x18\x03 \x01(\t\x12!\n\x04goal\x18\x04 \x01(\x0b\x32\x13.fleet.v1.LanePoint\x12\x12\n\nimmobilise\x18\x05 \x01(\x08\x12\'\n\ncontainers\x18\x06 \x03(\x0b\x32\x13.fleet.v1.Container\"A\n\rReportRefused\x12\x10\n\x08stamp_ns\x18\x01 \x01(\x03\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t*\x8b\x02\n\x0eTruckEventKind\x12 \n\x1cTRUCK_EVENT_KIND_UNSPECIFIED\x10\x00\x12%\n!TRUCK_EVENT_KIND_EMERGENCY_BRAKED\x10\x01\x12!\n\x1dTRUCK_EVENT_KIND_CONTACT_LOST\x10\x02\x12%\n!TRUCK_EVENT_KIND_CONTACT_REGAINED\x10\x03\x12\"\n\x1eTRUCK_EVENT_KIND_OBSTACLE_SEEN\x10\x04\x12$\n TRUCK_EVENT_KIND_MESSAGE_REFUSED\x10\x05\x12\x1c\n\x18TRUCK_EVENT_KIND_DERATED\x10\x06*z\n\x08Reaction\x12\x18\n\x14REACTION_UNSPECIFIED\x10\x00\x12\x1c\n\x18REACTION_NO_ACCELERATION\x10\x01\x12\x19\n\x15REACTION_SERVICE_STOP\x10\x02\x12\x1b\n\x17REACTION_EMERGENCY_STOP\x10\x03\x32O\n\x0cTruckService\x12?\n\x07\x43onnect\x12\x16.fleet.v1.TruckMessage\x1a\x18.fleet.v1.ControlMessage(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14\x66leet/v1/truck.proto\x12\x08\x66leet.v1\x1a\x15\x66leet/v1/common.proto\x1a\x1egoogle/protobuf/duration.proto\"\xe2\x01\n\x0cTruckMessage\x12 \n\x05hello\x18\x01 \x01(\x0b\x32\x0f.fleet.v1.HelloH\x00\x12\"\n\x06report\x18\x02 \x01(\x0b\x32\x10.fleet.v1.ReportH\x00\x12\x34\n\x0f\x61\x63knowledgement\x18\x03 \x01(\x0b\x32\x19.fleet.v1.AcknowledgementH\x00\x12%\n\x05\x65vent\x18\x04 \x01(\x0b\x32\x14.fleet.v1.TruckEventH\x00\x12$\n\x07goodbye\x18\x05 \x01(\x0b\x32\x11.fleet.v1.GoodbyeH\x00\x42\t\n\x07\x63ontent\"\xae\x03\n\x0e\x43ontrolMessage\x12$\n\x07welcome\x18\x01 \x01(\x0b\x32\x11.fleet.v1.WelcomeH\x00\x12$\n\x07refusal\x18\x02 \x01(\x0b\x32\x11.fleet.v1.RefusalH\x00\x12(\n\theartbeat\x18\x03 \x01(\x0b\x32\x13.fleet.v1.HeartbeatH\x00\x12 \n\x05route\x18\x04 \x01(\x0b\x32\x0f.fleet.v1.RouteH\x00\x12\x30\n\tauthority\x18\x05 \x01(\x0b\x32\x1b.fleet.v1.MovementAuthorityH\x00\x12*\n\nshortening\x18\x06 \x01(\x0b\x32\x14.fleet.v1.ShorteningH\x00\x12\x1e\n\x04stop\x18\x07 \x01(\x0b\x32\x0e.fleet.v1.StopH\x00\x12\"\n\x06resume\x18\x08 \x01(\x0b\x32\x10.fleet.v1.ResumeH\x00\x12$\n\x07mission\x18\t \x01(\x0b\x32\x11.fleet.v1.MissionH\x00\x12\x31\n\x0ereport_refused\x18\n \x01(\x0b\x32\x17.fleet.v1.ReportRefusedH\x00\x42\t\n\x07\x63ontent\"\x90\x02\n\x05Hello\x12\x10\n\x08truck_id\x18\x01 \x01(\t\x12\x13\n\x0binstance_id\x18\x02 \x01(\t\x12\x0f\n\x07\x62oot_id\x18\x03 \x01(\t\x12\x15\n\rtruck_type_id\x18\x04 \x01(\t\x12\x12\n\nmap_digest\x18\x05 \x01(\t\x12\x10\n\x08software\x18\x06 \x01(\t\x12\x14\n\x0cwire_version\x18\x07 \x01(\x05\x12\x1c\n\x04seen\x18\x08 \x01(\x0b\x32\x0e.fleet.v1.Term\x12%\n\x08\x65nd_held\x18\t \x01(\x0b\x32\x13.fleet.v1.LanePoint\x12\x15\n\rbody_lane_ids\x18\n \x03(\t\x12 \n\x06report\x18\x0b \x01(\x0b\x32\x10.fleet.v1.Report\"\xd6\x02\n\x06Report\x12\x10\n\x08stamp_ns\x18\x01 \x01(\x03\x12\x0f\n\x07lane_id\x18\x02 \x01(\t\x12\x12\n\nchainage_m\x18\x03 \x01(\x01\x12\x11\n\tspeed_mps\x18\x04 \x01(\x01\x12\x19\n\x11\x61\x63\x63\x65leration_mps2\x18\x05 \x01(\x01\x12\x0f\n\x07\x62ound_m\x18\x06 \x01(\x01\x12\r\n\x05laden\x18\x07 \x01(\x08\x12\x0e\n\x06intact\x18\x08 \x01(\x08\x12\x13\n\x0bimmobilised\x18\t \x01(\x08\x12\x19\n\x11\x65mergency_braking\x18\n \x01(\x08\x12 \n\x08\x61\x63\x63\x65pted\x18\x0b \x01(\x0b\x32\x0e.fleet.v1.Term\x12\x11\n\tchallenge\x18\x0c \x01(\x03\x12\x16\n\x0e\x63hallenge_echo\x18\r \x01(\x03\x12\x12\n\nbattery_wh\x18\x0e \x01(\x01\x12\x10\n\x08\x66riction\x18\x0f \x01(\x01\x12\x14\n\x0c\x62rake_health\x18\x10 \x01(\x01\"c\n\x0f\x41\x63knowledgement\x12\x1c\n\x04term\x18\x01 \x01(\x0b\x32\x0e.fleet.v1.Term\x12\x10\n\x08honoured\x18\x02 \x01(\x08\x12 \n\x03\x65nd\x18\x03 \x01(\x0b\x32\x13.fleet.v1.LanePoint\"z\n\nTruckEvent\x12\x10\n\x08stamp_ns\x18\x01 \x01(\x03\x12&\n\x04kind\x18\x02 \x01(\x0e\x32\x18.fleet.v1.TruckEventKind\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\"\n\x05place\x18\x04 \x01(\x0b\x32\x13.fleet.v1.LanePoint\"\x19\n\x07Goodbye\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\xe2\x01\n\x07Welcome\x12\r\n\x05\x65poch\x18\x01 \x01(\x03\x12\x0e\n\x06handle\x18\x02 \x01(\x05\x12\x16\n\x0ehello_stamp_ns\x18\x03 \x01(\x03\x12\x12\n\nmap_digest\x18\x04 \x01(\t\x12\x30\n\rreport_period\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12$\n\x06ladder\x18\x06 \x03(\x0b\x32\x14.fleet.v1.LadderRung\x12\x1e\n\x16\x63learing_speed_max_mps\x18\x07 \x01(\x01\x12\x14\n\x0cwire_version\x18\x08 \x01(\x05\"^\n\nLadderRung\x12*\n\x07silence\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12$\n\x08reaction\x18\x02 \x01(\x0e\x32\x12.fleet.v1.Reaction\"7\n\x07Refusal\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12\x0c\n\x04hint\x18\x03 \x01(\t\"S\n\tHeartbeat\x12\x0c\n\x04tick\x18\x01 \x01(\x03\x12\x16\n\x0e\x63hallenge_echo\x18\x02 \x01(\x03\x12\x11\n\tchallenge\x18\x03 \x01(\x03\x12\r\n\x05\x65poch\x18\x04 \x01(\x03\"J\n\x05Route\x12\x1c\n\x04term\x18\x01 \x01(\x0b\x32\x0e.fleet.v1.Term\x12#\n\x08segments\x18\x02 \x03(\x0b\x32\x11.fleet.v1.Segment\"d\n\x07Segment\x12\"\n\x07stretch\x18\x01 \x01(\x0b\x32\x11.fleet.v1.Stretch\x12\x15\n\rspeed_max_mps\x18\x02 \x01(\x01\x12\r\n\x05grade\x18\x03 \x01(\x01\x12\x0f\n\x07no_stop\x18\x04 \x01(\x08\"\x98\x01\n\x11MovementAuthority\x12\x1c\n\x04term\x18\x01 \x01(\x0b\x32\x0e.fleet.v1.Term\x12\x16\n\x0eroute_sequence\x18\x02 \x01(\x03\x12 \n\x03\x65nd\x18\x03 \x01(\x0b\x32\x13.fleet.v1.LanePoint\x12\x19\n\x11\x61\x64vised_speed_mps\x18\x04 \x01(\x01\x12\x10\n\x08\x66riction\x18\x05 \x01(\x01\"d\n\nShortening\x12\x1c\n\x04term\x18\x01 \x01(\x0b\x32\x0e.fleet.v1.Term\x12\x16\n\x0eroute_sequence\x18\x02 \x01(\x03\x12 \n\x03\x65nd\x18\x03 \x01(\x0b\x32\x13.fleet.v1.LanePoint\"L\n\x04Stop\x12\x0f\n\x07stop_id\x18\x01 \x01(\t\x12$\n\x08reaction\x18\x02 \x01(\x0e\x32\x12.fleet.v1.Reaction\x12\r\n\x05\x63\x61use\x18\x03 \x01(\t\"\x19\n\x06Resume\x12\x0f\n\x07stop_id\x18\x01 \x01(\t\"\xb5\x01\n\x07Mission\x12\x12\n\nmission_id\x18\x01 \x01(\t\x12%\n\x05state\x18\x02 \x01(\x0e\x32\x16.fleet.v1.MissionState\x12\x0f\n\x07goal_id\x18\x03 \x01(\t\x12!\n\x04goal\x18\x04 \x01(\x0b\x32\x13.fleet.v1.LanePoint\x12\x12\n\nimmobilise\x18\x05 \x01(\x08\x12\'\n\ncontainers\x18\x06 \x03(\x0b\x32\x13.fleet.v1.Container\"A\n\rReportRefused\x12\x10\n\x08stamp_ns\x18\x01 \x01(\x03\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t*\x8b\x02\n\x0eTruckEventKind\x12 \n\x1cTRUCK_EVENT_KIND_UNSPECIFIED\x10\x00\x12%\n!TRUCK_EVENT_KIND_EMERGENCY_BRAKED\x10\x01\x12!\n\x1dTRUCK_EVENT_KIND_CONTACT_LOST\x10\x02\x12%\n!TRUCK_EVENT_KIND_CONTACT_REGAINED\x10\x03\x12\"\n\x1eTRUCK_EVENT_KIND_OBSTACLE_SEEN\x10\x04\x12$\n TRUCK_EVENT_KIND_MESSAGE_REFUSED\x10\x05\x12\x1c\n\x18TRUCK_EVENT_KIND_DERATED\x10\x06*z\n\x08Reaction\x12\x18\n\x14REACTION_UNSPECIFIED\x10\x00\x12\x1c\n\x18REACTION_NO_ACCELERATION\x10\x01\x12\x19\n\x15REACTION_SERVICE_STOP\x10\x02\x12\x1b\n\x17REACTION_EMERGENCY_STOP\x10\x03\x32O\n\x0cTruckService\x12?\n\x07\x43onnect\x12\x16.fleet.v1.TruckMessage\x1a\x18.fleet.v1.ControlMessage(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'fleet.v1.truck_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TRUCKEVENTKIND']._serialized_start=2860
-  _globals['_TRUCKEVENTKIND']._serialized_end=3127
-  _globals['_REACTION']._serialized_start=3129
-  _globals['_REACTION']._serialized_end=3251
+  _globals['_TRUCKEVENTKIND']._serialized_start=2882
+  _globals['_TRUCKEVENTKIND']._serialized_end=3149
+  _globals['_REACTION']._serialized_start=3151
+  _globals['_REACTION']._serialized_end=3273
   _globals['_TRUCKMESSAGE']._serialized_start=90
   _globals['_TRUCKMESSAGE']._serialized_end=316
   _globals['_CONTROLMESSAGE']._serialized_start=319
@@ -44,37 +44,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HELLO']._serialized_start=752
   _globals['_HELLO']._serialized_end=1024
   _globals['_REPORT']._serialized_start=1027
-  _globals['_REPORT']._serialized_end=1347
-  _globals['_ACKNOWLEDGEMENT']._serialized_start=1349
-  _globals['_ACKNOWLEDGEMENT']._serialized_end=1448
-  _globals['_TRUCKEVENT']._serialized_start=1450
-  _globals['_TRUCKEVENT']._serialized_end=1572
-  _globals['_GOODBYE']._serialized_start=1574
-  _globals['_GOODBYE']._serialized_end=1599
-  _globals['_WELCOME']._serialized_start=1602
-  _globals['_WELCOME']._serialized_end=1828
-  _globals['_LADDERRUNG']._serialized_start=1830
-  _globals['_LADDERRUNG']._serialized_end=1924
-  _globals['_REFUSAL']._serialized_start=1926
-  _globals['_REFUSAL']._serialized_end=1981
-  _globals['_HEARTBEAT']._serialized_start=1983
-  _globals['_HEARTBEAT']._serialized_end=2066
-  _globals['_ROUTE']._serialized_start=2068
-  _globals['_ROUTE']._serialized_end=2142
-  _globals['_SEGMENT']._serialized_start=2144
-  _globals['_SEGMENT']._serialized_end=2244
-  _globals['_MOVEMENTAUTHORITY']._serialized_start=2247
-  _globals['_MOVEMENTAUTHORITY']._serialized_end=2399
-  _globals['_SHORTENING']._serialized_start=2401
-  _globals['_SHORTENING']._serialized_end=2501
-  _globals['_STOP']._serialized_start=2503
-  _globals['_STOP']._serialized_end=2579
-  _globals['_RESUME']._serialized_start=2581
-  _globals['_RESUME']._serialized_end=2606
-  _globals['_MISSION']._serialized_start=2609
-  _globals['_MISSION']._serialized_end=2790
-  _globals['_REPORTREFUSED']._serialized_start=2792
-  _globals['_REPORTREFUSED']._serialized_end=2857
-  _globals['_TRUCKSERVICE']._serialized_start=3253
-  _globals['_TRUCKSERVICE']._serialized_end=3332
+  _globals['_REPORT']._serialized_end=1369
+  _globals['_ACKNOWLEDGEMENT']._serialized_start=1371
+  _globals['_ACKNOWLEDGEMENT']._serialized_end=1470
+  _globals['_TRUCKEVENT']._serialized_start=1472
+  _globals['_TRUCKEVENT']._serialized_end=1594
+  _globals['_GOODBYE']._serialized_start=1596
+  _globals['_GOODBYE']._serialized_end=1621
+  _globals['_WELCOME']._serialized_start=1624
+  _globals['_WELCOME']._serialized_end=1850
+  _globals['_LADDERRUNG']._serialized_start=1852
+  _globals['_LADDERRUNG']._serialized_end=1946
+  _globals['_REFUSAL']._serialized_start=1948
+  _globals['_REFUSAL']._serialized_end=2003
+  _globals['_HEARTBEAT']._serialized_start=2005
+  _globals['_HEARTBEAT']._serialized_end=2088
+  _globals['_ROUTE']._serialized_start=2090
+  _globals['_ROUTE']._serialized_end=2164
+  _globals['_SEGMENT']._serialized_start=2166
+  _globals['_SEGMENT']._serialized_end=2266
+  _globals['_MOVEMENTAUTHORITY']._serialized_start=2269
+  _globals['_MOVEMENTAUTHORITY']._serialized_end=2421
+  _globals['_SHORTENING']._serialized_start=2423
+  _globals['_SHORTENING']._serialized_end=2523
+  _globals['_STOP']._serialized_start=2525
+  _globals['_STOP']._serialized_end=2601
+  _globals['_RESUME']._serialized_start=2603
+  _globals['_RESUME']._serialized_end=2628
+  _globals['_MISSION']._serialized_start=2631
+  _globals['_MISSION']._serialized_end=2812
+  _globals['_REPORTREFUSED']._serialized_start=2814
+  _globals['_REPORTREFUSED']._serialized_end=2879
+  _globals['_TRUCKSERVICE']._serialized_start=3275
+  _globals['_TRUCKSERVICE']._serialized_end=3354
 # @@protoc_insertion_point(module_scope)

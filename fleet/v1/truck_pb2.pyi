@@ -260,6 +260,7 @@ class Report(_message.Message):
     CHALLENGE_ECHO_FIELD_NUMBER: _builtins.int
     BATTERY_WH_FIELD_NUMBER: _builtins.int
     FRICTION_FIELD_NUMBER: _builtins.int
+    BRAKE_HEALTH_FIELD_NUMBER: _builtins.int
     stamp_ns: _builtins.int
     """Nanoseconds of the truck's monotonic clock since `boot_id` began. Must rise."""
     lane_id: _builtins.str
@@ -284,6 +285,8 @@ class Report(_message.Message):
     battery_wh: _builtins.float
     friction: _builtins.float
     """Lowest friction the truck has met lately, 0 when it has no opinion."""
+    brake_health: _builtins.float
+    """Share of the declared braking that the truck has measured to be left: 1 as declared; 0 says nothing and is read as 1."""
     @_builtins.property
     def accepted(self) -> _common_pb2.Term:
         """Highest (epoch, sequence) accepted: what the truck may act on."""
@@ -306,10 +309,11 @@ class Report(_message.Message):
         challenge_echo: _builtins.int = ...,
         battery_wh: _builtins.float = ...,
         friction: _builtins.float = ...,
+        brake_health: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acceleration_mps2", b"acceleration_mps2", "accepted", b"accepted", "battery_wh", b"battery_wh", "bound_m", b"bound_m", "chainage_m", b"chainage_m", "challenge", b"challenge", "challenge_echo", b"challenge_echo", "emergency_braking", b"emergency_braking", "friction", b"friction", "immobilised", b"immobilised", "intact", b"intact", "laden", b"laden", "lane_id", b"lane_id", "speed_mps", b"speed_mps", "stamp_ns", b"stamp_ns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acceleration_mps2", b"acceleration_mps2", "accepted", b"accepted", "battery_wh", b"battery_wh", "bound_m", b"bound_m", "brake_health", b"brake_health", "chainage_m", b"chainage_m", "challenge", b"challenge", "challenge_echo", b"challenge_echo", "emergency_braking", b"emergency_braking", "friction", b"friction", "immobilised", b"immobilised", "intact", b"intact", "laden", b"laden", "lane_id", b"lane_id", "speed_mps", b"speed_mps", "stamp_ns", b"stamp_ns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -15,5 +15,6 @@ for _fn in (
     braking.travel_s,
     braking.swept_m,
     braking.run_up_speed_mps,
+    braking.even_stop_speed_mps,
 ):
     adopt(_fn)

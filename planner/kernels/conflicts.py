@@ -6,17 +6,16 @@ Nothing here gives road. It can stop a truck, and it can wish for a speed.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from planner._jit import kernel, piece
-from planner.braking import a_safe_mps2, pushed_speed_mps, run_up_speed_mps, service_distance_m, stopping_distance_m, travel_s
+from planner.braking import a_safe_mps2, even_stop_speed_mps, run_up_speed_mps, service_distance_m, travel_s
 from planner.kernels.ground import END, NOBODY, REAR, Holders, Walls
-from planner.kernels.integrity import NOSE, SPEED, SPEED_MAX
+from planner.kernels.integrity import NOSE, SPEED_MAX
 from planner.kernels.spacing import (
     BOUND,
-    BRAKE_SERVICE,
     CAUSE,
     CLOSED_M,
     END_M,
@@ -28,26 +27,20 @@ from planner.kernels.spacing import (
     ZONE,
     Answers,
 )
+from planner.kernels.stopping import BRAKE_GUARANTEED, BUILD_UP_S, DEAD_S, SPEED, emergency_m, left_mps2, pull_mps2, service_mps2
 from planner.limits import (
     A_SAFE_MIN_MPS2,
     ADVICE_S,
     CLEARING_LAG_S,
     CRAWL_MPS,
+    FRICTION_DRY,
     OVERRUN_M,
     REACTION_S,
     SPEED_STANDING_MPS,
     STANDING_MARGIN_M,
     STOP_MARK_M,
 )
-from planner.tables import REAL_COLUMNS, BoolArray, FloatArray, Heads, LaneColumns, TruckColumns
-
-BRAKE_GUARANTEED: Final = REAL_COLUMNS.index("brake_guaranteed_mps2")
-BRAKE_HEALTH: Final = REAL_COLUMNS.index("brake_health")
-DEAD_S: Final = REAL_COLUMNS.index("brake_dead_s")
-BUILD_UP_S: Final = REAL_COLUMNS.index("brake_build_up_s")
-CUTOFF_S: Final = REAL_COLUMNS.index("traction_cutoff_s")
-ACCELERATION_LADEN: Final = REAL_COLUMNS.index("acceleration_laden_mps2")
-ACCELERATION_EMPTY: Final = REAL_COLUMNS.index("acceleration_empty_mps2")
+from planner.tables import BoolArray, FloatArray, Heads, LaneColumns, TruckColumns
 
 
 class Marks(NamedTuple):
@@ -80,29 +73,30 @@ def _grade_min(i: int, lanes: LaneColumns, trucks: TruckColumns, heads: Heads) -
 
 
 @piece
-def _pull_mps2(i: int, trucks: TruckColumns) -> float:
-    return float(trucks.real[ACCELERATION_LADEN, i] if trucks.laden[i] else trucks.real[ACCELERATION_EMPTY, i])
+def _mark_margin(i: int, friction: float, lanes: LaneColumns, trucks: TruckColumns, heads: Heads, marks: Marks) -> float:
+    """
+    Mark margin, overrun and too little braking; the answer is the speed at which a stop takes no more road than one from top
+    speed with sound brakes on a dry road, +inf for a truck that has both.
 
-
-@piece
-def _mark_margin(i: int, friction: float, lanes: LaneColumns, trucks: TruckColumns, heads: Heads, marks: Marks) -> None:
+    So weak brakes and ice cost speed, and not the road that spacing and sight were laid out for.
+    """
     real = trucks.real
     grade = _grade_min(i, lanes, trucks, heads)
-    a_safe = a_safe_mps2(real[BRAKE_GUARANTEED, i], real[BRAKE_HEALTH, i], friction, grade)
-    delay_s = real[DEAD_S, i] + real[BUILD_UP_S, i]
-    pushed = pushed_speed_mps(real[SPEED, i], grade, delay_s, _pull_mps2(i, trucks), real[CUTOFF_S, i])
-    if real[SPEED, i] < SPEED_STANDING_MPS:
-        pushed = 0.0
-    stop_m = stopping_distance_m(pushed, a_safe, real[DEAD_S, i], real[BUILD_UP_S, i])
+    a_safe = left_mps2(i, friction, grade, trucks)
+    stop_m = emergency_m(i, a_safe, grade, trucks)
     marks.margin_m[i] = real[END, i] - (real[NOSE, i] + real[BOUND, i] + stop_m)
     marks.unbraked[i] = a_safe <= A_SAFE_MIN_MPS2
-    marks.overrun[i] = marks.margin_m[i] < -OVERRUN_M and pushed > 0.0
+    marks.overrun[i] = marks.margin_m[i] < -OVERRUN_M and stop_m > 0.0
+    sound = a_safe_mps2(real[BRAKE_GUARANTEED, i], 1.0, FRICTION_DRY, grade)
+    if a_safe >= sound:
+        return np.inf
+    return float(even_stop_speed_mps(real[SPEED_MAX, i], sound, a_safe, real[DEAD_S, i], real[BUILD_UP_S, i]))
 
 
 @piece
 def _passed_in_s(way_m: float, i: int, trucks: TruckColumns) -> float:
     """When *i* will be *way_m* further, if nothing holds it."""
-    return float(travel_s(way_m, max(0.0, trucks.real[SPEED, i]), trucks.real[SPEED_MAX, i], _pull_mps2(i, trucks)))
+    return float(travel_s(way_m, max(0.0, trucks.real[SPEED, i]), trucks.real[SPEED_MAX, i], pull_mps2(i, trucks)))
 
 
 @piece
@@ -134,16 +128,17 @@ def _advice_mps(i: int, lanes: LaneColumns, trucks: TruckColumns, holders: Holde
     if ref == NOBODY or (cause != LEADER and cause != ZONE):  # noqa: PLR1714 - numba has no `in` for mixed widths
         return np.inf
     lag_s, wish = CLEARING_LAG_S, np.inf
+    brake_mps2 = service_mps2(i, said.real[FRICTION, i], trucks)
     if cause == LEADER:
         then = max(0.0, real[SPEED, ref])
-        rest_m = STANDING_MARGIN_M + STOP_MARK_M + real[BOUND, i] + service_distance_m(then, REACTION_S, real[BRAKE_SERVICE, i])
+        rest_m = STANDING_MARGIN_M + STOP_MARK_M + real[BOUND, i] + service_distance_m(then, REACTION_S, brake_mps2)
         wish = then + (said.real[GAP_M, i] - rest_m) / ADVICE_S
         lag_s += _passed_in_s(said.real[CLOSED_M, i] + STANDING_MARGIN_M - real[NOSE, i] - said.real[GAP_M, i], ref, trucks)
     elif holders.row[ref] >= 0 and holders.row[ref] != i:
         lag_s += _passed_in_s(_left_m(ref, holders.row[ref], lanes, trucks), holders.row[ref], trucks)
     if said.real[CLOSED_M, i] < np.inf:
         way_m = said.real[END_M, i] - STOP_MARK_M - real[BOUND, i] - real[NOSE, i]
-        wish = run_up_speed_mps(way_m, lag_s, real[SPEED_MAX, i], _pull_mps2(i, trucks), real[BRAKE_SERVICE, i])
+        wish = run_up_speed_mps(way_m, lag_s, real[SPEED_MAX, i], pull_mps2(i, trucks), brake_mps2)
     return float(wish)
 
 
@@ -165,12 +160,12 @@ def assess_conflicts(
         marks.overrun[i], marks.in_doubt[i], marks.unbraked[i] = False, False, False
         if trucks.path_count[i] == 0:
             continue
-        _mark_margin(i, said.real[FRICTION, i], lanes, trucks, heads, marks)
+        even_mps = _mark_margin(i, said.real[FRICTION, i], lanes, trucks, heads, marks)
         ahead = said.whole[LEADER_ROW, i]
         closing_mps = real[SPEED, i] - (max(0.0, real[SPEED, ahead]) if ahead != NOBODY else 0.0)
         if closing_mps > SPEED_STANDING_MPS and said.real[GAP_M, i] < np.inf:
             marks.closing_s[i] = max(0.0, said.real[GAP_M, i]) / closing_mps
-        wish = max(CRAWL_MPS, _advice_mps(i, lanes, trucks, holders, said))
+        wish = max(CRAWL_MPS, min(even_mps, _advice_mps(i, lanes, trucks, holders, said)))
         if wish < real[SPEED_MAX, i]:
             marks.advice_mps[i] = wish
     for w in range(len(walls.lane)):

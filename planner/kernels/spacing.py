@@ -8,6 +8,9 @@ holds a zone can always leave it without waiting for anyone: no two trucks can w
 Rows take turns, those that wait longest first; what one takes, the next ones see. A truck that only the zone itself keeps
 waiting, with room beyond, marks it: later turns do not enter the zone by another branch. So a stream on one branch cannot
 starve the other.
+
+Where the road ahead is more slippery than what the truck holds, its end stays before it until the truck is slow enough to stop
+there: the new friction then never finds it too fast.
 """
 
 from __future__ import annotations
@@ -20,7 +23,9 @@ from planner._jit import kernel, piece
 from planner.authority import Cause
 from planner.braking import service_distance_m
 from planner.kernels.ground import END, NOBODY, REAR, Holders, Walls, hold_zones, order_rears, take_parts
+from planner.kernels.stopping import SPEED, Grip, emergency_m, left_mps2, service_mps2, worst_road
 from planner.limits import (
+    A_SAFE_MIN_MPS2,
     EXTEND_MIN_FOLLOWING_M,
     EXTEND_MIN_M,
     HORIZON_EXTRA_M,
@@ -36,7 +41,6 @@ from planner.tables import REAL_COLUMNS, BoolArray, FloatArray, Heads, IndexArra
 NOSE: Final = REAL_COLUMNS.index("nose_m")
 BOUND: Final = REAL_COLUMNS.index("bound_m")
 SPEED_MAX: Final = REAL_COLUMNS.index("speed_max_mps")
-BRAKE_SERVICE: Final = REAL_COLUMNS.index("brake_service_mps2")
 BEYOND: Final = REAL_COLUMNS.index("beyond_m")
 TRUCK_FRICTION: Final = REAL_COLUMNS.index("friction")
 
@@ -45,6 +49,7 @@ ZONE: Final = int(Cause.ZONE)
 HORIZON: Final = int(Cause.HORIZON)
 INTRUSION: Final = int(Cause.INTRUSION)
 NO_ORDER: Final = int(Cause.NO_ORDER)
+TRACTION: Final = int(Cause.TRACTION)
 
 # Rows of Answers.real
 END_M: Final = 0
@@ -69,8 +74,8 @@ class Asks(NamedTuple):
     limit_ref      (n,)
     first          (c,)  rows that already wait, oldest claim first
     waits          (n,)  true for the rows in *first*
-    lane_friction  (m,)
-    same_friction  whether it is the same everywhere
+    grip           the road's friction
+    even_grip      whether it is the same everywhere
     """
 
     may_extend: BoolArray
@@ -79,8 +84,8 @@ class Asks(NamedTuple):
     limit_ref: IndexArray
     first: IndexArray
     waits: BoolArray
-    lane_friction: FloatArray
-    same_friction: bool
+    grip: Grip
+    even_grip: bool
 
 
 class Answers(NamedTuple):
@@ -147,7 +152,7 @@ def _target_m(i: int, lanes: LaneColumns, trucks: TruckColumns, heads: Heads) ->
     real = trucks.real
     lane_mps = max(lanes.speed_max_mps[heads.rear_lane[i]], lanes.speed_max_mps[heads.end_lane[i]])
     speed = min(real[SPEED_MAX, i], lane_mps)
-    braking_m = service_distance_m(speed, REACTION_S, real[BRAKE_SERVICE, i])
+    braking_m = service_distance_m(speed, REACTION_S, service_mps2(i, real[TRUCK_FRICTION, i], trucks))
     return float(real[NOSE, i] + real[BOUND, i] + STOP_MARK_M + braking_m + speed * HORIZON_HOLD_S + HORIZON_EXTRA_M)
 
 
@@ -254,6 +259,19 @@ def _claim(i: int, from_m: float, to_m: float, mark: bool, lanes: LaneColumns, t
 
 
 @piece
+def _slips(i: int, end_m: float, lanes: LaneColumns, trucks: TruckColumns, asks: Asks) -> tuple[bool, int]:
+    """Whether the way to *end_m* is worse than what *i* holds, and too bad to stop on from its speed; and the lane that is."""
+    real = trucks.real
+    held_friction, _, _ = worst_road(i, real[END, i], asks.grip, lanes, trucks)
+    friction, grade, lane = worst_road(i, end_m, asks.grip, lanes, trucks)
+    if friction >= min(held_friction, real[TRUCK_FRICTION, i]):
+        return False, lane
+    a_safe = left_mps2(i, friction, grade, trucks)
+    needs_m = emergency_m(i, a_safe, grade, trucks) + REACTION_S * max(0.0, real[SPEED, i])
+    return bool(a_safe <= A_SAFE_MIN_MPS2 or real[NOSE, i] + real[BOUND, i] + needs_m >= end_m), lane
+
+
+@piece
 def _extend(
     i: int, lanes: LaneColumns, trucks: TruckColumns, walls: Walls, heads: Heads, holders: Holders, asks: Asks, out: Answers
 ) -> None:
@@ -265,6 +283,12 @@ def _extend(
         out.whole[CAUSE, i], out.whole[REF, i], out.whole[CLAIMING, i] = HORIZON, NOBODY, 0
         return
     end_m, closed_to_m, hard = _walk(i, want_m, hard_m, lanes, trucks, holders, out)
+    if not asks.even_grip and end_m > trucks.real[END, i]:
+        slips, lane = _slips(i, end_m, lanes, trucks, asks)
+        if slips:
+            # It keeps the age of a claim it may have: once slow enough, it is where it was.
+            out.whole[CAUSE, i], out.whole[REF, i] = TRACTION, lane
+            return
     out.real[END_M, i], out.real[CLOSED_M, i] = end_m, closed_to_m
     if hard > 0.0:
         out.whole[CAUSE, i], out.whole[REF, i] = cause, ref
@@ -301,13 +325,11 @@ def _turn(i: int, lanes: LaneColumns, trucks: TruckColumns, walls: Walls, heads:
     if asks.may_extend[i]:
         _extend(i, lanes, trucks, walls, heads, holders, asks, out)
         out.whole[WORTH, i] = 1 if _worth(i, held_m, asks, out) else 0
-    if asks.same_friction:
-        out.real[FRICTION, i] = min(out.real[FRICTION, i], asks.lane_friction[heads.rear_lane[i]])
+    if asks.even_grip:
+        out.real[FRICTION, i] = min(out.real[FRICTION, i], asks.grip.friction[0])
         return
-    for k in range(trucks.rear_k[i], trucks.path_count[i]):
-        if k > trucks.rear_k[i] and trucks.path_start_m[i, k] >= out.real[END_M, i]:
-            break
-        out.real[FRICTION, i] = min(out.real[FRICTION, i], asks.lane_friction[trucks.path_lane[i, k]])
+    friction, _, _ = worst_road(i, out.real[END_M, i], asks.grip, lanes, trucks)
+    out.real[FRICTION, i] = min(out.real[FRICTION, i], friction)
 
 
 @kernel

@@ -7,19 +7,20 @@ from dataclasses import dataclass
 from math import inf
 
 from planner.authority import Cause
-from planner.braking import a_safe_mps2, pushed_speed_mps, run_up_speed_mps, service_distance_m, stopping_distance_m, travel_s
+from planner.braking import a_safe_mps2, even_stop_speed_mps, run_up_speed_mps, service_distance_m, travel_s
 from planner.limits import (
     A_SAFE_MIN_MPS2,
     ADVICE_S,
     CLEARING_LAG_S,
     CRAWL_MPS,
+    FRICTION_DRY,
     OVERRUN_M,
     REACTION_S,
     SPEED_STANDING_MPS,
     STANDING_MARGIN_M,
     STOP_MARK_M,
 )
-from planner.oracle.spacing import Holding, Turn, Wall, ground_of, legs_of
+from planner.oracle.spacing import Holding, Turn, Wall, ground_of, left_of, legs_of, pull_of, service_of, stop_of
 from planner.tables import LaneTable, TruckTable
 
 
@@ -35,12 +36,8 @@ class Mark:
     unbraked: bool = False
 
 
-def _pull_mps2(trucks: TruckTable, row: int) -> float:
-    return float((trucks.acceleration_laden_mps2 if trucks.laden[row] else trucks.acceleration_empty_mps2)[row])
-
-
 def _passed_in_s(trucks: TruckTable, way_m: float, row: int) -> float:
-    return travel_s(way_m, max(0.0, float(trucks.speed_mps[row])), float(trucks.speed_max_mps[row]), _pull_mps2(trucks, row))
+    return travel_s(way_m, max(0.0, float(trucks.speed_mps[row])), float(trucks.speed_max_mps[row]), pull_of(trucks, row))
 
 
 def _left_m(lanes: LaneTable, trucks: TruckTable, zone: int, row: int) -> float:
@@ -57,7 +54,7 @@ def _left_m(lanes: LaneTable, trucks: TruckTable, zone: int, row: int) -> float:
 def _wish_mps(lanes: LaneTable, trucks: TruckTable, zones: Sequence[Holding], row: int, turn: Turn) -> float:
     if turn.ref < 0 or turn.cause not in {Cause.LEADER, Cause.ZONE}:
         return inf
-    bound, nose_m, brake = float(trucks.bound_m[row]), float(trucks.nose_m[row]), float(trucks.brake_service_mps2[row])
+    bound, nose_m, brake = float(trucks.bound_m[row]), float(trucks.nose_m[row]), service_of(trucks, row, turn.friction)
     lag_s, wish = CLEARING_LAG_S, inf
     if turn.cause == Cause.LEADER:
         then = max(0.0, float(trucks.speed_mps[turn.ref]))
@@ -69,8 +66,17 @@ def _wish_mps(lanes: LaneTable, trucks: TruckTable, zones: Sequence[Holding], ro
         lag_s += _passed_in_s(trucks, _left_m(lanes, trucks, turn.ref, holder), holder)
     if turn.closed_m < inf:
         way_m = turn.end_m - STOP_MARK_M - bound - nose_m
-        wish = run_up_speed_mps(way_m, lag_s, float(trucks.speed_max_mps[row]), _pull_mps2(trucks, row), brake)
+        wish = run_up_speed_mps(way_m, lag_s, float(trucks.speed_max_mps[row]), pull_of(trucks, row), brake)
     return wish
+
+
+def _even_mps(trucks: TruckTable, row: int, a_safe: float, grade: float) -> float:
+    """The speed at which weak brakes or a slippery road cost no more road than sound brakes on a dry one at top speed."""
+    sound = a_safe_mps2(float(trucks.brake_guaranteed_mps2[row]), 1.0, FRICTION_DRY, grade)
+    if a_safe >= sound:
+        return inf
+    lags = float(trucks.brake_dead_s[row]), float(trucks.brake_build_up_s[row])
+    return even_stop_speed_mps(float(trucks.speed_max_mps[row]), sound, a_safe, *lags)
 
 
 def slow_assess_conflicts(
@@ -84,14 +90,11 @@ def slow_assess_conflicts(
             continue
         ground, speed = ground_of(trucks, row), float(trucks.speed_mps[row])
         grade = min(0.0, *(float(lanes.grade_min[leg.lane]) for leg in ground))
-        a_safe = a_safe_mps2(float(trucks.brake_guaranteed_mps2[row]), float(trucks.brake_health[row]), turn.friction, grade)
-        dead_s, build_up_s = float(trucks.brake_dead_s[row]), float(trucks.brake_build_up_s[row])
-        pushed = pushed_speed_mps(speed, grade, dead_s + build_up_s, _pull_mps2(trucks, row), float(trucks.traction_cutoff_s[row]))
-        pushed = pushed if speed >= SPEED_STANDING_MPS else 0.0
-        stop_m = stopping_distance_m(pushed, a_safe, dead_s, build_up_s)
+        a_safe = left_of(trucks, row, turn.friction, grade)
+        stop_m = stop_of(trucks, row, a_safe, grade)
         margin_m = float(trucks.end_m[row]) - (float(trucks.nose_m[row]) + float(trucks.bound_m[row]) + stop_m)
         closing = speed - (max(0.0, float(trucks.speed_mps[turn.leader])) if turn.leader >= 0 else 0.0)
-        wish = max(CRAWL_MPS, _wish_mps(lanes, trucks, zones, row, turn))
+        wish = max(CRAWL_MPS, min(_even_mps(trucks, row, a_safe, grade), _wish_mps(lanes, trucks, zones, row, turn)))
         doubted = any(
             leg.lane == lane
             and owner != row
@@ -105,7 +108,7 @@ def slow_assess_conflicts(
                 margin_m=margin_m,
                 closing_s=max(0.0, turn.gap_m) / closing if closing > SPEED_STANDING_MPS else inf,
                 advice_mps=wish if wish < float(trucks.speed_max_mps[row]) else 0.0,
-                overrun=margin_m < -OVERRUN_M and pushed > 0.0,
+                overrun=margin_m < -OVERRUN_M and stop_m > 0.0,
                 in_doubt=doubted,
                 unbraked=a_safe <= A_SAFE_MIN_MPS2,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import floor
 from typing import NamedTuple
 
 from planner.limits import FRICTION_MAX, FRICTION_MIN, SPEED_STANDING_MPS
@@ -13,11 +14,11 @@ class OneSaid(NamedTuple):
     """One believed report."""
 
     row: int
-    lane_ix: int
     speed_mps: float
     acceleration_mps2: float
     battery_wh: float
     friction: float
+    brake_health: float
     flags: int
     accepted_epoch: int
     accepted_sequence: int
@@ -37,16 +38,16 @@ class SlowPicture(NamedTuple):
     accepted_sequence: list[int]
     battery_wh: list[float]
     acceleration_mps2: list[float]
-    friction_lane: list[float]
     laden: list[bool]
     friction: list[float]
+    brake_health: list[float]
 
 
 def slow_remember_reports(
     reports: list[OneSaid], now_ns: int, tick: int, laden_bit: int, road_friction: float, picture: SlowPicture
-) -> None:
-    """Take note of *reports*, all heard at *now_ns*."""
-    met = {said: min(max(said.friction, FRICTION_MIN), FRICTION_MAX, road_friction) for said in reports if said.friction > 0.0}
+) -> set[str]:
+    """Take note of *reports*, all heard at *now_ns*; the answer is what there is to be looked at."""
+    news = {"opinion" for said in reports if said.friction > 0.0}
     for said in reports:
         row = said.row
         moves = abs(said.speed_mps) >= SPEED_STANDING_MPS
@@ -58,7 +59,10 @@ def slow_remember_reports(
         picture.accepted_epoch[row], picture.accepted_sequence[row] = said.accepted_epoch, said.accepted_sequence
         picture.battery_wh[row], picture.acceleration_mps2[row] = said.battery_wh, said.acceleration_mps2
         picture.laden[row] = bool(said.flags & laden_bit)
-        if met:
-            picture.friction[row] = met.get(said, road_friction)
-    for lane in {said.lane_ix for said in met}:
-        picture.friction_lane[lane] = min(friction for said, friction in met.items() if said.lane_ix == lane)
+        met = min(max(said.friction, FRICTION_MIN), FRICTION_MAX)
+        picture.friction[row] = min(met, road_friction) if said.friction > 0.0 else road_friction
+        believed = picture.brake_health[row]
+        health = min(believed, floor(said.brake_health * 100) / 100) if said.brake_health < believed else believed
+        news |= {"weaker"} if health < believed else set()
+        picture.brake_health[row] = health
+    return news

@@ -14,15 +14,19 @@ from math import inf
 from typing import Final
 
 from planner.authority import Cause
-from planner.braking import service_distance_m
+from planner.braking import a_safe_mps2, pushed_speed_mps, service_distance_m, stopping_distance_m
 from planner.limits import (
+    A_SAFE_MIN_MPS2,
     EXTEND_MIN_FOLLOWING_M,
     EXTEND_MIN_M,
+    FRICTION_CELL_M,
     HORIZON_EXTRA_M,
     HORIZON_HOLD_S,
     NO_STOP_BEFORE_M,
     REACTION_S,
     SAME_PLACE_M,
+    SERVICE_SHARE,
+    SPEED_STANDING_MPS,
     STANDING_MARGIN_M,
     STOP_MARK_M,
 )
@@ -75,6 +79,30 @@ def ground_of(trucks: TruckTable, row: int, end_m: float | None = None) -> list[
     first = max(bisect_right(starts, float(trucks.rear_m[row])) - 1, 0)
     last = max(bisect_left(starts, float(trucks.end_m[row]) if end_m is None else end_m) - 1, first)
     return legs[first : last + 1]
+
+
+def pull_of(trucks: TruckTable, row: int) -> float:
+    """What the drive of *row* gives under its load, m/s²."""
+    return float((trucks.acceleration_laden_mps2 if trucks.laden[row] else trucks.acceleration_empty_mps2)[row])
+
+
+def left_of(trucks: TruckTable, row: int, friction: float, grade: float) -> float:
+    """A_safe of *row* with its brakes as they are."""
+    return a_safe_mps2(float(trucks.brake_guaranteed_mps2[row]), float(trucks.brake_health[row]), friction, grade)
+
+
+def service_of(trucks: TruckTable, row: int, friction: float) -> float:
+    """How hard *row* brakes in normal driving on a level road of *friction*, m/s²."""
+    return min(float(trucks.brake_service_mps2[row]), SERVICE_SHARE * max(A_SAFE_MIN_MPS2, left_of(trucks, row, friction, 0.0)))
+
+
+def stop_of(trucks: TruckTable, row: int, a_safe: float, grade: float) -> float:
+    """Metres of an emergency stop of *row* begun now."""
+    speed, dead_s, build_up_s = float(trucks.speed_mps[row]), float(trucks.brake_dead_s[row]), float(trucks.brake_build_up_s[row])
+    if speed < SPEED_STANDING_MPS:
+        return 0.0
+    pushed = pushed_speed_mps(speed, grade, dead_s + build_up_s, pull_of(trucks, row), float(trucks.traction_cutoff_s[row]))
+    return stopping_distance_m(pushed, a_safe, dead_s, build_up_s)
 
 
 def slow_order_rears(trucks: TruckTable) -> list[tuple[int, float, int]]:
@@ -156,7 +184,7 @@ class SlowSpacing:
     may_extend: Sequence[bool]
     limits: Sequence[tuple[float, int, int]]  # (limit_m, cause, ref)
     claim_since: Sequence[int]
-    friction_lane: Sequence[float]
+    friction: Sequence[Sequence[float]]  # by lane, by cell
     zones: list[Holding] = field(init=False)
     heads: dict[int, tuple[float, int]] = field(init=False)
     rears: Mapping[int, list[tuple[float, int]]] = field(init=False)
@@ -178,6 +206,8 @@ class SlowSpacing:
         trucks = self.trucks
         held_m, (_, cause, ref) = float(trucks.end_m[row]), self.limits[row]
         own = float(trucks.friction[row])
+        # What a road that is the same everywhere cannot be is worse ahead.
+        uneven = len({friction for lane in self.friction for friction in lane}) > 1
         claiming = self.claim_since[row] > 0
         if not trucks.path_count[row]:
             return Turn(end_m=held_m, cause=cause, ref=ref, gap_m=inf, leader=NOBODY, friction=own, claiming=claiming, closed_m=inf)
@@ -185,12 +215,16 @@ class SlowSpacing:
         if self.may_extend[row]:
             hard, gap_m, leader = self._hard(row)
             end_m, cause, ref, closing = self._choose(row, hard)
-            self._settle(row, end_m)
-            claiming = closing is not None and self._waits(row, closing, hard)
-            closed_m = closing.to_m if closing is not None else inf
-            if closing is not None and hard[0] >= closing.to_m:
-                self._want(row, closing)
-        friction = min([own] + [self.friction_lane[leg.lane] for leg in ground_of(trucks, row, end_m)])
+            slippery = self._slippery(row, end_m) if uneven and end_m > held_m else None
+            if slippery is not None:
+                end_m, cause, ref = held_m, int(Cause.TRACTION), slippery
+            else:
+                self._settle(row, end_m)
+                claiming = closing is not None and self._waits(row, closing, hard)
+                closed_m = closing.to_m if closing is not None else inf
+                if closing is not None and hard[0] >= closing.to_m:
+                    self._want(row, closing)
+        friction = min([own] + [friction for friction, _ in self._cells(row, end_m)])
         return Turn(
             end_m=end_m,
             cause=cause,
@@ -202,6 +236,30 @@ class SlowSpacing:
             closed_m=closed_m,
             worth=self._worth(row, end_m, cause),
         )
+
+    def _cells(self, row: int, to_m: float) -> list[tuple[float, int]]:
+        """Friction and lane of every cell between the rear and *to_m*, both included."""
+        rear_m = float(self.trucks.rear_m[row])
+        return [
+            (friction, leg.lane)
+            for leg in ground_of(self.trucks, row, to_m)
+            for at, friction in enumerate(self.friction[leg.lane])
+            if at * FRICTION_CELL_M <= max(0.0, to_m - leg.base_m)
+            and (at + 1 == len(self.friction[leg.lane]) or (at + 1) * FRICTION_CELL_M > rear_m - leg.base_m)
+        ]
+
+    def _slippery(self, row: int, end_m: float) -> int | None:
+        """The lane that is worse than the ground held, and on which *row* could not stop from its speed before *end_m*."""
+        trucks = self.trucks
+        known = min([float(trucks.friction[row])] + [friction for friction, _ in self._cells(row, float(trucks.end_m[row]))])
+        friction, lane = min(self._cells(row, end_m), key=lambda cell: cell[0])
+        if friction >= known:
+            return None
+        grade = min(0.0, *(float(self.lanes.grade_min[leg.lane]) for leg in ground_of(trucks, row, end_m)))
+        a_safe = left_of(trucks, row, friction, grade)
+        needs_m = stop_of(trucks, row, a_safe, grade) + REACTION_S * max(0.0, float(trucks.speed_mps[row]))
+        too_fast = float(trucks.nose_m[row]) + float(trucks.bound_m[row]) + needs_m >= end_m
+        return lane if too_fast or a_safe <= A_SAFE_MIN_MPS2 else None
 
     def _worth(self, row: int, end_m: float, cause: int) -> bool:
         gain_m = end_m - float(self.trucks.end_m[row])
@@ -215,7 +273,7 @@ class SlowSpacing:
         trucks, ground = self.trucks, ground_of(self.trucks, row)
         lane_mps = max(float(self.lanes.speed_max_mps[ground[0].lane]), float(self.lanes.speed_max_mps[ground[-1].lane]))
         speed = min(float(trucks.speed_max_mps[row]), lane_mps)
-        braking_m = service_distance_m(speed, REACTION_S, float(trucks.brake_service_mps2[row]))
+        braking_m = service_distance_m(speed, REACTION_S, service_of(trucks, row, float(trucks.friction[row])))
         at_m = float(trucks.nose_m[row]) + float(trucks.bound_m[row]) + STOP_MARK_M
         return at_m + braking_m + speed * HORIZON_HOLD_S + HORIZON_EXTRA_M
 

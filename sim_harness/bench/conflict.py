@@ -17,6 +17,7 @@ from scipy.spatial import cKDTree
 from planner.authority import Cause
 from planner.conflict import conflict_tick
 from planner.corridor import Corridor, Lane, Node, Stretch, Zone, ZoneKind, ZonePart
+from planner.grip import even_grip
 from planner.integrity import ReportColumns
 from planner.limits import TICK_PERIOD_NS, TICK_PERIOD_S
 from planner.spacing import ExtendRequest
@@ -125,7 +126,7 @@ class Traffic:
             limit_cause=np.full(count, Cause.GOAL, np.int32),
             limit_ref=np.full(count, -1, np.int32),
             claim_since=np.zeros(count, np.int64),
-            friction_lane=np.full(lanes.count, 0.7),
+            grip=even_grip(lanes, 0.7),
         )
         return cls(lanes=lanes, trucks=trucks, request=request, road=road, x_m=np.empty(count), y_m=np.empty(count))
 

@@ -79,7 +79,7 @@ def test_an_unknown_lane_is_a_value_the_integrity_rules_can_judge() -> None:
     assert CODEC.report(report(lane_id="elsewhere")).lane_ix == -1
 
 
-@pytest.mark.parametrize("name", ["chainage_m", "speed_mps", "acceleration_mps2", "bound_m", "battery_wh", "friction"])
+@pytest.mark.parametrize("name", ["chainage_m", "speed_mps", "acceleration_mps2", "bound_m", "battery_wh", "friction", "brake_health"])
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e300])
 def test_no_number_beyond_all_physics_passes(name: str, value: float) -> None:
     """The wire carries NaN and infinity; one of them in a column would poison every comparison after it."""
@@ -137,6 +137,27 @@ def test_one_bad_row_does_not_silence_its_neighbours() -> None:
     assert read.reports is not None
     assert read.reports.rows.tolist() == [0, 2]
     assert [(row, fault.name) for row, _, fault in read.refused] == [(1, "speed_mps")]
+
+
+def test_brakes_that_nobody_speaks_of_are_as_declared() -> None:
+    """Frames leave the column out while all is well, and old trucks do not know it; a truck that says nothing is not brakeless."""
+    left_out, said = CODEC.frame(frame(3), everyone), CODEC.frame(frame(3, brake_health=[0.0, 0.8, 1.0]), everyone)
+
+    assert left_out.reports is not None
+    assert said.reports is not None
+    assert left_out.reports.brake_health.tolist() == [1.0, 1.0, 1.0]
+    assert said.reports.brake_health.tolist() == [1.0, 0.8, 1.0]
+    assert [CODEC.report(report(brake_health=health)).brake_health for health in (0.0, 0.8)] == [1.0, 0.8]
+
+
+@pytest.mark.parametrize("health", [math.nan, -0.1, 1.01, math.inf])
+def test_brakes_that_cannot_be_are_refused_by_name(health: float) -> None:
+    """Stronger than declared would add road that a truck cannot stop in."""
+    read = CODEC.frame(frame(2, brake_health=[1.0, health]), everyone)
+
+    assert read.reports is not None
+    assert read.reports.rows.tolist() == [0]
+    assert [(row, fault.name) for row, _, fault in read.refused] == [(1, "brake_health")]
 
 
 def test_rows_of_foreign_trucks_are_left_out() -> None:

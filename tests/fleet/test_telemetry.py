@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fleet.server.facts import TruckResumed
 from fleet.server.inputs import ReportFlag, ReportsHeard
 from fleet.server.loop.telemetry import STANDING_NS, Telemetry
 from planner.authority import Verdict
+from planner.limits import FRICTION_DRY
 from planner.tables import LaneTable, TruckTable
 from sim_harness.tiny import tiny_corridor
 
@@ -50,6 +52,7 @@ def reports(rows: list[int], **changes: list[Any]) -> ReportsHeard:
         "challenge_echo": [3] * count,
         "battery_wh": [1000.0] * count,
         "friction": [0.0] * count,
+        "brake_health": [1.0] * count,
     }
     whole = {"stamp_ns", "flags", "accepted_epoch", "accepted_sequence", "challenge", "challenge_echo"}
     columns: dict[str, Any] = {
@@ -176,11 +179,41 @@ def test_a_truck_stands_only_after_it_has_rested_a_while() -> None:
     assert standing == [False, False, True]
 
 
-def test_grip_lost_on_a_lane_is_every_trucks_business_within_the_tick() -> None:
-    """The next truck brakes on the same ice."""
+def test_an_opinion_of_the_road_lasts_as_long_as_the_truck_says_it() -> None:
+    """What the wheels met is told with the place it was met at; a truck without an opinion has none."""
     telemetry = picture(2)
 
     take(telemetry, reports([0, 1], friction=[0.0, 0.2]))
+    worse = telemetry.take_worse()
+    while_met = telemetry.trucks.friction[1]
+    take(telemetry, reports([0, 1], stamp_ns=[2 * TICK_NS] * 2, chainage_m=[101.0, 201.0]), now_ns=2 * TICK_NS)
 
-    assert telemetry.friction_lane[OUT] == 0.2
-    assert telemetry.trucks.friction[1] == 0.2
+    assert worse is not None
+    assert worse.opinions == ((1, 0.2),)
+    assert (while_met, telemetry.trucks.friction[1]) == (0.2, FRICTION_DRY)
+    assert telemetry.take_worse() is None
+
+
+def test_brakes_are_believed_weaker_and_never_stronger() -> None:
+    """A reboot forgets what was measured, and a good stop repairs nothing."""
+    telemetry = picture(1)
+
+    for tick, health in enumerate((0.855, 1.0, 0.95), start=1):
+        take(telemetry, reports([0], stamp_ns=[tick * TICK_NS], chainage_m=[100.0 + 0.5 * tick], brake_health=[health]))
+
+    assert telemetry.trucks.brake_health[0] == 0.85
+
+
+def test_a_rear_once_in_doubt_stays_frozen_when_the_sensor_recovers() -> None:
+    """A coupling's contact that flickers back closed does not fetch the trailer."""
+    telemetry = picture(1)
+    rear_m = float(telemetry.trucks.rear_m[0])
+
+    for tick, flags in enumerate((0, 2, 2), start=1):
+        take(telemetry, reports([0], stamp_ns=[tick * TICK_NS], chainage_m=[100.0 + 0.5 * tick], flags=[flags]))
+    frozen_m = float(telemetry.trucks.rear_m[0])
+    telemetry.apply(TruckResumed(row=0, stop_id="", actor="operator", at_ns=0))
+    take(telemetry, reports([0], stamp_ns=[4 * TICK_NS], chainage_m=[102.0]))
+
+    assert frozen_m == rear_m
+    assert telemetry.trucks.rear_m[0] == 102.0 - 18.0

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from planner.authority import Cause
+from planner.braking import a_safe_mps2, stopping_distance_m
 from planner.conflict import assess, conflict_tick
+from planner.grip import even_grip
 from planner.integrity import ReportColumns
 from planner.limits import CRAWL_MPS
 from planner.oracle.conflicts import slow_assess_conflicts
@@ -17,6 +19,8 @@ from planner.oracle.spacing import SlowSpacing
 from planner.spacing import ExtendRequest, extend
 from planner.tables import LaneTable, TruckTable
 from planner.zones import walls_of
+
+TRUCK_TOP_MPS = 25 / 3.6
 
 
 def ask(lanes: LaneTable, trucks: TruckTable, walls: list[tuple[int, float, float, int]] | None = None) -> ExtendRequest:
@@ -28,7 +32,7 @@ def ask(lanes: LaneTable, trucks: TruckTable, walls: list[tuple[int, float, floa
         limit_cause=np.full(n, Cause.GOAL, np.int32),
         limit_ref=np.full(n, -1, np.int32),
         claim_since=np.zeros(n, np.int64),
-        friction_lane=np.full(lanes.count, 0.7),
+        grip=even_grip(lanes, 0.7),
         walls=walls_of(lanes, walls or []),
     )
 
@@ -48,7 +52,7 @@ def test_the_kernel_and_its_twin_agree(seed: int, scenes: Callable[[int], Any]) 
     n = scene.trucks.count
     spacing = SlowSpacing(
         lanes=scene.lanes, trucks=scene.trucks, walls=walls, may_extend=[True] * n, limits=[(float("inf"), Cause.GOAL, -1)] * n,
-        claim_since=[0] * n, friction_lane=[0.7] * scene.lanes.count,
+        claim_since=[0] * n, friction=[[0.7]] * scene.lanes.count,
     )  # fmt: skip
     turns = spacing.run()
     marks = slow_assess_conflicts(scene.lanes, scene.trucks, walls, spacing.zones, turns)
@@ -100,6 +104,23 @@ def test_a_truck_without_brakes_does_not_move(draw: Any) -> None:
     got = assess(scene.lanes, scene.trucks, request, extend(scene.lanes, scene.trucks, request))
 
     assert got.unbraked[0]
+
+
+def test_weak_brakes_and_ice_cost_speed_and_not_road(draw: Any) -> None:
+    """The worst stop of a derated truck is no longer than a sound one's from top speed: spacing and sight stay good for it."""
+    scene = road(draw)
+    sound, weak, sliding = (scene.place([0], rear_m, rear_m + 60.0) for rear_m in (1500.0, 1000.0, 500.0))
+    scene.trucks.brake_health[weak], scene.trucks.friction[sliding] = 0.7, 0.2
+    request = ask(scene.lanes, scene.trucks)
+
+    wishes = assess(scene.lanes, scene.trucks, request, extend(scene.lanes, scene.trucks, request)).advised_speed_mps
+
+    top_mps, lags = TRUCK_TOP_MPS, (0.5, 0.5)
+    longest_m = stopping_distance_m(top_mps, 2.2, *lags)
+    assert wishes[sound] == 0.0
+    assert stopping_distance_m(float(wishes[weak]), 0.7 * 2.2, *lags) == pytest.approx(longest_m)
+    assert stopping_distance_m(float(wishes[sliding]), a_safe_mps2(2.2, 1.0, 0.2, 0.0), *lags) == pytest.approx(longest_m)
+    assert 4.0 < wishes[sliding] < wishes[weak] < top_mps
 
 
 def test_advice_follows_a_slow_leader_and_never_asks_to_creep(draw: Any) -> None:

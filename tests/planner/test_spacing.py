@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 
 from planner.authority import Cause
-from planner.limits import NO_STOP_BEFORE_M, STANDING_MARGIN_M
+from planner.grip import Grip, cell_stretch, cells_of, even_grip
+from planner.limits import FRICTION_CELL_M, NO_STOP_BEFORE_M, STANDING_MARGIN_M
 from planner.oracle.spacing import MANY, NOBODY, SlowSpacing, slow_extend_ends
 from planner.spacing import ExtendRequest, Extension, extend, worth_granting
 from planner.tables import LaneTable, TableFault, TruckTable
@@ -27,9 +30,22 @@ def free_request(lanes: LaneTable, trucks: TruckTable, **changes: Any) -> Extend
         "limit_cause": np.full(n, Cause.GOAL, np.int32),
         "limit_ref": np.full(n, -1, np.int32),
         "claim_since": np.zeros(n, np.int64),
-        "friction_lane": np.full(lanes.count, 0.7),
+        "grip": even_grip(lanes, 0.7),
     }
     return ExtendRequest(**(columns | changes))
+
+
+def drawn_grip(rng: np.random.Generator, lanes: LaneTable) -> Grip:
+    """A road that is the same everywhere, one with slippery cells, or one with ice."""
+    grip = even_grip(lanes, 0.7)
+    worst = float(rng.choice([0.7, 0.3, 0.08, 0.02]))
+    grip.friction[:] = np.where(rng.random(len(grip.friction)) < 0.3, worst, rng.choice([0.7, 0.5], len(grip.friction)))
+    return grip if worst < 0.7 else even_grip(lanes, 0.6)
+
+
+def by_lane(grip: Grip) -> list[list[float]]:
+    """Friction by lane and cell."""
+    return [grip.friction[low:high].tolist() for low, high in pairwise(grip.cell_start.tolist())]
 
 
 def drawn_request(
@@ -49,7 +65,7 @@ def drawn_request(
         may_extend=rng.random(n) < 0.9,
         limit_m=limit,
         claim_since=np.where(rng.random(n) < 0.3, rng.integers(1, 50, n), 0),
-        friction_lane=rng.uniform(0.2, 0.7, lanes.count),
+        grip=drawn_grip(rng, lanes),
         walls=walls_of(lanes, walls),
     )
     return request, walls
@@ -60,7 +76,7 @@ def twin_of(lanes: LaneTable, trucks: TruckTable, request: ExtendRequest, walls:
     limits = zip(request.limit_m.tolist(), request.limit_cause.tolist(), request.limit_ref.tolist(), strict=True)
     return SlowSpacing(
         lanes=lanes, trucks=trucks, walls=walls, may_extend=request.may_extend.tolist(), limits=list(limits),
-        claim_since=request.claim_since.tolist(), friction_lane=request.friction_lane.tolist(),
+        claim_since=request.claim_since.tolist(), friction=by_lane(request.grip),
     )  # fmt: skip
 
 
@@ -74,7 +90,9 @@ def take(trucks: TruckTable, extension: Extension) -> None:
 def test_the_kernel_and_its_twin_agree_to_the_last_bit(seed: int, scenes: Callable[[int], Any]) -> None:
     """The compiled walk is believed because a slow one from scratch says the same."""
     scene = scenes(seed)
-    request, walls = drawn_request(np.random.default_rng(seed + 10_000), scene.lanes, scene.trucks)
+    rng = np.random.default_rng(seed + 10_000)
+    request, walls = drawn_request(rng, scene.lanes, scene.trucks)
+    scene.trucks.brake_health[: scene.trucks.count] = np.where(rng.random(scene.trucks.count) < 0.3, 0.7, 1.0)
 
     for _ in range(3):
         got = extend(scene.lanes, scene.trucks, request)
@@ -282,3 +300,58 @@ def test_a_column_that_does_not_fit_is_refused(draw: Any) -> None:
 
     with pytest.raises(TableFault, match="limit_m"):
         extend(scene.lanes, scene.trucks, free_request(scene.lanes, scene.trucks, limit_m=np.array([np.nan])))
+
+
+def icy(draw: Any, speed_mps: float, friction: float) -> tuple[Any, ExtendRequest]:
+    """One truck on a long road that has one slippery cell, [500, 600), ahead of its end at 470."""
+    scene = draw.scene_of(draw.corridor([draw.lane("a", ("p", "q"), 3000.0)]))
+    scene.place([0], 430.0, 470.0)
+    scene.trucks.speed_mps[0] = speed_mps
+    grip = even_grip(scene.lanes, 0.7)
+    grip.friction[5] = friction
+    return scene, free_request(scene.lanes, scene.trucks, grip=grip)
+
+
+def test_a_slippery_cell_counts_where_it_lies_and_nowhere_else(draw: Any) -> None:
+    """A patch of ice on a road of kilometres must not slow trucks a kilometre away, and must be known before it is reached."""
+    scene, request = icy(draw, 5.0, 0.25)
+    frictions = []
+
+    for rear_m, end_m in ((300.0, 499.0), (470.0, 501.0), (599.0, 650.0), (600.0, 650.0)):
+        scene.trucks.rear_m[0], scene.trucks.end_m[0] = rear_m, end_m
+        frictions.append(float(extend(scene.lanes, scene.trucks, replace(request, may_extend=np.array([False]))).friction[0]))
+
+    assert frictions == [0.7, 0.25, 0.25, 0.7]
+
+
+def test_an_end_stays_before_ice_until_the_truck_is_slow_enough_for_it(draw: Any) -> None:
+    """A friction told too late would find the truck beyond stopping; a truck that has slowed down passes."""
+    scene, request = icy(draw, 6.9, 0.08)
+
+    fast = extend(scene.lanes, scene.trucks, request)
+    scene.trucks.speed_mps[0] = 2.0
+    slow = extend(scene.lanes, scene.trucks, request)
+
+    assert (fast.end_m[0], fast.cause[0], fast.ref[0], fast.friction[0]) == (470.0, Cause.TRACTION, 0, 0.7)
+    assert slow.end_m[0] > 500.0
+    assert slow.friction[0] == 0.08
+
+
+def test_no_truck_is_sent_onto_road_it_could_not_stop_on_at_all(draw: Any) -> None:
+    """It waits before it, with the reason named, rather than being let in and then held."""
+    scene, request = icy(draw, 0.0, 0.02)
+
+    got = extend(scene.lanes, scene.trucks, request)
+
+    assert (got.end_m[0], got.cause[0]) == (470.0, Cause.TRACTION)
+
+
+def test_cells_cover_every_lane_and_only_their_own(draw: Any) -> None:
+    """A place told on one lane must never be looked up on the next."""
+    lanes = draw.scene_of(draw.corridor([draw.lane("a", ("p", "q"), 250.0), draw.lane("b", ("q", "r"), 100.0)])).lanes
+    grip = even_grip(lanes, 0.7)
+
+    assert grip.cell_start.tolist() == [0, 3, 4]
+    assert list(cells_of(grip, 0, 90.0, 260.0)) == [0, 1, 2]
+    assert list(cells_of(grip, 1, -5.0, 180.0)) == [3]
+    assert [cell_stretch(grip, cell) for cell in (2, 3)] == [(0, 200.0, 200.0 + FRICTION_CELL_M), (1, 0.0, FRICTION_CELL_M)]

@@ -44,6 +44,7 @@ from fleet.server.inputs import (
 from fleet.server.loop.admission import Admission, quarantine
 from fleet.server.loop.avoidance import Avoidance
 from fleet.server.loop.causes import Causes
+from fleet.server.loop.derating import Derating
 from fleet.server.loop.doubts import Doubts
 from fleet.server.loop.granting import Granting
 from fleet.server.loop.intrusions import Intrusions
@@ -58,7 +59,7 @@ from fleet.server.loop.shortenings import Shortenings
 from fleet.server.loop.stops import OWN_ACTOR, Stops
 from fleet.server.loop.telemetry import Disbelief, Telemetry
 from fleet.server.loop.truck_session import Event, State
-from fleet.server.loop.words import Words
+from fleet.server.loop.words import Words, camel
 from fleet.server.outgoing import (
     GrantsOut,
     Outgoing,
@@ -114,7 +115,9 @@ class ControlLoop:
         self._corridor = corridor
         self._registry = Registry()
         self._admission = Admission(corridor, self.ledger, self.sessions, self.telemetry, self.doubts, self.intrusions)
-        self._granting = Granting(self.ledger, self.sessions, self.telemetry, self.stops, self.doubts, self.intrusions)
+        self.derating = Derating(trucks, tuple(lane.lane_id for lane in corridor.lanes), options.friction)
+        road = (self.doubts, self.intrusions, self.derating)
+        self._granting = Granting(self.ledger, self.sessions, self.telemetry, self.stops, road)
         self._avoidance = Avoidance(self.ledger, self.sessions, self.stops, self.doubts, self.intrusions)
         self._judging = Judging(corridor, trucks, self.sessions)
         self._shortenings = Shortenings(self.ledger)
@@ -141,7 +144,7 @@ class ControlLoop:
 
     def snapshot(self) -> list[Fact]:
         """Facts that recreate everything durable; replaying them is replaying the whole journal."""
-        holders = (self.ledger, self.routes, self.stops, self.doubts, self.intrusions)
+        holders = (self.ledger, self.routes, self.stops, self.doubts, self.intrusions, self.derating)
         kept = [*self._registry.facts(self.trucks), *(fact for holder in holders for fact in holder.facts())]
         self.ledger.keep_rears(tick=self.tick_count, now_ns=self.now_ns)
         return kept + [fact for fact in self.desk.facts() if fact not in kept]
@@ -162,6 +165,8 @@ class ControlLoop:
         self.stops.apply(fact)
         self.doubts.apply(fact)
         self.intrusions.apply(fact)
+        self.derating.apply(fact)
+        self.telemetry.apply(fact)
         self.routes.apply(fact)
         if isinstance(fact, RouteSet | TruckRegistered):
             self._route_due.add(fact.row)
@@ -222,6 +227,7 @@ class ControlLoop:
         self._take(self._hear(inputs))
         for wider in self.intrusions.overdue(now_ns):
             self._decide(wider)
+        self._derate()
         due = bool(inputs) or self.tick_count % WATCH_TICKS == 0 or len(self._standing) != self.trucks.count
         if due:
             self._watch()
@@ -322,6 +328,16 @@ class ControlLoop:
             if claim.verdict.doubts and self.sessions.state[claim.row] != State.QUARANTINED:
                 self._doubt(claim)
 
+    def _derate(self) -> None:
+        """What reports say is worse than believed holds for everybody in this tick."""
+        worse = self.telemetry.take_worse()
+        if worse is None:
+            return
+        for found in self.derating.findings(worse, self.sessions.truck_ids, self.stops.bears, self.now_ns):
+            self._decide(found.fact)
+            if found.alarm:
+                self._words.alarm(found.alarm, **found.fields)
+
     def _refuse_report(self, claim: Disbelief) -> None:
         row = claim.row
         if self.tick_count - self._refusal_tick[row] < REFUSAL_TICKS:
@@ -420,8 +436,3 @@ class ControlLoop:
             self._words.alarm("truck_halted", truck=truck_id, reason=reason)
         for row, end_m in avoided.ends_m.items():
             self._shorten(row, end_m, Cause.INTRUSION)
-
-
-def camel(name: str) -> str:
-    """A verdict's name as the class-like reason peers are told."""
-    return "".join(word.capitalize() for word in name.split("_"))

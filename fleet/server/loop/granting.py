@@ -15,6 +15,7 @@ import numpy as np
 from fleet.server.columns import CodeColumn, FlagColumn, FloatColumn, IntColumn, RowColumn
 from fleet.server.desk import Desk
 from fleet.server.facts import GrantsIssued
+from fleet.server.loop.derating import Derating
 from fleet.server.loop.doubts import Doubts
 from fleet.server.loop.intrusions import Intrusions
 from fleet.server.loop.ledger import NONE_PENDING, Ledger
@@ -32,22 +33,25 @@ _JOURNAL, _SHORTENING, _SESSION = int(Cause.JOURNAL), int(Cause.SHORTENING), int
 
 # A wish that changes by less is not worth a message.
 ADVICE_NEWS_MPS: Final = 1.0
+# Grip is told at once where it fell; a smaller fall is rounding.
+GRIP_NEWS: Final = 0.005
 
 
 class Granting:
     """Extends ends, once a tick. Keeps only the ages of claims, which a new server may forget."""
 
     def __init__(
-        self, ledger: Ledger, sessions: Sessions, telemetry: Telemetry, stops: Stops, doubts: Doubts, intrusions: Intrusions
+        self, ledger: Ledger, sessions: Sessions, telemetry: Telemetry, stops: Stops, road: tuple[Doubts, Intrusions, Derating]
     ) -> None:
         self._ledger = ledger
         self._sessions = sessions
         self._telemetry = telemetry
         self._stops = stops
-        self._doubts = doubts
-        self._intrusions = intrusions
+        self._doubts, self._intrusions, self._derating = road
         self._trucks: TruckTable = ledger.trucks
         self._said_mps: FloatColumn = np.zeros(self._trucks.capacity)
+        # Nobody knows what an earlier server said last.
+        self._said_friction: FloatColumn = np.full(self._trucks.capacity, np.inf)
         self._claim_since: IntColumn = np.zeros(0, np.int64)
         self._limit_m: FloatColumn = np.zeros(0)
         self._limit_cause: CodeColumn = np.zeros(0, np.int8)
@@ -76,7 +80,7 @@ class Granting:
             limit_cause=limit_cause,
             limit_ref=limit_ref,
             claim_since=self._claim_since,
-            friction_lane=self._telemetry.friction_lane,
+            grip=self._derating.grip,
             walls=walls_together(self._doubts.walls, self._intrusions.walls),
         )
         extension = extend(trucks.lanes, trucks, request)
@@ -86,15 +90,17 @@ class Granting:
 
     def with_news(self, rows: RowColumn, extension: Extension, advised_mps: FloatColumn) -> RowColumn:
         """
-        *rows*, and those that wait before a closed zone and are to drive at another speed than they were last told.
+        *rows*, those that wait before a closed zone and are to drive at another speed than they were last told, and those whose
+        way is more slippery than they were told.
 
-        Advice travels in grants alone. A truck that holds back in time passes the zone at speed; one that hears of it too late
-        stops before it, and every truck behind pays.
+        Advice and friction travel in grants alone. A truck that holds back in time passes the zone at speed; one that hears of it
+        too late stops before it, and every truck behind pays. One that does not hear of ice brakes too late.
         """
         count = self._trucks.count
         news = np.abs(advised_mps - self._said_mps[:count]) > ADVICE_NEWS_MPS
         news &= self.may_extend
         news &= extension.answers.real[CLOSED_M] < np.inf
+        news |= self.may_extend & (extension.friction < self._said_friction[:count] - GRIP_NEWS)
         news[rows] = False
         more = news.nonzero()[0]
         return np.sort(np.concatenate([rows, more])).astype(np.int32) if len(more) else rows
@@ -108,6 +114,7 @@ class Granting:
         """The grants as the trucks are told them; *advised_mps* (n,), 0 for no wish."""
         trucks, rows = self._trucks, issued.rows
         self._said_mps[rows] = advised_mps[rows]
+        self._said_friction[rows] = extension.friction[rows]
         starts_m = trucks.path_start_m[rows]
         # The lane an end is named on is the last that begins before it: an end exactly at a start is the lane before's end.
         k = np.minimum((starts_m < issued.end_m[:, None]).sum(axis=1) - 1, trucks.path_count[rows] - 1)

@@ -32,6 +32,8 @@ from planner.authority import Cause
 
 # The loop's own holds are about trucks in each other's way: they brake as hard as they can.
 OWN_ACTOR: Final = "khulan"
+# But for this one: the truck is in nobody's way, and does not come to rest where nobody may.
+BRAKES: Final = "brakes"
 # A lost release would leave its truck standing for good; three lost in a row are a lost link.
 RELEASE_REPEATS: Final = 3
 OwnStop: TypeAlias = TruckHeld | TruckQuarantined | IntrusionMet
@@ -155,7 +157,7 @@ class Stops:
             cause = Cause.QUARANTINE
         elif isinstance(stop, IntrusionMet):
             cause = Cause.INTRUSION
-        elif stop.actor != OWN_ACTOR:
+        elif stop.actor != OWN_ACTOR or stop.reason == BRAKES:
             reaction = Reaction.SERVICE_STOP
         return StopOut(row=row, stop_id=_name_of(stop), reaction=reaction, cause=cause.name.lower())
 

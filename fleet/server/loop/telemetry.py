@@ -6,6 +6,9 @@ or twice is refused and told to the truck; what cannot be true makes the truck *
 are the truck's own clock and are compared with that truck's stamps only; ages are measured here, by when a report arrived.
 Nothing in this module ever takes road away from a truck or gives it any but by a rear that moved forward.
 
+A truck that once said a part of it is missing proves no road empty any more, not even when it says later that all is well: what it
+lost lies somewhere behind it. Its confirmed rear moves again when a person has looked.
+
 Contact has two halves: a report that was believed, and an answer to our own challenge. The challenge is the tick of the
 heartbeat that carried it, so an answer's age needs no table.
 """
@@ -19,10 +22,11 @@ from typing import Any, Final
 import numpy as np
 
 from fleet.server.columns import FlagColumn, FloatColumn, IntColumn, RowColumn
+from fleet.server.facts import Fact, TruckHeld, TruckRemoved, TruckResumed
 from fleet.server.inputs import ReportFlag, ReportRow, ReportsHeard
 from planner.authority import Verdict
 from planner.integrity import Findings, ReportColumns, believe, inspect
-from planner.kernels.picture import NEVER, Picture, Said, remember_reports
+from planner.kernels.picture import NEVER, OPINION, WEAKER, Picture, Said, remember_reports
 from planner.limits import FRICTION_DRY
 from planner.tables import TruckTable
 
@@ -30,6 +34,8 @@ _LADEN: Final = int(ReportFlag.LADEN)
 _INTACT: Final = int(ReportFlag.INTACT)
 # A truck that came to rest must stay so this long before it counts as standing: brakes release and rock.
 STANDING_NS: Final = 500_000_000
+# The reason of the hold that keeps a truck which lost a part of itself; while it is in force the rear is frozen.
+PARTED: Final = "parted"
 _COLUMNS: Final = tuple(entry.name for entry in fields(ReportsHeard))
 _DTYPES: Final = {
     entry.name: {"RowColumn": np.int32, "IntColumn": np.int64, "FloatColumn": np.float64}[str(entry.type)] for entry in fields(ReportsHeard)
@@ -48,6 +54,18 @@ class Disbelief:
     bound_m: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worse:
+    """
+    What reports say is worse than it was believed: *brakes* of some truck; the road, where a truck (row, friction) has an opinion;
+    rows that have *parted*.
+    """
+
+    brakes: bool
+    opinions: tuple[tuple[int, float], ...]
+    parted: Sequence[int]
+
+
 class Telemetry:
     """
     The picture: place, speed and bound live in the `TruckTable`, the rest here, (capacity,) each.
@@ -57,7 +75,7 @@ class Telemetry:
     answered_tick  tick of our newest challenge that came back
     challenge      the truck's newest challenge, to be carried back
     refused        reports refused since the start
-    friction_lane  (m,) lowest friction lately met on each lane
+    parted         a part of the truck was missing since a person last looked: its confirmed rear is frozen
     """
 
     def __init__(self, trucks: TruckTable, *, friction: float = FRICTION_DRY) -> None:
@@ -73,8 +91,11 @@ class Telemetry:
         self.battery_wh: FloatColumn = np.zeros(count)
         self.acceleration_mps2: FloatColumn = np.zeros(count)
         self.refused: IntColumn = np.zeros(count, np.int64)
-        self.friction_lane: FloatColumn = np.full(trucks.lanes.count, friction)
-        self._friction = friction
+        self.parted: FlagColumn = np.zeros(count, np.bool_)
+        self._any_parted = False
+        self.friction = friction
+        self._news = 0
+        self._opinions: list[tuple[int, float]] = []
         self._picture = Picture(
             heard_ns=self.heard_ns,
             still_ns=self.still_ns,
@@ -85,8 +106,26 @@ class Telemetry:
             accepted_sequence=self.accepted_sequence,
             battery_wh=self.battery_wh,
             acceleration_mps2=self.acceleration_mps2,
-            friction_lane=self.friction_lane,
         )
+
+    def apply(self, fact: Fact) -> None:
+        """A truck that parted stays so until a person has looked, through restarts too; facts of others pass by."""
+        if isinstance(fact, TruckHeld) and fact.reason == PARTED:
+            self.parted[fact.row] = self._any_parted = True
+        elif isinstance(fact, TruckResumed | TruckRemoved):
+            self.parted[fact.row] = False
+            self._any_parted = bool(self.parted.any())
+
+    def take_worse(self) -> Worse | None:
+        """What is worse than it was since last asked; None, as nearly always, for nothing."""
+        if not (self._news or self._any_parted):
+            return None
+        worse = Worse(
+            brakes=bool(self._news & WEAKER), opinions=tuple(self._opinions), parted=self.parted[: self.trucks.count].nonzero()[0].tolist()
+        )
+        self._news = 0
+        self._opinions.clear()
+        return worse
 
     def admit(self, row: int, report: ReportRow, path_m: float, *, now_ns: int) -> None:
         """The report of an accepted hello: a new baseline for place, clock and contact."""
@@ -165,22 +204,35 @@ class Telemetry:
 
     def _believe(self, reports: ReportsHeard, findings: Findings, now_ns: int, *, tick: int) -> None:
         """Lets reports that all were accepted move what they may."""
-        # With a part of the truck perhaps lost on the road, its rear proves nothing.
-        believe(self.trucks, _for_planner(reports), findings, (reports.flags & _INTACT) != 0)
+        believe(self.trucks, _for_planner(reports), findings, self._intact(reports))
         said = Said(
             rows=reports.rows,
-            lane_ix=reports.lane_ix,
             speed_mps=reports.speed_mps,
             acceleration_mps2=reports.acceleration_mps2,
             battery_wh=reports.battery_wh,
             friction=reports.friction,
+            brake_health=reports.brake_health,
             flags=reports.flags,
             accepted_epoch=reports.accepted_epoch,
             accepted_sequence=reports.accepted_sequence,
             challenge=reports.challenge,
             challenge_echo=reports.challenge_echo,
         )
-        remember_reports(said, now_ns, tick, _LADEN, self._friction, self._picture, self.trucks.columns)
+        news = remember_reports(said, now_ns, tick, _LADEN, self.friction, self._picture, self.trucks.columns)
+        self._news |= news
+        if news & OPINION:
+            rows = reports.rows[reports.friction > 0.0]
+            self._opinions += zip(rows.tolist(), self.trucks.friction[rows].tolist(), strict=True)
+
+    def _intact(self, reports: ReportsHeard) -> FlagColumn:
+        """Whose rear proves road empty, (k,)."""
+        intact: FlagColumn = (reports.flags & _INTACT) != 0
+        if np.count_nonzero(intact) < len(intact):
+            self.parted[reports.rows[~intact]] = True
+            self._any_parted = True
+        if self._any_parted:
+            intact &= ~self.parted[reports.rows]
+        return intact
 
 
 def _for_planner(reports: ReportsHeard) -> ReportColumns:

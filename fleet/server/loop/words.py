@@ -22,6 +22,11 @@ from fleet.server.outgoing import (
 )
 
 
+def camel(name: str) -> str:
+    """A verdict's name as the class-like reason peers are told."""
+    return "".join(word.capitalize() for word in name.split("_"))
+
+
 @dataclass(slots=True)
 class Words:
     """Collected in the order in which it was decided; sealed by `outgoing`."""

@@ -56,13 +56,18 @@ RANGES: Final[Mapping[str, tuple[float, float]]] = {
     "challenge_echo": (INT64_MIN, INT64_MAX),
     "battery_wh": (0.0, 1e8),
     "friction": (0.0, 2.0),
+    "brake_health": (0.0, 1.0),
 }
 # The columns of a frame by their form on the wire; each block is read in one pass.
-FLOAT_COLUMNS: Final = ("chainage_m", "speed_mps", "acceleration_mps2", "bound_m", "battery_wh", "friction")
+FLOAT_COLUMNS: Final = ("chainage_m", "speed_mps", "acceleration_mps2", "bound_m", "battery_wh", "friction", "brake_health")
+# The last of them is left out of a frame while all brakes are sound: nearly always.
+_USUAL_COLUMNS: Final = FLOAT_COLUMNS[:-1]
 INT_COLUMNS: Final = ("stamp_ns", "flags", "accepted_epoch", "accepted_sequence", "challenge", "challenge_echo")
 _FLOAT_RANGES: Final = np.array([RANGES[name] for name in FLOAT_COLUMNS])
 _INT_RANGES: Final = np.array([RANGES[name] for name in INT_COLUMNS], np.int64)
+_USUAL_RANGES: Final = _FLOAT_RANGES[:-1]
 _FLOATS: Final = (FLOAT_COLUMNS, attrgetter(*FLOAT_COLUMNS))
+_USUAL: Final = (_USUAL_COLUMNS, attrgetter(*_USUAL_COLUMNS))
 _INTS: Final = (("handle", "lane_ix", *INT_COLUMNS), attrgetter("handle", "lane_ix", *INT_COLUMNS))
 
 
@@ -184,6 +189,7 @@ class Codec:
             challenge_echo=report.challenge_echo,
             battery_wh=_ranged("battery_wh", report.battery_wh),
             friction=_ranged("friction", report.friction),
+            brake_health=_ranged("brake_health", report.brake_health) or 1.0,
         )
 
     def acknowledgement(self, row: int, message: truck_pb2.Acknowledgement) -> AcknowledgementHeard:
@@ -238,14 +244,15 @@ class Codec:
         if count == 0:
             return FrameRead(reports=None)
         whole("reports", count, 0, FRAME_ROWS_MAX)
-        floats = _block(frame, _FLOATS, np.float64, count)
+        wanted, ranges = (_FLOATS, _FLOAT_RANGES) if frame.brake_health else (_USUAL, _USUAL_RANGES)
+        floats = _block(frame, wanted, np.float64, count)
         ints = _block(frame, _INTS, np.int64, count)
         rows, lanes = ints[:2].astype(np.int32)
         # Seen as unsigned, a negative row is beyond every lane.
         lanes[lanes.view(np.uint32) >= self._lane_count] = -1
         numbers = ints[2:]
         sound = np.empty(count, np.bool_)
-        sound_count = check_ranges(floats, _FLOAT_RANGES, numbers, _INT_RANGES, sound)
+        sound_count = check_ranges(floats, ranges, numbers, _INT_RANGES, sound)
         mine = owned(rows)
         if sound_count == count == np.count_nonzero(mine):
             return FrameRead(reports=_reports(rows, lanes, floats, numbers))
@@ -272,8 +279,11 @@ def columns_of(reports: Sequence[tuple[int, ReportRow]]) -> ReportsHeard:
 
 
 def _reports(rows: Any, lanes: Any, floats: Any, numbers: Any) -> ReportsHeard:
-    columns = dict(zip((*FLOAT_COLUMNS, *INT_COLUMNS), (*floats, *numbers), strict=True))
-    return ReportsHeard(rows=rows, lane_ix=lanes, **columns)
+    usual, rest = floats[: len(_USUAL_COLUMNS)], floats[len(_USUAL_COLUMNS) :]
+    # A health of 0 says nothing, and so does a column that is not there.
+    health = np.where(rest[0] > 0.0, rest[0], 1.0) if len(rest) else np.ones(len(rows))
+    columns = dict(zip((*_USUAL_COLUMNS, *INT_COLUMNS), (*usual, *numbers), strict=True))
+    return ReportsHeard(rows=rows, lane_ix=lanes, brake_health=health, **columns)
 
 
 def _ranged(name: str, value: float) -> float:
@@ -293,7 +303,7 @@ def _block(frame: gateway_pb2.ReportFrame, wanted: tuple[Sequence[str], Callable
 
 def _fault_of(floats: Any, numbers: Any) -> InvalidField:
     """What is wrong with one row."""
-    for name, value in zip((*FLOAT_COLUMNS, *INT_COLUMNS), (*floats.tolist(), *numbers.tolist()), strict=True):
+    for name, value in (*zip(FLOAT_COLUMNS, floats.tolist(), strict=False), *zip(INT_COLUMNS, numbers.tolist(), strict=True)):
         low, high = RANGES[name]
         if not low <= value <= high:
             return InvalidField(name=name, problem=f"is {value}, must lie in [{low:g}, {high:g}]")
