@@ -14,11 +14,35 @@ from typing import Final
 from fleet.onboard import ladder, senses, supervisor
 from fleet.onboard.ladder import contact_rung, heartbeat_counts, may_accept
 from fleet.onboard.permission import SAME_END_M
-from fleet.onboard.senses import BRAKE_FAILED, STALE_MAX_NS, STUCK_MAX_S, Brakes, Senses, agree, sense, watch_brakes
-from fleet.onboard.supervisor import HOLD, SERVICE_STOP, Build, Held, Memory, Road, Sensed, earliest_end_m, first_under, supervise
-from fleet.onboard.truck import GOAL_PASSED_M, GOAL_TOLERANCE_M, SETTLE_SLACK_S, SIGHTING_REPEATS
+from fleet.onboard.senses import (
+    STALE_MAX_NS,
+    STUCK_MAX_S,
+    Brakes,
+    Grip,
+    Senses,
+    agree,
+    brakes_alone,
+    grade_under,
+    sense,
+    watch_brakes,
+    watch_grip,
+)
+from fleet.onboard.supervisor import (
+    HOLD,
+    SERVICE_BRAKE,
+    SERVICE_STOP,
+    Build,
+    Held,
+    Memory,
+    Road,
+    Sensed,
+    earliest_end_m,
+    first_under,
+    supervise,
+)
+from fleet.onboard.truck import GOAL_PASSED_M, GOAL_TOLERANCE_M, SIGHTING_REPEATS
 from planner._jit import adopt, kernel, piece
-from planner.limits import SPEED_STANDING_MPS
+from planner.limits import BRAKE_FAILED, GRAVITY_MPS2, SPEED_STANDING_MPS
 from sim_harness.dynamics import Demand, Motion
 from sim_harness.observation import FlagArray, FloatArray, IndexArray
 from sim_harness.onboard_state import BOUND_BASE_M, FIXES, Authorities, Belief, Fitted, Onboard, Segments, StampArray
@@ -35,16 +59,19 @@ DRIFT: Final = 0.01
 @kernel
 def read_sensors(motion: Motion, belief: Belief, errors: FloatArray) -> None:
     """
-    Let every truck read its nails, odometer and speed.
+    Let every truck read its nails, odometer and speed, feel whether its wheels slip, and know what its motors do.
 
     motion  the truth, (n,)
-    belief  place, bound, speed, acceleration and stamp (n,) are written; a truck that stands believes to be where it believed
+    belief  place, bound, speed, acceleration, slip, retarder and stamp (n,) are written; a truck that stands believes to be where it
+            believed
     errors  (n, FIXES) standard normal numbers
     """
     for i in range(motion.nose_m.shape[0]):
         belief.stamp_ns[i] = belief.clock_ns[i]
         belief.speed_mps[i] = motion.speed_mps[i]
         belief.acceleration_mps2[i] = motion.acceleration_mps2[i]
+        belief.slipping[i] = motion.slipping[i] > 0.0
+        belief.retarder_mps2[i] = -motion.driveline_mps2[i]
         true_m = motion.nose_m[i]
         if math.floor(true_m / NAIL_M) != math.floor(belief.fix_m[i] / NAIL_M):
             at = belief.drawn[i] % (FIXES - 1)
@@ -60,18 +87,76 @@ def read_sensors(motion: Motion, belief: Belief, errors: FloatArray) -> None:
 @piece
 def _nothing_new(belief: Belief, state: Onboard, i: int, speed_mps: float) -> bool:
     """Whether a reading of truck *i* would leave senses and brakes as they are: it stands, as it did, with its brakes judged."""
-    if speed_mps != 0.0 or state.read_speed_mps[i] != 0.0 or belief.nose_m[i] != state.read_nose_m[i]:
+    if speed_mps != 0.0 or state.read_speed_mps[i] != 0.0 or belief.nose_m[i] != state.read_nose_m[i] or belief.friction[i] > 0.0:
         return False
     return bool(state.stuck_s[i] == 0.0 and state.asked_mps2[i] == 0.0 and state.ratio[i] == math.inf and state.pressed_s[i] == 0.0)
 
 
+@piece
+def _segments(roads: Segments, first: int, last: int) -> Road:
+    """Segments [first, last) as the supervisor reads them: it asks for sequences it can index, and arrays are that."""
+    return Road(roads.end_m, roads.speed_mps, roads.grade, roads.no_stop, first, last)  # type: ignore[arg-type]
+
+
+@piece
+def _road(fitted: Fitted, belief: Belief, state: Onboard, roads: Segments, i: int) -> Road:
+    """Truck *i*'s road from the segment under its tail on; the cursor is moved."""
+    last = int(state.last[i])
+    tail_m = belief.nose_m[i] - fitted.length_m[i] - belief.bound_m[i] - state.doubt_m[i]
+    cursor = first_under(_segments(roads, int(state.first[i]), last), tail_m - fitted.roll_back_m[i])
+    state.first[i] = cursor
+    return _segments(roads, cursor, last)
+
+
+@piece
+def _watch_braking(fitted: Fitted, belief: Belief, state: Onboard, roads: Segments, i: int, step_s: float) -> None:
+    """Let the supervisor of truck *i* look at what brakes and road give."""
+    mode = int(state.mode[i]) if belief.speed_mps[i] > SPEED_STANDING_MPS else HOLD
+    braking = mode >= SERVICE_BRAKE
+    slipping = belief.slipping[i] and braking
+    grade = 0.0
+    if braking:
+        grade = grade_under(_road(fitted, belief, state, roads, i), belief.nose_m[i] - fitted.length_m[i], belief.nose_m[i])
+    slowing_mps2 = -belief.acceleration_mps2[i]
+    asked_mps2, given_mps2 = brakes_alone(
+        mode, state.demand_mps2[i], slowing_mps2, grade, belief.retarder_mps2[i], fitted.brake_guaranteed_mps2[i]
+    )
+    lags_s = (fitted.brake_dead_s[i], fitted.brake_build_up_s[i])
+    brakes = Brakes(
+        state.asked_mps2[i],
+        state.least_mps2[i],
+        state.pressed_s[i],
+        state.owed_mps[i],
+        state.shed_mps[i],
+        state.share[i],
+        state.ratio[i],
+        int(state.weak_count[i]),
+        state.health[i],
+    )
+    brakes = watch_brakes(brakes, asked_mps2, given_mps2, lags_s, step_s, slipping)
+    state.asked_mps2[i] = brakes.asked_mps2
+    state.least_mps2[i] = brakes.least_mps2
+    state.pressed_s[i] = brakes.held_s
+    state.owed_mps[i] = brakes.owed_mps
+    state.shed_mps[i] = brakes.shed_mps
+    state.share[i] = brakes.share
+    state.ratio[i] = brakes.ratio
+    state.weak_count[i] = brakes.weak_count
+    state.health[i] = brakes.health
+    grip = Grip(state.grip[i], state.grip_met_m[i])
+    grip = watch_grip(grip, belief.friction[i], slipping, slowing_mps2 - GRAVITY_MPS2 * grade, belief.nose_m[i])
+    state.grip[i] = grip.friction
+    state.grip_met_m[i] = grip.met_m
+
+
 @kernel
-def take_reading(fitted: Fitted, belief: Belief, state: Onboard) -> None:
+def take_reading(fitted: Fitted, belief: Belief, state: Onboard, roads: Segments) -> None:
     """
-    Let every supervisor look at its sensors: do they agree with each other, and do the brakes do what they were asked.
+    Let every supervisor look at its sensors: do they agree with each other, do the brakes do what they were asked, does the road.
 
     fitted, belief   (n,)
-    state    senses and brakes are written, where there is a road to be on and the reading is a new one
+    state    senses, brakes and grip are written, where there is a road to be on and the reading is a new one
+    roads    everybody's segments
     """
     for i in range(belief.nose_m.shape[0]):
         step_s = (belief.stamp_ns[i] - state.read_ns[i]) / 1e9
@@ -94,18 +179,7 @@ def take_reading(fitted: Fitted, belief: Belief, state: Onboard) -> None:
         state.stuck_s[i] = reading.stuck_s
         state.doubt_m[i] = reading.doubt_m
         state.apart_m[i] = reading.apart_m
-        asked_mps2 = -state.demand_mps2[i] if state.mode[i] != HOLD and speed_mps > SPEED_STANDING_MPS else 0.0
-        settle_s = fitted.brake_dead_s[i] + fitted.brake_build_up_s[i] + SETTLE_SLACK_S
-        brakes = Brakes(
-            state.asked_mps2[i], state.least_mps2[i], state.pressed_s[i], state.ratio[i], int(state.weak_count[i]), state.health[i]
-        )
-        brakes = watch_brakes(brakes, asked_mps2, -belief.acceleration_mps2[i], settle_s, step_s)
-        state.asked_mps2[i] = brakes.asked_mps2
-        state.least_mps2[i] = brakes.least_mps2
-        state.pressed_s[i] = brakes.held_s
-        state.ratio[i] = brakes.ratio
-        state.weak_count[i] = brakes.weak_count
-        state.health[i] = brakes.health
+        _watch_braking(fitted, belief, state, roads, i, step_s)
 
 
 @piece
@@ -136,7 +210,7 @@ def _sensed(belief: Belief, state: Onboard, i: int) -> Sensed:
         belief.speed_mps[i],
         belief.acceleration_mps2[i],
         belief.bound_m[i] + state.doubt_m[i],
-        belief.friction[i],
+        state.grip[i],
         state.health[i],
         sound,
     )
@@ -147,22 +221,6 @@ def _held(belief: Belief, state: Onboard, i: int, reaction: int) -> Held:
     """What truck *i* may do: what it was given, and no further than what stands on the road."""
     end_m = min(state.end_m[i], belief.nose_m[i] + belief.obstacle_m[i])
     return Held(end_m, state.held_friction[i], state.advised_mps[i], state.clearing_mps[i], reaction)
-
-
-@piece
-def _segments(roads: Segments, first: int, last: int) -> Road:
-    """Segments [first, last) as the supervisor reads them: it asks for sequences it can index, and arrays are that."""
-    return Road(roads.end_m, roads.speed_mps, roads.grade, roads.no_stop, first, last)  # type: ignore[arg-type]
-
-
-@piece
-def _road(fitted: Fitted, belief: Belief, state: Onboard, roads: Segments, i: int) -> Road:
-    """Truck *i*'s road from the segment under its tail on; the cursor is moved."""
-    last = int(state.last[i])
-    tail_m = belief.nose_m[i] - fitted.length_m[i] - belief.bound_m[i] - state.doubt_m[i]
-    cursor = first_under(_segments(roads, int(state.first[i]), last), tail_m - fitted.roll_back_m[i])
-    state.first[i] = cursor
-    return _segments(roads, cursor, last)
 
 
 @piece

@@ -3,9 +3,9 @@ How the trucks move: mass, grade, driveline and air brakes, integrated in sub-st
 
 Nothing here knows the planner's stopping formulas: motion is integrated from forces, so that the formulas can be judged
 by it. An electric driveline pulls and retards at once, within its limits; the air brakes answer after a dead time and
-build up linearly, and friction caps what they deliver. What jumps or bends inside a sub-step counts for the part of it that
-it lasts, so that a stop is right to a millimetre. Rolling resistance and wind would only help a truck to stop: they cost
-energy here, and slow nobody down. Forces are in m/s2, per unit of mass.
+build up linearly, and friction caps what they deliver: then the wheels slip, and the truck feels it. What jumps or bends inside a
+sub-step counts for the part of it that it lasts, so that a stop is right to a millimetre. Rolling resistance and wind would only
+help a truck to stop: they cost energy here, and slow nobody down. Forces are in m/s2, per unit of mass.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ class Motion(NamedTuple):
 
     nose_m on the truck's path coordinate. driveline_mps2: force of the motors, negative when they retard. brake_mps2: force
     of the air brakes, never negative. pressed_s: for how long the air brakes have been asked for. cut_s: for how long the
-    motors have been told to let go. energy_wh: drawn from the battery since the start.
+    motors have been told to let go. energy_wh: drawn from the battery since the start. slipping: 1 while the wheels are asked for
+    more than the road gives, else 0.
     """
 
     nose_m: FloatArray
@@ -60,6 +61,7 @@ class Motion(NamedTuple):
     pressed_s: FloatArray
     cut_s: FloatArray
     energy_wh: FloatArray
+    slipping: FloatArray
 
 
 class Build(NamedTuple):
@@ -105,7 +107,7 @@ class Circumstances(NamedTuple):
 def at_rest(nose_m: FloatArray) -> Motion:
     """Trucks that stand with their noses at *nose_m*."""
     count = nose_m.shape[0]
-    return Motion(nose_m.copy(), *(np.zeros(count, dtype=np.float64) for _ in range(7)))
+    return Motion(nose_m.copy(), *(np.zeros(count, dtype=np.float64) for _ in range(8)))
 
 
 def build_of(roster: Roster) -> Build:
@@ -166,6 +168,7 @@ def _stand(motion: Motion, build: Build, i: int, mode: int, span_s: float) -> No
     motion.acceleration_mps2[i] = 0.0
     motion.driveline_mps2[i] = 0.0
     motion.cut_s[i] = 0.0
+    motion.slipping[i] = 0.0
     motion.energy_wh[i] += AUXILIARY_W * span_s * WH_PER_J
     if mode == EMERGENCY_BRAKE:
         motion.pressed_s[i] += span_s
@@ -208,6 +211,7 @@ def _sub_step(motion: Motion, build: Build, demand: Demand, around: Circumstance
     # What the road takes of the brakes, beside what the motors ask of it.
     grip_mps2 = ADHESION * around.friction[i] * G_MPS2 + motion.driveline_mps2[i]
     bend_mps2 -= _press(motion, build, i, (air_wish_mps2, full_mps2), (around.brake_health[i], grip_mps2), step_s)
+    motion.slipping[i] = 1.0 if motion.brake_mps2[i] * around.brake_health[i] > grip_mps2 else 0.0
     now_mps2 = motion.driveline_mps2[i] - min(motion.brake_mps2[i] * around.brake_health[i], grip_mps2) - slope_mps2
     mean_mps2 = 0.5 * (motion.acceleration_mps2[i] + now_mps2) + bend_mps2 if speed_mps > 0.0 else now_mps2
 

@@ -43,8 +43,9 @@ class Belief(NamedTuple):
     """
     What the trucks believe of themselves, (n,).
 
-    nose_m on the path coordinate, bound_m its guaranteed error; speed_mps and acceleration_mps2 as sensed; obstacle_m: metres
-    from the nose to something on the road, infinite when it is free. stamp_ns: when all this was sensed, clock_ns: what time it
+    nose_m on the path coordinate, bound_m its guaranteed error; speed_mps and acceleration_mps2 as sensed;
+    retarder_mps2: what the motors retard; slipping: wheels do, under the brakes; friction: what another sensor makes of the road, 0
+    for nothing; obstacle_m: metres from the nose to something on the road, infinite when it is free. stamp_ns: when all this was sensed, clock_ns: what time it
     is, both by the truck's own clock. fix_m: true place of the last nail read; offset_m and drift: the error drawn there.
     drawn: how many of its numbers are used.
     """
@@ -53,6 +54,8 @@ class Belief(NamedTuple):
     bound_m: FloatArray
     speed_mps: FloatArray
     acceleration_mps2: FloatArray
+    retarder_mps2: FloatArray
+    slipping: FlagArray
     obstacle_m: FloatArray
     stamp_ns: StampArray
     clock_ns: StampArray
@@ -78,8 +81,8 @@ class Onboard(NamedTuple):
     """
     The state of the onboard computers, (n,).
 
-    mode … turn_m: `supervisor.Memory`. read_ns: stamp of the
-    last reading. read_nose_m … apart_m: `senses.Senses`. asked_mps2 … health: `senses.Brakes`.
+    mode … turn_m: `supervisor.Memory`. read_ns: stamp of the last reading. read_nose_m … apart_m: `senses.Senses`. asked_mps2 …
+    health: `senses.Brakes`. grip, grip_met_m: `senses.Grip`.
     end_m … clearing_mps: `supervisor.Held`. stop_reaction: the hardest stop in force. waiting: a new authority is needed before
     the truck may go on. agreed_epoch, seen_*: terms. last_tick, asked_ns, proof_ns: contact; echo: the server's challenge to
     carry back. hello_ns: stamp of the hello that waits for its answer, 0 none. said_ns: stamp of the last report. intruded: something
@@ -102,9 +105,14 @@ class Onboard(NamedTuple):
     asked_mps2: FloatArray
     least_mps2: FloatArray
     pressed_s: FloatArray
+    owed_mps: FloatArray
+    shed_mps: FloatArray
+    share: FloatArray
     ratio: FloatArray
     weak_count: StampArray
     health: FloatArray
+    grip: FloatArray
+    grip_met_m: FloatArray
     immobilise: FlagArray
     goal_m: FloatArray
     parked: FlagArray
@@ -160,6 +168,8 @@ def belief(nose_m: FloatArray) -> Belief:
         bound_m=np.full(count, BOUND_BASE_M),
         speed_mps=np.zeros(count),
         acceleration_mps2=np.zeros(count),
+        retarder_mps2=np.zeros(count),
+        slipping=np.zeros(count, dtype=np.bool_),
         obstacle_m=np.full(count, np.inf),
         stamp_ns=np.zeros(count, dtype=np.int64),
         clock_ns=np.zeros(count, dtype=np.int64),
@@ -211,7 +221,7 @@ def onboard(count: int, nose_m: FloatArray) -> Onboard:
     state = Onboard(**columns)  # type: ignore[arg-type]
     state.end_m[:] = -math.inf
     state.halt_m[:] = math.inf
-    state.ratio[:] = math.inf
+    state.share[:], state.ratio[:] = math.inf, math.inf
     state.health[:] = 1.0
     state.goal_m[:] = math.nan
     state.read_nose_m[:] = nose_m

@@ -1,7 +1,7 @@
 """
 Reports of many trucks as the bytes of a `ReportFrame`, written by a compiled kernel.
 
-A frame is fourteen packed columns. The library would copy each number through Python three times; here the columns go
+A frame is fourteen packed columns, and a fifteenth where brakes are weak. The library would copy each number through Python three times; here the columns go
 straight into the wire's form: a tag, a length, and then either eight bytes a number or a varint.
 """
 
@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from fleet.onboard.senses import HEALTH_SAID_MIN
 from planner._jit import kernel, piece
 from sim_harness.dynamics import EMERGENCY_BRAKE, Demand, Motion
 from sim_harness.observation import FlagArray, FloatArray, IndexArray
@@ -22,7 +23,9 @@ IntMatrix = npt.NDArray[np.int64]
 
 # Rows of the two matrices, and the fields of the message that they become.
 INT_FIELDS: Final = np.array([1, 2, 3, 8, 9, 10, 11, 12], dtype=np.int64)
-FLOAT_FIELDS: Final = np.array([4, 5, 6, 7, 13, 14], dtype=np.int64)
+FLOAT_FIELDS: Final = np.array([4, 5, 6, 7, 13, 14, 16], dtype=np.int64)
+# The last one, brake health, is left out while all brakes are sound.
+USUAL_FIELDS: Final = FLOAT_FIELDS[:-1]
 LADEN, INTACT, IMMOBILISED, EMERGENCY_BRAKING = 1, 2, 4, 8
 VARINT_MAX: Final = 10
 DOUBLE: Final = 8
@@ -38,9 +41,10 @@ class ReportFrames:
         room = (len(INT_FIELDS) * VARINT_MAX + len(FLOAT_FIELDS) * DOUBLE) * count + 16 * (len(INT_FIELDS) + len(FLOAT_FIELDS))
         self._bytes = np.zeros(room, dtype=np.uint8)
 
-    def encode(self, count: int) -> bytes:
-        """The first *count* columns of the matrices as a `ReportFrame`."""
-        length = encode(self.ints, self.floats, count, INT_FIELDS, FLOAT_FIELDS, self._bytes)
+    def encode(self, count: int, *, weak: bool = True) -> bytes:
+        """The first *count* columns of the matrices as a `ReportFrame`; without brake health unless some brakes are *weak*."""
+        fields = FLOAT_FIELDS if weak else USUAL_FIELDS
+        length = encode(self.ints, self.floats, count, INT_FIELDS, fields, self._bytes)
         return self._bytes[:length].tobytes()
 
 
@@ -91,14 +95,15 @@ def fill_places(
     count: int,
     ints: IntMatrix,
     floats: FloatArray,
-) -> None:
+) -> bool:
     """
-    Fill lanes and the columns of real numbers for the trucks that `fill` chose.
+    Fill lanes and the columns of real numbers for the trucks that `fill` chose; the answer is whether any of them has weak brakes.
 
     belief, state, lane_ix, chainage_m, battery_wh   (n,); places as believed, bounds with what doubt adds
     ints     (8, n) row 2 turns from truck rows into lane rows
-    floats   (6, n) written: chainage, speed, acceleration, bound, battery, friction
+    floats   (7, n) written: chainage, speed, acceleration, bound, battery, friction, brake health
     """
+    weak = False
     for j in range(count):
         i = ints[2, j]
         ints[2, j] = lane_ix[i]
@@ -107,7 +112,10 @@ def fill_places(
         floats[2, j] = belief.acceleration_mps2[i]
         floats[3, j] = belief.bound_m[i] + state.doubt_m[i]
         floats[4, j] = battery_wh[i]
-        floats[5, j] = belief.friction[i]
+        floats[5, j] = state.grip[i]
+        floats[6, j] = max(state.health[i], HEALTH_SAID_MIN)
+        weak |= state.health[i] < 1.0
+    return weak
 
 
 @piece
@@ -135,8 +143,8 @@ def encode(ints: IntMatrix, floats: FloatArray, count: int, int_fields: IntMatri
     """
     Write packed columns; the answer is how many bytes.
 
-    ints     (a, n), none negative      int_fields    (a,) field numbers below 16
-    floats   (b, n)                     float_fields  (b,)
+    ints     (a, n), none negative        int_fields    (a,) field numbers
+    floats   (b or more, n)               float_fields  (b,)
     out      bytes, long enough
     """
     at = 0
@@ -144,14 +152,12 @@ def encode(ints: IntMatrix, floats: FloatArray, count: int, int_fields: IntMatri
         size = 0
         for j in range(count):
             size += _varint_size(ints[f, j])
-        out[at] = (int_fields[f] << 3) | LENGTH_DELIMITED
-        at = _put_varint(size, out, at + 1)
+        at = _put_varint(size, out, _put_varint((int_fields[f] << 3) | LENGTH_DELIMITED, out, at))
         for j in range(count):
             at = _put_varint(ints[f, j], out, at)
     bits = floats.view(np.uint64)
     for f in range(float_fields.shape[0]):
-        out[at] = (float_fields[f] << 3) | LENGTH_DELIMITED
-        at = _put_varint(count * DOUBLE, out, at + 1)
+        at = _put_varint(count * DOUBLE, out, _put_varint((float_fields[f] << 3) | LENGTH_DELIMITED, out, at))
         for j in range(count):
             word = bits[f, j]
             for b in range(DOUBLE):

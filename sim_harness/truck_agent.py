@@ -16,6 +16,7 @@ import numpy as np
 from fleet.onboard import supervisor
 from fleet.onboard.contact import WELCOME_AGE_MAX_NS
 from fleet.onboard.link import message_of
+from fleet.onboard.senses import HEALTH_SAID_MIN
 from fleet.v1 import common_pb2, gateway_pb2, truck_pb2
 from sim_harness import columns, dynamics, link, paths, report_frame
 from sim_harness.clock import Streams
@@ -192,7 +193,7 @@ class Trucks(World):
         self._fleet.tell_time(now_ns)
         columns.step(own.fitted, own.belief, own.onboard, own.roads, own.demand, TICK_S)
         self._move()
-        columns.take_reading(own.fitted, own.belief, own.onboard)
+        columns.take_reading(own.fitted, own.belief, own.onboard, own.roads)
         self._attention = columns.watch(own.motion, own.belief, own.onboard, own.demand, self._fleet.was_emergency, WELCOME_AGE_MAX_NS)
         if self._attention & EMERGENCY_CHANGED:
             self._note_emergencies()
@@ -260,10 +261,10 @@ class Trucks(World):
         count = report_frame.fill(own.motion, own.belief, own.onboard, own.demand, fleet.handle, fleet.apart, frames.ints)
         if count == 0:
             return b""
-        report_frame.fill_places(
+        weak = report_frame.fill_places(
             own.belief, own.onboard, fleet.believed_lane_ix, fleet.believed_m, fleet.battery_wh, count, frames.ints, frames.floats
         )
-        return frames.encode(count)
+        return frames.encode(count, weak=weak)
 
     def _hello(self, row: int) -> gateway_pb2.RelayedTruckMessage:
         self._believe_places()
@@ -308,7 +309,8 @@ class Trucks(World):
             challenge=int(state.asked_ns[row]),
             challenge_echo=int(state.echo[row]),
             battery_wh=float(self._fleet.battery_wh[row]),
-            friction=float(belief.friction[row]),
+            friction=float(state.grip[row]),
+            brake_health=max(float(state.health[row]), HEALTH_SAID_MIN),
         )
 
     def _sighting(self, row: int) -> gateway_pb2.RelayedTruckMessage:

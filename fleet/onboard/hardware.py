@@ -30,8 +30,9 @@ class Sensors:
     """
     One reading of everything the supervisor looks at.
 
-    *stamp_ns* the truck's monotonic clock; *nose* lane and chainage; *bound_m* guaranteed; *friction* 0: no opinion;
-    *obstacle_m* metres from the nose to something on the road, infinite when it is free; *body_lane_ids* lanes from the tail's
+    *stamp_ns* the truck's monotonic clock; *nose* lane and chainage; *bound_m* guaranteed; *friction* 0: no opinion, what slipping
+    wheels tell is made of *slipping*; *retarder_mps2* deceleration that the motors give by themselves, negative when they pull, 0
+    where the truck cannot tell; *obstacle_m* metres from the nose to something on the road, infinite when it is free; *body_lane_ids* lanes from the tail's
     to the nose's, needed only until the first route has come.
     """
 
@@ -44,6 +45,8 @@ class Sensors:
     intact: bool = True
     immobilised: bool = False
     friction: float = 0.0
+    slipping: bool = False
+    retarder_mps2: float = 0.0
     battery_wh: float = 0.0
     obstacle_m: float = math.inf
     body_lane_ids: tuple[str, ...] = ()

@@ -1,5 +1,10 @@
 """
-Whether the truck may believe itself: sensors that contradict each other, and brakes weaker than declared.
+Whether the truck may believe itself: sensors that contradict each other, brakes weaker than declared, and a road that gives less
+grip than it was told.
+
+Brakes are measured by themselves: what the grade does and what the motors retard is taken off both what was asked and what was
+measured, or a strong retarder would hide weak brakes, and a climb would flatter them. While wheels slip nothing is learnt about the
+brakes, and everything about the road.
 
 Plain scalars and named tuples, like the supervisor, so that a simulator compiles them.
 """
@@ -9,6 +14,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from typing import Final, NamedTuple
+
+from fleet.onboard.supervisor import EMERGENCY_BRAKE, SERVICE_BRAKE, Road
+from planner.limits import BRAKE_FAILED, BRAKE_WEAK, FRICTION_CELL_M, FRICTION_MIN, GRAVITY_MPS2, GRIP_SHARE
 
 STUCK_MAX_S: Final = 0.5  # a position that does not move while the wheels turn
 STALE_MAX_NS: Final = 500_000_000  # sensors older than this are not sensors
@@ -20,9 +28,16 @@ APART_SLACK_M: Final = 0.5
 JERK_SLACK_MPS2: Final = 4.0  # the hardest change of speed between two readings
 BRAKE_ASKED_MIN_MPS2: Final = 0.4  # a gentler application measures the road, not the brakes
 BRAKE_STEADY_MPS2: Final = 0.1
-BRAKE_WEAK: Final = 0.9
-BRAKE_FAILED: Final = 0.6
+BRAKE_SETTLE_S: Final = 0.3  # beyond dead time and build-up, before an application is steady
+BRAKE_GAP_S: Final = 0.25  # readings further apart measure nothing in between
+BRAKE_JUDGED_S: Final = 0.25  # three readings of steady braking; fewer are noise
+# A brake that fails does not live to be steady: the emergency curve takes over. So much speed it must have owed by then.
+BRAKE_OWED_MPS: Final = 0.2
 BRAKE_APPLICATIONS: Final = 3
+HEALTH_SAID_MIN: Final = 0.01  # on the wire 0 says nothing, and brakes that give nothing are not nothing to say
+# A patch of ice ends in metres and a road dries in hours: what the wheels met is kept for so much road, and for any time. Until then
+# the server has told it to everybody.
+GRIP_KEPT_M: Final = FRICTION_CELL_M
 
 
 class Senses(NamedTuple):
@@ -45,16 +60,28 @@ class Brakes(NamedTuple):
     """
     The application under way, and what the ones before it showed.
 
-    *asked_mps2* the strongest and *least_mps2* the gentlest of the application, *held_s* how long it has been steady, *ratio*
-    the lowest measured share so far (infinite: none yet), *weak_count* weak applications in a row, *health* the share left.
+    *asked_mps2* the strongest and *least_mps2* the gentlest of its even part under way, *held_s* how long that has lasted, *owed_mps*
+    the speed that sound brakes would have shed in it at least and *shed_mps* what these have, *share* the mean measured once it was
+    steady and *ratio* the lowest of the parts before it (infinite: none yet), *weak_count* weak applications in a row, *health* the
+    share left.
     """
 
     asked_mps2: float
     least_mps2: float
     held_s: float
+    owed_mps: float
+    shed_mps: float
+    share: float
     ratio: float
     weak_count: int
     health: float
+
+
+class Grip(NamedTuple):
+    """The lowest friction met lately, 0 for no opinion, and where the nose was when it was met last."""
+
+    friction: float
+    met_m: float
 
 
 def sense(before: Senses, nose_m: float, speed_mps: float, bound_m: float, step_s: float) -> Senses:
@@ -78,26 +105,101 @@ def agree(apart_m: float, bound_m: float) -> bool:
     return abs(apart_m) <= 2.0 * bound_m + APART_SLACK_M
 
 
-def watch_brakes(before: Brakes, asked_mps2: float, measured_mps2: float, settle_s: float, step_s: float) -> Brakes:
-    """
-    Return the memory after *step_s* of braking with *asked_mps2* and slowing with *measured_mps2*, both positive.
+def grade_under(road: Road, tail_m: float, nose_m: float) -> float:
+    """Return the mean grade under the body, positive uphill."""
+    risen_m = 0.0
+    start_m = tail_m
+    for index in range(road.first, road.last):
+        if start_m >= nose_m:
+            break
+        end_m = min(road.end_m[index], nose_m)
+        if end_m > start_m:
+            risen_m += road.grade[index] * (end_m - start_m)
+            start_m = end_m
+    return risen_m / (nose_m - tail_m)
 
-    An application is judged once it has been steady for *settle_s*; its verdict falls when the brakes are released.
+
+def brakes_alone(
+    mode: int, demand_mps2: float, slowing_mps2: float, grade: float, retarder_mps2: float, guaranteed_mps2: float
+) -> tuple[float, float]:
     """
+    Return what the brakes by themselves are asked for and what they give, as decelerations.
+
+    *demand_mps2* as the supervisor demands, *slowing_mps2* as measured, both net; *retarder_mps2* is what the motors retard, negative
+    when they pull. An emergency asks for all there is, and may count on *guaranteed_mps2* on any grade.
+    """
+    if mode < SERVICE_BRAKE:
+        return 0.0, 0.0
+    others_mps2 = GRAVITY_MPS2 * grade + retarder_mps2
+    asked_mps2 = guaranteed_mps2 if mode == EMERGENCY_BRAKE else -demand_mps2 - others_mps2
+    return asked_mps2, slowing_mps2 - others_mps2
+
+
+def _lowest_ratio(brakes: Brakes, settle_s: float) -> float:
+    """Return the lowest share measured so far, that of the even part under way included where it can be told."""
+    ratio = brakes.ratio
+    if brakes.held_s - settle_s >= BRAKE_JUDGED_S:
+        ratio = min(ratio, brakes.share)
+    if brakes.owed_mps >= BRAKE_OWED_MPS and brakes.shed_mps < BRAKE_FAILED * brakes.owed_mps:
+        ratio = min(ratio, brakes.shed_mps / brakes.owed_mps)
+    return ratio
+
+
+def _brake_on(before: Brakes, given_mps2: float, least_mps2: float, lags_s: tuple[float, float], step_s: float) -> Brakes:
+    """Return the memory of an even part that goes on; *lags_s* are the dead time and build-up that sound brakes may take."""
+    dead_s, build_up_s = lags_s
+    held_s = before.held_s + step_s
+    built = min(1.0, max(0.0, before.held_s - dead_s) / max(build_up_s, step_s))
+    steady_s = held_s - dead_s - build_up_s - BRAKE_SETTLE_S
+    share = before.share
+    if steady_s > 0.0:
+        now = given_mps2 / least_mps2
+        share = now if share == math.inf else share + (now - share) * min(1.0, step_s / steady_s)
+    owed_mps = before.owed_mps + built * least_mps2 * step_s
+    shed_mps = before.shed_mps + given_mps2 * step_s
+    return Brakes(before.asked_mps2, least_mps2, held_s, owed_mps, shed_mps, share, before.ratio, before.weak_count, before.health)
+
+
+def watch_brakes(
+    before: Brakes, asked_mps2: float, given_mps2: float, lags_s: tuple[float, float], step_s: float, slipping: bool
+) -> Brakes:
+    """
+    Return the memory after *step_s* of brakes that were asked for *asked_mps2* and gave *given_mps2*, both positive.
+
+    An application is judged by what it gave once it was steady, *lags_s* (dead time, build-up) after it began, or by how little it
+    gave on the way there; its verdict falls when the brakes are released. Where wheels slip, or readings fail, it begins anew.
+    """
+    settle_s = lags_s[0] + lags_s[1] + BRAKE_SETTLE_S
     if asked_mps2 >= BRAKE_ASKED_MIN_MPS2:
+        if slipping or step_s > BRAKE_GAP_S:
+            return Brakes(asked_mps2, asked_mps2, 0.0, 0.0, 0.0, math.inf, before.ratio, before.weak_count, before.health)
         if before.held_s <= 0.0 or asked_mps2 > before.asked_mps2 + BRAKE_STEADY_MPS2:
-            return Brakes(asked_mps2, asked_mps2, step_s, before.ratio, before.weak_count, before.health)
-        least_mps2 = min(before.least_mps2, asked_mps2)
-        held_s = before.held_s + step_s
-        ratio = before.ratio
-        if held_s > settle_s:
-            ratio = min(ratio, max(0.0, measured_mps2) / least_mps2)
-        return Brakes(before.asked_mps2, least_mps2, held_s, ratio, before.weak_count, before.health)
-    if before.ratio == math.inf:
-        return Brakes(0.0, 0.0, 0.0, math.inf, before.weak_count, before.health)
-    weak_count = before.weak_count + 1 if before.ratio < BRAKE_WEAK else 0
-    health = min(before.health, before.ratio) if weak_count >= BRAKE_APPLICATIONS else before.health
-    return Brakes(0.0, 0.0, 0.0, math.inf, weak_count, health)
+            ratio = _lowest_ratio(before, settle_s)
+            return Brakes(asked_mps2, asked_mps2, step_s, 0.0, 0.0, math.inf, ratio, before.weak_count, before.health)
+        return _brake_on(before, max(0.0, given_mps2), min(before.least_mps2, asked_mps2), lags_s, step_s)
+    ratio = _lowest_ratio(before, settle_s)
+    if ratio == math.inf:
+        return Brakes(0.0, 0.0, 0.0, 0.0, 0.0, math.inf, math.inf, before.weak_count, before.health)
+    weak_count = before.weak_count + 1 if ratio < BRAKE_WEAK else 0
+    health = min(before.health, ratio) if weak_count >= BRAKE_APPLICATIONS else before.health
+    return Brakes(0.0, 0.0, 0.0, 0.0, 0.0, math.inf, math.inf, weak_count, health)
+
+
+def watch_grip(before: Grip, opinion: float, slipping: bool, wheels_mps2: float, nose_m: float) -> Grip:
+    """
+    Return the memory after a reading: *opinion* is what another sensor makes of the road, 0 for none.
+
+    Wheels that slip while they slow the truck by *wheels_mps2* get all that the road gives.
+    """
+    met = opinion
+    if slipping and wheels_mps2 > 0.0:
+        slipped = max(FRICTION_MIN, wheels_mps2 / (GRIP_SHARE * GRAVITY_MPS2))
+        met = min(met, slipped) if met > 0.0 else slipped
+    if met > 0.0:
+        return Grip(min(before.friction, met) if before.friction > 0.0 else met, nose_m)
+    if before.friction > 0.0 and nose_m - before.met_m > GRIP_KEPT_M:
+        return Grip(0.0, nose_m)
+    return before
 
 
 def senses_at(nose_m: float) -> Senses:
@@ -107,7 +209,24 @@ def senses_at(nose_m: float) -> Senses:
 
 def brakes_trusted() -> Brakes:
     """Return the memory of brakes that have shown no weakness."""
-    return Brakes(0.0, 0.0, 0.0, math.inf, 0, 1.0)
+    return Brakes(0.0, 0.0, 0.0, 0.0, 0.0, math.inf, math.inf, 0, 1.0)
 
 
-COMPILABLE: Final[tuple[Callable[..., object], ...]] = (agree, sense, watch_brakes, senses_at, brakes_trusted)
+def grip_unknown() -> Grip:
+    """Return the memory of wheels that have not slipped."""
+    return Grip(0.0, 0.0)
+
+
+COMPILABLE: Final[tuple[Callable[..., object], ...]] = (
+    agree,
+    sense,
+    grade_under,
+    brakes_alone,
+    _lowest_ratio,
+    _brake_on,
+    watch_brakes,
+    watch_grip,
+    senses_at,
+    brakes_trusted,
+    grip_unknown,
+)

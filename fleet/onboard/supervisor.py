@@ -21,6 +21,7 @@ from typing import Final, NamedTuple
 
 from planner.braking import (
     a_safe_mps2,
+    even_stop_speed_mps,
     pushed_speed_mps,
     service_distance_m,
     service_speed_mps,
@@ -30,15 +31,16 @@ from planner.braking import (
 from planner.limits import (
     A_SAFE_MIN_MPS2,
     BOUND_STOP_M,
+    FRICTION_DRY,
     REACTION_S,
     ROLL_BACK_M,
+    SERVICE_SHARE,
     SPEED_STANDING_MPS,
     STOP_MARK_M,
     STOP_TOLERANCE_M,
 )
 
 RESPONSE_SLACK_S: Final = 0.25
-SERVICE_SHARE: Final = 0.75  # of A_safe: what the driving curve may ask for
 WARNING_S: Final = 0.4  # before the emergency curve, service braking as hard as it may
 START_MPS: Final = 0.3  # a shorter move is not worth releasing the brakes
 CREEP_MPS: Final = 0.2  # below this the truck sets its brakes rather than crawl on
@@ -308,6 +310,21 @@ def _settle(build: Build, sensed: Sensed, memory: Memory, target_mps: float, slo
     return Demand(DRIVE if demand_mps2 >= 0.0 else SERVICE_BRAKE, demand_mps2, target_mps)
 
 
+def _derated_mps(build: Build, sensed: Sensed, held: Held, a_mps2: float) -> float:
+    """
+    Return the speed from which a stop takes no more road than from top speed with sound brakes on a dry road.
+
+    What brakes or grip lack then costs speed, and not the road that spacing and sight were laid out for; infinite when they lack
+    nothing.
+    """
+    sound_mps2 = a_safe_mps2(build.brake_guaranteed_mps2, 1.0, FRICTION_DRY, 0.0)
+    friction = braking_friction(sensed.friction, held.friction)
+    lost_mps2 = sound_mps2 - a_safe_mps2(build.brake_guaranteed_mps2, sensed.brake_health, friction, 0.0)
+    if lost_mps2 <= 0.0:
+        return math.inf
+    return even_stop_speed_mps(build.speed_max_mps, a_mps2 + lost_mps2, a_mps2, build.brake_dead_s, build.brake_build_up_s)
+
+
 def _targets(build: Build, sensed: Sensed, held: Held, memory: Memory, road: Road, a_mps2: float) -> tuple[float, float, float, bool]:
     """Return the speed to aim at, how fast it falls, and where a service stop ends and whether it clears a stretch first."""
     speed_mps = sensed.speed_mps
@@ -315,6 +332,7 @@ def _targets(build: Build, sensed: Sensed, held: Held, memory: Memory, road: Roa
     reaction_s = max(REACTION_S, build.brake_dead_s + 0.5 * build.brake_build_up_s + RESPONSE_SLACK_S)
     front_m = sensed.nose_m + sensed.bound_m
     level_mps = min(ceiling_here_mps(road, sensed.nose_m - sensed.bound_m - build.length_m, front_m), build.speed_max_mps)
+    level_mps = min(level_mps, _derated_mps(build, sensed, held, a_mps2))
     if held.advised_speed_mps > 0.0:
         level_mps = min(level_mps, held.advised_speed_mps)
     curve_mps, then_mps = ceiling_ahead_mps(road, front_m, held.end_m, reaction_s, b_mps2)
@@ -372,6 +390,7 @@ def at_start(nose_m: float) -> Memory:
 
 COMPILABLE: Final[tuple[Callable[..., object], ...]] = (
     a_safe_mps2,
+    even_stop_speed_mps,
     pushed_speed_mps,
     service_distance_m,
     service_speed_mps,
@@ -389,6 +408,7 @@ COMPILABLE: Final[tuple[Callable[..., object], ...]] = (
     _must_emergency_brake,
     _service_halt,
     _settle,
+    _derated_mps,
     _targets,
     supervise,
     at_start,

@@ -18,18 +18,23 @@ from fleet.onboard.ladder import Ladder, LadderUnsound
 from fleet.onboard.permission import Permission
 from fleet.onboard.route import Path
 from fleet.onboard.senses import (
-    BRAKE_FAILED,
+    HEALTH_SAID_MIN,
     STALE_MAX_NS,
     STUCK_MAX_S,
     agree,
+    brakes_alone,
     brakes_trusted,
+    grade_under,
+    grip_unknown,
     sense,
     senses_at,
     watch_brakes,
+    watch_grip,
 )
 from fleet.onboard.store import MemoryStore, Term, TermStore
 from fleet.onboard.supervisor import (
     HOLD,
+    SERVICE_BRAKE,
     SERVICE_STOP,
     Build,
     Held,
@@ -60,11 +65,10 @@ from fleet.onboard.words import (
     Welcome,
 )
 from planner.corridor import TruckType
-from planner.limits import CLEARING_SPEED_MPS, REPORT_PERIOD_MIN_MS, REPORT_PERIOD_MS, SPEED_STANDING_MPS
+from planner.limits import BRAKE_FAILED, CLEARING_SPEED_MPS, GRAVITY_MPS2, REPORT_PERIOD_MIN_MS, REPORT_PERIOD_MS, SPEED_STANDING_MPS
 
 GOAL_TOLERANCE_M: Final = 3.0
 GOAL_PASSED_M: Final = 5.0  # an authority this far beyond the goal means the truck is free to leave it
-SETTLE_SLACK_S: Final = 0.3
 SIGHTING_REPEATS: Final = 3  # once a second: a sighting lost three times in a row is a lost link, and is told after the next hello
 _NO_ROAD: Final = Road((math.inf,), (SPEED_STANDING_MPS,), (0.0,), (False,), 0, 1)
 REPORT_PERIOD_MAX_MS: Final = 1000  # a server that wants to hear less has not understood what silence does
@@ -117,6 +121,7 @@ class Supervisor:
         self._on_path = True
         self._senses = senses_at(0.0)
         self._brakes = brakes_trusted()
+        self._grip = grip_unknown()
         self._memory = at_start(0.0)
         self._first = 0
         self._stamp_ns = 0
@@ -230,7 +235,8 @@ class Supervisor:
         """Takes one reading."""
         before = self._sensors
         step_s = 0.0 if before is None else (sensors.stamp_ns - before.stamp_ns) / _NS_PER_S
-        numbers = (sensors.nose.chainage_m, sensors.speed_mps, sensors.acceleration_mps2, sensors.bound_m, sensors.friction)
+        motion = (sensors.nose.chainage_m, sensors.speed_mps, sensors.acceleration_mps2, sensors.bound_m)
+        numbers = (*motion, sensors.friction, sensors.retarder_mps2)
         if not all(map(math.isfinite, numbers)) or math.isnan(sensors.obstacle_m) or step_s < 0.0:
             return  # garbage is no reading: the last good one grows old, and the truck stops
         self._sensors = sensors
@@ -243,13 +249,7 @@ class Supervisor:
             return
         self._senses = sense(self._senses, nose_m, sensors.speed_mps, sensors.bound_m, step_s)
         self._nose_m = nose_m
-        build = self._builds[sensors.laden]
-        settle_s = build.brake_dead_s + build.brake_build_up_s + SETTLE_SLACK_S
-        asked_mps2 = -self._memory.demand_mps2 if self._memory.mode != HOLD and sensors.speed_mps > SPEED_STANDING_MPS else 0.0
-        health = self._brakes.health
-        self._brakes = watch_brakes(self._brakes, asked_mps2, -sensors.acceleration_mps2, settle_s, step_s)
-        if self._brakes.health < health:
-            self._note(sensors.stamp_ns, EventKind.DERATED, f"brakes give {self._brakes.health:.2f} of what is asked")
+        self._watch_braking(sensors, step_s)
         self._look_ahead(sensors, path)
 
     def _look_ahead(self, sensors: Sensors, path: Path) -> None:
@@ -265,6 +265,26 @@ class Supervisor:
             orders.untold -= 1
             orders.sighting = replace(orders.sighting, stamp_ns=sensors.stamp_ns)
             self._said.append(orders.sighting)
+
+    def _watch_braking(self, sensors: Sensors, step_s: float) -> None:
+        """Looks at what brakes and road give."""
+        build = self._builds[sensors.laden]
+        lags_s = build.brake_dead_s, build.brake_build_up_s
+        mode = self._memory.mode if sensors.speed_mps > SPEED_STANDING_MPS else HOLD
+        braking = mode >= SERVICE_BRAKE
+        grade = grade_under(self._road(sensors, build), self._nose_m - build.length_m, self._nose_m) if braking else 0.0
+        slipping = sensors.slipping and braking
+        slowing_mps2 = -sensors.acceleration_mps2
+        brakes, grip = self._brakes, self._grip
+        asked_mps2, given_mps2 = brakes_alone(
+            mode, self._memory.demand_mps2, slowing_mps2, grade, sensors.retarder_mps2, build.brake_guaranteed_mps2
+        )
+        self._brakes = watch_brakes(brakes, asked_mps2, given_mps2, lags_s, step_s, slipping)
+        self._grip = watch_grip(grip, sensors.friction, slipping, slowing_mps2 - GRAVITY_MPS2 * grade, self._nose_m)
+        if self._brakes.health < brakes.health:
+            self._note(sensors.stamp_ns, EventKind.DERATED, f"brakes give {self._brakes.health:.2f} of what is asked")
+        if self._grip.friction > 0.0 and grip.friction <= 0.0:
+            self._note(sensors.stamp_ns, EventKind.DERATED, f"the road gives {self._grip.friction:.2f} of the truck's weight")
 
     def step(self, now_ns: int) -> Command:
         """Decides what the actuators do until the next step; to be called at 10 Hz."""
@@ -309,7 +329,8 @@ class Supervisor:
         sound = sensors.intact and fresh and self._on_path and self._senses.stuck_s < STUCK_MAX_S
         sound = sound and agree(self._senses.apart_m, sensors.bound_m)
         bound_m = sensors.bound_m + self._senses.doubt_m
-        return Sensed(self._nose_m, sensors.speed_mps, sensors.acceleration_mps2, bound_m, sensors.friction, self._brakes.health, sound)
+        health, friction = self._brakes.health, self._grip.friction
+        return Sensed(self._nose_m, sensors.speed_mps, sensors.acceleration_mps2, bound_m, friction, health, sound)
 
     def _held(self, sensors: Sensors, reaction: int) -> Held:
         permission = self.permission
@@ -397,7 +418,8 @@ class Supervisor:
             challenge=self.contact.ask(now_ns),
             challenge_echo=self.contact.challenge_echo,
             battery_wh=sensors.battery_wh,
-            friction=sensors.friction,
+            friction=self._grip.friction,
+            brake_health=max(self._brakes.health, HEALTH_SAID_MIN),
         )
 
     def _note(self, stamp_ns: int, kind: EventKind, detail: str, **facts: str) -> None:

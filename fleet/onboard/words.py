@@ -156,6 +156,7 @@ class Report:
     challenge_echo: int
     battery_wh: float
     friction: float
+    brake_health: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

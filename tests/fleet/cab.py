@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from fleet.onboard import EventKind, Identity, LanePoint, MemoryStore, Mode, Sensors, Supervisor, Term, TruckType
@@ -34,12 +35,19 @@ SEGMENTS = (
 
 @dataclass(slots=True)
 class Cab:
-    """A truck that obeys at once on lane a, its supervisor, and a server that may fall silent."""
+    """
+    A truck on lane a, its supervisor, and a server that may fall silent.
+
+    *obeys* is what it makes of a command, in m/s²; *changes* what else its sensors show while it runs.
+    """
 
     store: MemoryStore = field(default_factory=MemoryStore)
     now_ns: int = NS
     chainage_m: float = 50.0
     speed_mps: float = 0.0
+    acceleration_mps2: float = 0.0
+    obeys: Callable[[Command], float] = lambda command: command.acceleration_demand_mps2
+    changes: dict[str, object] = field(default_factory=dict)
     epoch: int = 4
     sequence: int = 0
     tick: int = 0
@@ -55,10 +63,10 @@ class Cab:
     def sense(self, **changes: object) -> None:
         """One reading, with *changes*."""
         sensors = Sensors(
-            stamp_ns=self.now_ns, nose=LanePoint("a", self.chainage_m), speed_mps=self.speed_mps, acceleration_mps2=0.0, bound_m=0.5,
-            laden=False,
+            stamp_ns=self.now_ns, nose=LanePoint("a", self.chainage_m), speed_mps=self.speed_mps,
+            acceleration_mps2=self.acceleration_mps2, bound_m=0.5, laden=False,
         )  # fmt: skip
-        self.supervisor.sense(replace(sensors, **changes))  # type: ignore[arg-type]
+        self.supervisor.sense(replace(sensors, **{**self.changes, **changes}))  # type: ignore[arg-type]
 
     def hear(self, heard: Heard) -> list[Said]:
         """The truck hears *heard* now."""
@@ -108,8 +116,9 @@ class Cab:
                 self.tick += 2
                 if not self.silent:
                     self.hear(Heartbeat(tick=self.tick, challenge_echo=report.challenge, challenge=self.tick, epoch=self.epoch))
-            demand_mps2 = -2.0 if self.command.mode == Mode.HOLD else self.command.acceleration_demand_mps2
-            self.speed_mps = max(0.0, self.speed_mps + 0.1 * demand_mps2)
+            demand_mps2 = -2.0 if self.command.mode == Mode.HOLD else self.obeys(self.command)
+            before_mps, self.speed_mps = self.speed_mps, max(0.0, self.speed_mps + 0.1 * demand_mps2)
+            self.acceleration_mps2 = (self.speed_mps - before_mps) / 0.1
             self.chainage_m += 0.1 * self.speed_mps
             self.now_ns += TICK_NS
 

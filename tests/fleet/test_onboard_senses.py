@@ -7,7 +7,8 @@ import math
 import pytest
 
 from fleet.onboard.ladder import Ladder, LadderUnsound, contact_rung, heartbeat_counts, may_accept
-from fleet.onboard.senses import BRAKE_FAILED, Brakes, agree, brakes_trusted, sense, senses_at, watch_brakes
+from fleet.onboard.senses import Brakes, agree, brakes_trusted, sense, senses_at, watch_brakes
+from planner.limits import BRAKE_FAILED
 
 
 @pytest.mark.parametrize(("silence_s", "reaction"), [(0.0, 0), (0.99, 0), (1.0, 1), (1.99, 1), (2.0, 2), (99.0, 2)])
@@ -58,8 +59,8 @@ def test_a_message_is_taken_in_order_and_of_the_agreed_epoch(epoch: int, sequenc
 def apply_brakes(brakes: Brakes, share: float) -> Brakes:
     """One application of 1 m/s² for three seconds that delivers *share* of it after the lag."""
     for step in range(30):
-        brakes = watch_brakes(brakes, 1.0, share if step >= 10 else 0.0, 1.3, 0.1)
-    return watch_brakes(brakes, 0.0, 0.0, 1.3, 0.1)
+        brakes = watch_brakes(brakes, 1.0, share if step >= 10 else 0.0, (0.5, 0.5), 0.1, False)
+    return watch_brakes(brakes, 0.0, 0.0, (0.5, 0.5), 0.1, False)
 
 
 def test_three_weak_applications_derate_the_brakes() -> None:
@@ -99,8 +100,8 @@ def test_the_lag_of_a_growing_demand_is_not_weakness() -> None:
         for step in range(30):
             asked_mps2 = 0.5 + 0.03 * step
             measured_mps2 += 0.15 * (asked_mps2 - measured_mps2)
-            brakes = watch_brakes(brakes, asked_mps2, measured_mps2, 1.3, 0.1)
-        brakes = watch_brakes(brakes, 0.0, 0.0, 1.3, 0.1)
+            brakes = watch_brakes(brakes, asked_mps2, measured_mps2, (0.5, 0.5), 0.1, False)
+        brakes = watch_brakes(brakes, 0.0, 0.0, (0.5, 0.5), 0.1, False)
 
     assert brakes.health == 1.0
 

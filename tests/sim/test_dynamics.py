@@ -127,3 +127,15 @@ def test_the_planners_stopping_distance_bounds_the_integrated_one(
 
     pushed = braking.pushed_speed_mps(speed, -downhill, dead + build_up, pull, cutoff)
     assert braking.stopping_distance_m(pushed, brake, dead, build_up) >= true_m - 1e-3
+
+
+@pytest.mark.parametrize(("friction", "slips"), [(0.7, False), (0.2, True)])
+def test_wheels_slip_where_they_are_asked_for_more_than_the_road_gives(friction: float, slips: bool) -> None:
+    """What a truck feels of ice is what the ice gives it, and nothing on a dry road."""
+    motion, build, around = one_truck(25 / 3.6, full_mps2=3.5)
+    around.friction[0] = friction
+
+    run(motion, build, around, dynamics.EMERGENCY_BRAKE, -2.2, 1.5)
+
+    assert bool(motion.slipping[0]) is slips
+    assert motion.acceleration_mps2[0] == pytest.approx(-min(3.5, dynamics.ADHESION * friction * dynamics.G_MPS2))

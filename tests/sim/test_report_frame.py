@@ -10,7 +10,7 @@ from sim_harness.report_frame import ReportFrames
 from sim_harness.truck_agent import REPORTS_TAG, length_prefix
 
 INTS = ("handle", "stamp_ns", "lane_ix", "flags", "accepted_epoch", "accepted_sequence", "challenge", "challenge_echo")
-FLOATS = ("chainage_m", "speed_mps", "acceleration_mps2", "bound_m", "battery_wh", "friction")
+FLOATS = ("chainage_m", "speed_mps", "acceleration_mps2", "bound_m", "battery_wh", "friction", "brake_health")
 
 
 @pytest.mark.parametrize("count", [1, 7, 300])
@@ -28,6 +28,18 @@ def test_a_frame_reads_back_as_it_was_filled(count: int) -> None:
         assert list(getattr(read, name)) == frames.ints[row].tolist()
     for row, name in enumerate(FLOATS):
         assert list(getattr(read, name)) == frames.floats[row].tolist()
+
+
+def test_brake_health_is_left_out_while_all_brakes_are_sound() -> None:
+    """Nearly every frame of nearly every day: eight bytes a truck for nothing."""
+    frames = ReportFrames(5)
+    frames.floats[6] = 0.8
+
+    sound, weak = (gateway_pb2.ReportFrame.FromString(frames.encode(5, weak=weak)) for weak in (False, True))
+
+    assert list(sound.brake_health) == []
+    assert list(sound.friction) == [0.0] * 5
+    assert list(weak.brake_health) == [0.8] * 5
 
 
 def test_a_frame_joins_what_the_library_wrote() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
@@ -165,6 +167,8 @@ def sensors(trucks: Trucks, row: int, now_ns: int) -> Sensors:
         intact=bool(belief.intact[row]),
         immobilised=False,
         obstacle_m=float(belief.obstacle_m[row]),
+        slipping=bool(belief.slipping[row]),
+        retarder_mps2=float(belief.retarder_mps2[row]),
     )
 
 
@@ -201,13 +205,25 @@ class Ailing:
         self._last = (float(belief.nose_m[0]), float(belief.speed_mps[0]), float(belief.bound_m[0]), int(belief.stamp_ns[0]))
 
 
-def drive(seed: int, ticks: int, *, ailing: bool) -> tuple[list[tuple[int, float]], list[tuple[int, float]], float]:
-    """Modes and demands of truck 1 by the columns and by its own code, and how far it came."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drive:
+    """Modes and demands of truck 1 by the columns and by its own code, how far it came, and what it measured."""
+
+    by_columns: list[tuple[int, float]]
+    by_own: list[tuple[int, float]]
+    travelled_m: float
+    brake_health: float
+    friction: float
+
+
+def drive(seed: int, ticks: int, *, ailing: bool = False, health: float = 1.0, friction: float = 0.7) -> Drive:
+    """One truck driven by both, with true brakes of *health*, on a road of *friction*."""
     office = Office(seed)
     corridor = office.corridor
     roster = Roster(corridor=corridor, truck_ids=tuple(f"t{i}" for i in range(1, TRUCK_COUNT + 1)), truck_types=(TRUCK,) * TRUCK_COUNT)
     stop_m = np.full(TRUCK_COUNT, 50.0)
     trucks = Trucks(roster, Streams(seed), np.full(TRUCK_COUNT, corridor.lane_ix["load"], dtype=np.int32), stop_m)
+    trucks.columns.around.brake_health[:], trucks.columns.around.friction[:] = health, friction
     own = Interpreter(
         Supervisor(
             Identity(truck_id="t1", instance_id="a", boot_id="1", truck_type_id=TRUCK.truck_type_id, map_digest=corridor.digest), TRUCK
@@ -218,7 +234,7 @@ def drive(seed: int, ticks: int, *, ailing: bool) -> tuple[list[tuple[int, float
     silent_until = 0
     echo = 0
     end_m = 50.0
-    by_columns, by_own = [], []
+    by_columns, by_own, frictions = [], [], [1.0]
     for tick in range(1, ticks + 1):
         now_ns = tick * TICK_NS
         frame, one = office.take()
@@ -232,6 +248,7 @@ def drive(seed: int, ticks: int, *, ailing: bool) -> tuple[list[tuple[int, float
             by_own.append((int(command.mode), command.acceleration_demand_mps2))
         if trucks.columns.belief.stamp_ns[0] == now_ns:
             own.supervisor.sense(sensors(trucks, 0, now_ns))
+        frictions.append(own.supervisor._grip.friction or 1.0)
         said = trucks.say(tick)
         if own.supervisor.hello_due(now_ns):
             own.hello(now_ns)
@@ -246,17 +263,41 @@ def drive(seed: int, ticks: int, *, ailing: bool) -> tuple[list[tuple[int, float
             office.heartbeat(tick, echo)
         end_m, silent = office.something(end_m, float(trucks.travelled_m()[0]))
         silent_until = tick + 40 if silent else silent_until
-    return by_columns, by_own, float(trucks.travelled_m()[0])
+    return Drive(
+        by_columns=by_columns,
+        by_own=by_own,
+        travelled_m=float(trucks.travelled_m()[0]),
+        brake_health=own.supervisor._brakes.health,
+        friction=min(frictions),
+    )
 
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("ailing", [False, True])
 def test_columns_do_what_the_trucks_own_code_does(seed: int, *, ailing: bool) -> None:
     """Grants, shortenings, stops, silences and failing sensors at random: mode and demand must agree at every step."""
-    by_columns, by_own, travelled_m = drive(seed, 1200, ailing=ailing)
+    drove = drive(seed, 1200, ailing=ailing)
 
-    assert by_columns == by_own
-    assert travelled_m > 100.0
+    assert drove.by_columns == drove.by_own
+    assert drove.travelled_m > 100.0
+
+
+def test_columns_and_own_code_find_weak_brakes_alike() -> None:
+    """What a truck measures of itself changes how it drives: in the simulator as on the road."""
+    drove = drive(1, 2400, health=0.5)
+
+    assert drove.by_columns == drove.by_own
+    assert 0.4 < drove.brake_health < 0.8
+    assert drove.friction == 1.0
+
+
+def test_columns_and_own_code_find_ice_alike() -> None:
+    """Slipping wheels measure the road and leave the brakes out of suspicion."""
+    drove = drive(1, 2400, friction=0.12)
+
+    assert drove.by_columns == drove.by_own
+    assert drove.friction == pytest.approx(0.12, abs=0.015)
+    assert drove.brake_health == 1.0
 
 
 def test_every_function_of_the_supervisor_is_compiled() -> None:

@@ -175,6 +175,7 @@ def _report_message(said: Report) -> truck_pb2.Report:
         challenge_echo=said.challenge_echo,
         battery_wh=said.battery_wh,
         friction=said.friction,
+        brake_health=said.brake_health,
     )
 
 
