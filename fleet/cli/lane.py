@@ -1,4 +1,4 @@
-"""`fleet lane`: close a lane, open it, limit its speed."""
+"""`fleet lane`: close a lane, open it, limit its speed, say what grip it has."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ if TYPE_CHECKING:
     from fleet.client.values import Lane
 
 KMH_PER_MPS: Final = 3.6
-COLUMNS: Final = ("lane", "state", "km/h", "limited to", "reason")
+COLUMNS: Final = ("lane", "state", "km/h", "limited to", "grip", "reason")
 
 app = commands('Lanes. Example: fleet lane close strip_north --reason "spilt coal"')
 
 
 def _row(lane: Lane) -> tuple[Any, ...]:
     limit = f"{lane.speed_limit_mps * KMH_PER_MPS:.0f}" if lane.speed_limit_mps > 0.0 else "-"
-    return lane.lane_id, "closed" if lane.closed else "open", f"{lane.speed_max_mps * KMH_PER_MPS:.0f}", limit, lane.reason or "-"
+    grip = f"{lane.friction:.2f}" if lane.friction > 0.0 else "-"
+    return lane.lane_id, "closed" if lane.closed else "open", f"{lane.speed_max_mps * KMH_PER_MPS:.0f}", limit, grip, lane.reason or "-"
 
 
 def _ask(ask: Ask[Lane], server: str, tls: Any, *, as_json: bool) -> None:
@@ -105,3 +106,22 @@ def limit(
     from fleet.client import asks  # noqa: PLC0415 - as above
 
     _ask(asks.limit_lane(lane_id, kmh / KMH_PER_MPS, reason), server, tls, as_json=as_json)
+
+
+@app.command()
+def grip(
+    lane_id: str,
+    friction: Annotated[float, typer.Argument(help="Friction: 0.7 dry, 0.25 snow; what the day allows is the most.", min=0.05)],
+    reason: Annotated[str, typer.Option(help="How it is known; the audit trail keeps it.")],
+    server: ServerOption = SERVER_USUAL,
+    tls: TlsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """
+    Says what grip a whole lane has, better or worse than trucks have met.
+
+    Example: fleet lane grip strip_north 0.7 --reason "gritted at 05:40"
+    """
+    from fleet.client import asks  # noqa: PLC0415 - as above
+
+    _ask(asks.set_lane_friction(lane_id, friction, reason), server, tls, as_json=as_json)

@@ -32,7 +32,9 @@ app = commands("Trucks. Example: fleet truck why T007")
 
 
 def _row(truck: Truck) -> tuple[Any, ...]:
-    marks = [name for name, is_so in (("held", truck.held), ("decommissioned", truck.decommissioned)) if is_so]
+    weak = 0.0 < truck.brake_health < 1.0
+    states = (("held", truck.held), ("decommissioned", truck.decommissioned), (f"brakes {truck.brake_health:.0%}", weak))
+    marks = [name for name, is_so in states if is_so]
     return (
         truck.truck_id,
         truck.session,
@@ -161,6 +163,24 @@ def decommission(
     from fleet.client import asks  # noqa: PLC0415 - as above
 
     _ask(asks.decommission_truck(truck_id, reason), server, tls, as_json=as_json)
+
+
+@app.command()
+def recommission(
+    truck_id: str,
+    reason: Annotated[str, typer.Option(help="What was done; the audit trail keeps it.")],
+    server: ServerOption = SERVER_USUAL,
+    tls: TlsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """
+    Puts a truck that was seen to into service again: missions, and brakes believed as declared. Lifts no hold.
+
+    Example: fleet truck recommission T007 --reason "new linings, tested"
+    """
+    from fleet.client import asks  # noqa: PLC0415 - as above
+
+    _ask(asks.recommission_truck(truck_id, reason), server, tls, as_json=as_json)
 
 
 @app.command()

@@ -211,6 +211,12 @@ def decommission_truck(truck_id: str, reason: str) -> Ask[Truck]:
     return Ask(DISPATCH, "DecommissionTruck", request, _to(Truck))
 
 
+def recommission_truck(truck_id: str, reason: str) -> Ask[Truck]:
+    """Puts a truck that was seen to into service again: its brakes are believed as declared."""
+    request = dispatch_pb2.RecommissionTruckRequest(request_id=_fresh(), truck_id=truck_id, reason=reason)
+    return Ask(DISPATCH, "RecommissionTruck", request, _to(Truck))
+
+
 def remove_truck(truck_id: str, *, taken_to: str, second_person: str, powered_off: bool) -> Ask[Truck]:
     """Declares a truck gone from the corridor."""
     request = dispatch_pb2.RemoveTruckRequest(
@@ -248,6 +254,12 @@ def limit_lane(lane_id: str, speed_limit_mps: float, reason: str) -> Ask[Lane]:
     """Sets a temporary limit; 0 lifts it."""
     request = dispatch_pb2.LimitLaneRequest(request_id=_fresh(), lane_id=lane_id, speed_limit_mps=speed_limit_mps, reason=reason)
     return Ask(DISPATCH, "LimitLane", request, _to(Lane))
+
+
+def set_lane_friction(lane_id: str, friction: float, reason: str) -> Ask[Lane]:
+    """Says what grip a lane has."""
+    request = dispatch_pb2.SetLaneFrictionRequest(request_id=_fresh(), lane_id=lane_id, friction=friction, reason=reason)
+    return Ask(DISPATCH, "SetLaneFriction", request, _to(Lane))
 
 
 # Everything at once.

@@ -62,7 +62,7 @@ class TransportOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truck:
-    """A truck as operators see it; *nose* and *end* are None where there is none, heading counter-clockwise from east."""
+    """A truck as operators see it; *nose* and *end* are None where there is none, heading counter-clockwise from east; *brake_health* 0: not said."""
 
     truck_id: str
     truck_type_id: str
@@ -83,6 +83,7 @@ class Truck:
     round_trips: int
     held: bool
     decommissioned: bool
+    brake_health: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,13 +107,14 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
-    """A lane as operators may change it; *speed_limit_mps* 0: no temporary limit."""
+    """A lane as operators may change it; *speed_limit_mps* 0: no temporary limit; *friction* the lowest on it, 0: not said."""
 
     lane_id: str
     closed: bool
     speed_max_mps: float
     speed_limit_mps: float
     reason: str
+    friction: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,6 +61,15 @@ class DecommissionTruck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecommissionTruck:
+    """A person saw the truck put right: missions again, and brakes believed as declared."""
+
+    request_id: str
+    truck_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveTruck:
     """Two persons declare the truck gone from the corridor; every field is required."""
 
@@ -95,6 +104,16 @@ class LimitLane:
     request_id: str
     lane_id: str
     speed_limit_mps: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetLaneFriction:
+    """A person says what grip a whole lane has."""
+
+    request_id: str
+    lane_id: str
+    friction: float
     reason: str
 
 
@@ -222,10 +241,12 @@ OperatorCommand: TypeAlias = (
     | HoldTruck
     | ResumeTruck
     | DecommissionTruck
+    | RecommissionTruck
     | RemoveTruck
     | CloseLane
     | OpenLane
     | LimitLane
+    | SetLaneFriction
     | StopAll
     | LiftStop
     | ReportIntrusion

@@ -10,7 +10,7 @@ from fleet.server.columns import CodeColumn, FlagColumn, FloatColumn, IntColumn,
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FleetView:
     """
-    Columns (n,) by row.
+    Columns (n,) by row, and *lane_friction* (m,), the lowest believed on each lane.
 
     *session* is the wire's number. *lane_ix*, *chainage_m* are the nose's. *end_lane_ix* -1 where no authority is held.
     *report_age_ns* -1 before the first report. *standing*, *cause*, *cause_ref*, *cause_since_ns* say why a truck stands:
@@ -30,8 +30,10 @@ class FleetView:
     end_lane_ix: RowColumn
     end_chainage_m: FloatColumn
     battery_wh: FloatColumn
+    brake_health: FloatColumn
     report_age_ns: IntColumn
     standing: FlagColumn
     cause: RowColumn
     cause_ref: RowColumn
     cause_since_ns: IntColumn
+    lane_friction: FloatColumn

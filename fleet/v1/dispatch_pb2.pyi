@@ -313,6 +313,7 @@ class Truck(_message.Message):
     ROUND_TRIPS_FIELD_NUMBER: _builtins.int
     HELD_FIELD_NUMBER: _builtins.int
     DECOMMISSIONED_FIELD_NUMBER: _builtins.int
+    BRAKE_HEALTH_FIELD_NUMBER: _builtins.int
     truck_id: _builtins.str
     truck_type_id: _builtins.str
     session: _common_pb2.SessionState.ValueType
@@ -330,6 +331,8 @@ class Truck(_message.Message):
     round_trips: _builtins.int
     held: _builtins.bool
     decommissioned: _builtins.bool
+    brake_health: _builtins.float
+    """Share of the declared braking that the server counts on; 0 before the truck's place is known."""
     @_builtins.property
     def nose(self) -> _common_pb2.LanePoint:
         """Nose."""
@@ -362,10 +365,11 @@ class Truck(_message.Message):
         round_trips: _builtins.int = ...,
         held: _builtins.bool = ...,
         decommissioned: _builtins.bool = ...,
+        brake_health: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "nose", b"nose", "report_age", b"report_age"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["battery_wh", b"battery_wh", "containers", b"containers", "decommissioned", b"decommissioned", "east_m", b"east_m", "end", b"end", "goal_id", b"goal_id", "heading_rad", b"heading_rad", "held", b"held", "laden", b"laden", "mission", b"mission", "mission_id", b"mission_id", "north_m", b"north_m", "nose", b"nose", "report_age", b"report_age", "round_trips", b"round_trips", "session", b"session", "speed_mps", b"speed_mps", "truck_id", b"truck_id", "truck_type_id", b"truck_type_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["battery_wh", b"battery_wh", "brake_health", b"brake_health", "containers", b"containers", "decommissioned", b"decommissioned", "east_m", b"east_m", "end", b"end", "goal_id", b"goal_id", "heading_rad", b"heading_rad", "held", b"held", "laden", b"laden", "mission", b"mission", "mission_id", b"mission_id", "north_m", b"north_m", "nose", b"nose", "report_age", b"report_age", "round_trips", b"round_trips", "session", b"session", "speed_mps", b"speed_mps", "truck_id", b"truck_id", "truck_type_id", b"truck_type_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -518,6 +522,34 @@ class DecommissionTruckRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DecommissionTruckRequest: _TypeAlias = DecommissionTruckRequest  # noqa: Y015
+
+@_typing.final
+class RecommissionTruckRequest(_message.Message):
+    """Puts the truck into service again; ends what it measured of itself, until it measures anew."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    TRUCK_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    truck_id: _builtins.str
+    reason: _builtins.str
+    """What was done; required, the audit trail keeps it."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        truck_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "request_id", b"request_id", "truck_id", b"truck_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecommissionTruckRequest: _TypeAlias = RecommissionTruckRequest  # noqa: Y015
 
 @_typing.final
 class RemoveTruckRequest(_message.Message):
@@ -692,12 +724,15 @@ class Lane(_message.Message):
     SPEED_MAX_MPS_FIELD_NUMBER: _builtins.int
     SPEED_LIMIT_MPS_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    FRICTION_FIELD_NUMBER: _builtins.int
     lane_id: _builtins.str
     closed: _builtins.bool
     speed_max_mps: _builtins.float
     speed_limit_mps: _builtins.float
     """0: none."""
     reason: _builtins.str
+    friction: _builtins.float
+    """The lowest friction believed anywhere on it; 0 where the answer does not say."""
     def __init__(
         self,
         *,
@@ -706,10 +741,11 @@ class Lane(_message.Message):
         speed_max_mps: _builtins.float = ...,
         speed_limit_mps: _builtins.float = ...,
         reason: _builtins.str = ...,
+        friction: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed", b"closed", "lane_id", b"lane_id", "reason", b"reason", "speed_limit_mps", b"speed_limit_mps", "speed_max_mps", b"speed_max_mps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed", b"closed", "friction", b"friction", "lane_id", b"lane_id", "reason", b"reason", "speed_limit_mps", b"speed_limit_mps", "speed_max_mps", b"speed_max_mps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -795,6 +831,38 @@ class LimitLaneRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LimitLaneRequest: _TypeAlias = LimitLaneRequest  # noqa: Y015
+
+@_typing.final
+class SetLaneFrictionRequest(_message.Message):
+    """What grip the whole lane has."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    LANE_ID_FIELD_NUMBER: _builtins.int
+    FRICTION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    lane_id: _builtins.str
+    friction: _builtins.float
+    """Above 0; more than the site declares for the day counts as that."""
+    reason: _builtins.str
+    """How it is known; required, the audit trail keeps it."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        lane_id: _builtins.str = ...,
+        friction: _builtins.float = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["friction", b"friction", "lane_id", b"lane_id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetLaneFrictionRequest: _TypeAlias = SetLaneFrictionRequest  # noqa: Y015
 
 @_typing.final
 class StopAllRequest(_message.Message):

@@ -80,6 +80,11 @@ class DispatchServiceStub(object):
                 request_serializer=fleet_dot_v1_dot_dispatch__pb2.DecommissionTruckRequest.SerializeToString,
                 response_deserializer=fleet_dot_v1_dot_dispatch__pb2.Truck.FromString,
                 _registered_method=True)
+        self.RecommissionTruck = channel.unary_unary(
+                '/fleet.v1.DispatchService/RecommissionTruck',
+                request_serializer=fleet_dot_v1_dot_dispatch__pb2.RecommissionTruckRequest.SerializeToString,
+                response_deserializer=fleet_dot_v1_dot_dispatch__pb2.Truck.FromString,
+                _registered_method=True)
         self.RemoveTruck = channel.unary_unary(
                 '/fleet.v1.DispatchService/RemoveTruck',
                 request_serializer=fleet_dot_v1_dot_dispatch__pb2.RemoveTruckRequest.SerializeToString,
@@ -108,6 +113,11 @@ class DispatchServiceStub(object):
         self.LimitLane = channel.unary_unary(
                 '/fleet.v1.DispatchService/LimitLane',
                 request_serializer=fleet_dot_v1_dot_dispatch__pb2.LimitLaneRequest.SerializeToString,
+                response_deserializer=fleet_dot_v1_dot_dispatch__pb2.Lane.FromString,
+                _registered_method=True)
+        self.SetLaneFriction = channel.unary_unary(
+                '/fleet.v1.DispatchService/SetLaneFriction',
+                request_serializer=fleet_dot_v1_dot_dispatch__pb2.SetLaneFrictionRequest.SerializeToString,
                 response_deserializer=fleet_dot_v1_dot_dispatch__pb2.Lane.FromString,
                 _registered_method=True)
         self.StopAll = channel.unary_unary(
@@ -218,6 +228,13 @@ class DispatchServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecommissionTruck(self, request, context):
+        """A person saw the truck put right: it may have missions again, and its brakes are believed as declared.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RemoveTruck(self, request, context):
         """Declares the truck gone from the corridor. It holds its road no more, but that stays closed as an intrusion (`removed:` and its
         id) until somebody has seen that it is empty and releases it.
@@ -253,6 +270,13 @@ class DispatchServiceServicer(object):
 
     def LimitLane(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetLaneFriction(self, request, context):
+        """A person says what grip a lane has: after gritting or thaw, or before frost. Trucks brake with it until one meets less.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -365,6 +389,11 @@ def add_DispatchServiceServicer_to_server(servicer, server):
                     request_deserializer=fleet_dot_v1_dot_dispatch__pb2.DecommissionTruckRequest.FromString,
                     response_serializer=fleet_dot_v1_dot_dispatch__pb2.Truck.SerializeToString,
             ),
+            'RecommissionTruck': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecommissionTruck,
+                    request_deserializer=fleet_dot_v1_dot_dispatch__pb2.RecommissionTruckRequest.FromString,
+                    response_serializer=fleet_dot_v1_dot_dispatch__pb2.Truck.SerializeToString,
+            ),
             'RemoveTruck': grpc.unary_unary_rpc_method_handler(
                     servicer.RemoveTruck,
                     request_deserializer=fleet_dot_v1_dot_dispatch__pb2.RemoveTruckRequest.FromString,
@@ -393,6 +422,11 @@ def add_DispatchServiceServicer_to_server(servicer, server):
             'LimitLane': grpc.unary_unary_rpc_method_handler(
                     servicer.LimitLane,
                     request_deserializer=fleet_dot_v1_dot_dispatch__pb2.LimitLaneRequest.FromString,
+                    response_serializer=fleet_dot_v1_dot_dispatch__pb2.Lane.SerializeToString,
+            ),
+            'SetLaneFriction': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetLaneFriction,
+                    request_deserializer=fleet_dot_v1_dot_dispatch__pb2.SetLaneFrictionRequest.FromString,
                     response_serializer=fleet_dot_v1_dot_dispatch__pb2.Lane.SerializeToString,
             ),
             'StopAll': grpc.unary_unary_rpc_method_handler(
@@ -696,6 +730,33 @@ class DispatchService(object):
             _registered_method=True)
 
     @staticmethod
+    def RecommissionTruck(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fleet.v1.DispatchService/RecommissionTruck',
+            fleet_dot_v1_dot_dispatch__pb2.RecommissionTruckRequest.SerializeToString,
+            fleet_dot_v1_dot_dispatch__pb2.Truck.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def RemoveTruck(request,
             target,
             options=(),
@@ -846,6 +907,33 @@ class DispatchService(object):
             target,
             '/fleet.v1.DispatchService/LimitLane',
             fleet_dot_v1_dot_dispatch__pb2.LimitLaneRequest.SerializeToString,
+            fleet_dot_v1_dot_dispatch__pb2.Lane.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetLaneFriction(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fleet.v1.DispatchService/SetLaneFriction',
+            fleet_dot_v1_dot_dispatch__pb2.SetLaneFrictionRequest.SerializeToString,
             fleet_dot_v1_dot_dispatch__pb2.Lane.FromString,
             options,
             channel_credentials,

@@ -48,6 +48,8 @@ class DispatchServiceStub:
     ResumeTruck: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.ResumeTruckRequest, _dispatch_pb2.Truck]
     DecommissionTruck: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.DecommissionTruckRequest, _dispatch_pb2.Truck]
     """No more missions; parks. Frees no road."""
+    RecommissionTruck: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.RecommissionTruckRequest, _dispatch_pb2.Truck]
+    """A person saw the truck put right: it may have missions again, and its brakes are believed as declared."""
     RemoveTruck: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.RemoveTruckRequest, _dispatch_pb2.Truck]
     """Declares the truck gone from the corridor. It holds its road no more, but that stays closed as an intrusion (`removed:` and its
     id) until somebody has seen that it is empty and releases it.
@@ -58,6 +60,8 @@ class DispatchServiceStub:
     CloseLane: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.CloseLaneRequest, _dispatch_pb2.Lane]
     OpenLane: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.OpenLaneRequest, _dispatch_pb2.Lane]
     LimitLane: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.LimitLaneRequest, _dispatch_pb2.Lane]
+    SetLaneFriction: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.SetLaneFrictionRequest, _dispatch_pb2.Lane]
+    """A person says what grip a lane has: after gritting or thaw, or before frost. Trucks brake with it until one meets less."""
     StopAll: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.StopAllRequest, _dispatch_pb2.AllStop]
     """Stops every truck. Never refused."""
     LiftStop: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.LiftStopRequest, _dispatch_pb2.AllStop]
@@ -91,6 +95,8 @@ class DispatchServiceAsyncStub(DispatchServiceStub):
     ResumeTruck: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.ResumeTruckRequest, _dispatch_pb2.Truck]  # type: ignore[assignment]
     DecommissionTruck: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.DecommissionTruckRequest, _dispatch_pb2.Truck]  # type: ignore[assignment]
     """No more missions; parks. Frees no road."""
+    RecommissionTruck: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.RecommissionTruckRequest, _dispatch_pb2.Truck]  # type: ignore[assignment]
+    """A person saw the truck put right: it may have missions again, and its brakes are believed as declared."""
     RemoveTruck: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.RemoveTruckRequest, _dispatch_pb2.Truck]  # type: ignore[assignment]
     """Declares the truck gone from the corridor. It holds its road no more, but that stays closed as an intrusion (`removed:` and its
     id) until somebody has seen that it is empty and releases it.
@@ -101,6 +107,8 @@ class DispatchServiceAsyncStub(DispatchServiceStub):
     CloseLane: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.CloseLaneRequest, _dispatch_pb2.Lane]  # type: ignore[assignment]
     OpenLane: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.OpenLaneRequest, _dispatch_pb2.Lane]  # type: ignore[assignment]
     LimitLane: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.LimitLaneRequest, _dispatch_pb2.Lane]  # type: ignore[assignment]
+    SetLaneFriction: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.SetLaneFrictionRequest, _dispatch_pb2.Lane]  # type: ignore[assignment]
+    """A person says what grip a lane has: after gritting or thaw, or before frost. Trucks brake with it until one meets less."""
     StopAll: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.StopAllRequest, _dispatch_pb2.AllStop]  # type: ignore[assignment]
     """Stops every truck. Never refused."""
     LiftStop: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.LiftStopRequest, _dispatch_pb2.AllStop]  # type: ignore[assignment]
@@ -187,6 +195,14 @@ class DispatchServiceServicer(metaclass=_abc_1.ABCMeta):
         """No more missions; parks. Frees no road."""
 
     @_abc_1.abstractmethod
+    def RecommissionTruck(
+        self,
+        request: _dispatch_pb2.RecommissionTruckRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dispatch_pb2.Truck, _abc.Awaitable[_dispatch_pb2.Truck]]:
+        """A person saw the truck put right: it may have missions again, and its brakes are believed as declared."""
+
+    @_abc_1.abstractmethod
     def RemoveTruck(
         self,
         request: _dispatch_pb2.RemoveTruckRequest,
@@ -231,6 +247,14 @@ class DispatchServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _dispatch_pb2.LimitLaneRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_dispatch_pb2.Lane, _abc.Awaitable[_dispatch_pb2.Lane]]: ...
+
+    @_abc_1.abstractmethod
+    def SetLaneFriction(
+        self,
+        request: _dispatch_pb2.SetLaneFrictionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dispatch_pb2.Lane, _abc.Awaitable[_dispatch_pb2.Lane]]:
+        """A person says what grip a lane has: after gritting or thaw, or before frost. Trucks brake with it until one meets less."""
 
     @_abc_1.abstractmethod
     def StopAll(

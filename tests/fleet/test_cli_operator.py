@@ -49,6 +49,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         ("truck", "hold", "T1", "--reason", "r"), ("truck", "resume", "T1"), ("truck", "decommission", "T1", "--reason", "r"),
         ("truck", "remove", "T1", "--taken-to", "w", "--second-person", "B", "--powered-off"), ("lane", "list"),
         ("lane", "close", "a", "--reason", "r"), ("lane", "open", "a"), ("lane", "limit", "a", "10"), ("stop", "--all", "s"),
+        ("truck", "recommission", "T1", "--reason", "r"), ("lane", "grip", "a", "0.3", "--reason", "r"),
         ("stop", "--lift", "s"), ("watch", "--count", "1"), ("border", "list"), ("border", "gates"), ("border", "release", "K1"),
         ("border", "hold", "K1"), ("border", "inspect", "K1"), ("border", "refuse", "K1"), ("intrusion", "list"),
         ("intrusion", "report", "man-1", "--kind", "person", "--at", "a:150"), ("intrusion", "release", "man-1"),
@@ -166,6 +167,20 @@ def test_lanes_close_open_and_take_limits(server: str) -> None:
     assert after["closed"]
     assert after["speed_limit_mps"] == pytest.approx(2.5)
     assert not opened["closed"]
+
+
+@pytest.mark.processes
+def test_a_lanes_grip_is_what_a_person_says_and_no_better_than_the_site(server: str) -> None:
+    """Frost lowers it, grit brings it back to what the site declares."""
+    name = json.loads(fleet("lane", "list", "--json", server=server).stdout)[0]["lane_id"]
+    grips = []
+    for friction in ("0.3", "1.1"):
+        said = fleet("lane", "grip", name, friction, "--reason", "measured", server=server)
+        lanes = json.loads(fleet("lane", "list", "--json", server=server).stdout)
+        grips.append({row["lane_id"]: row["friction"] for row in lanes}[name])
+        assert said.exit_code == 0
+
+    assert grips == [0.3, 0.7]
 
 
 @pytest.mark.processes

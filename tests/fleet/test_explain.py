@@ -38,11 +38,13 @@ def view_of(road: DeskRoad, causes: dict[int, tuple[Cause, int]] | None = None) 
         end_lane_ix=np.zeros(n, np.int32),
         end_chainage_m=np.zeros(n),
         battery_wh=road.battery_wh[:n].copy(),
+        brake_health=np.ones(n),
         report_age_ns=np.zeros(n, np.int64),
         standing=road.trucks.speed_mps[:n] < 0.05,
         cause=cause,
         cause_ref=ref,
         cause_since_ns=np.full(n, 7, np.int64),
+        lane_friction=np.full(road.lanes.count, 0.7),
     )
 
 

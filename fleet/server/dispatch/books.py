@@ -23,10 +23,22 @@ from fleet.server.dispatch.roads import LaneClosed, RoadBook
 from fleet.server.dispatch.stands import BayProven, StandBooked, StandFreed, Stands
 from fleet.server.dispatch.trips import RoundTripMade, Trips, TruckKept
 from fleet.server.fact_form import Fact, fact
-from fleet.server.facts import AllStopLifted, AllStopSet, LaneLimited, RouteSet, TruckHeld, TruckRegistered, TruckRemoved, TruckResumed
+from fleet.server.facts import (
+    AllStopLifted,
+    AllStopSet,
+    BrakesDerated,
+    LaneLimited,
+    RouteSet,
+    TruckHeld,
+    TruckRecommissioned,
+    TruckRegistered,
+    TruckRemoved,
+    TruckResumed,
+)
 from fleet.server.intrusions import IntrusionBook, IntrusionKept, IntrusionMet, IntrusionReleased
 from fleet.server.outgoing import BorderCall, BorderContent, Container
 from planner.corridor import Corridor, YardRole
+from planner.limits import BRAKE_WEAK
 from planner.tables import LaneTable, TruckTable
 
 DAY_START_S: Final = 6 * 3600
@@ -99,6 +111,7 @@ class Books:
         self.holds: dict[int, TruckHeld] = {}
         self.intrusions = IntrusionBook()
         self.stopped_for: dict[str, dict[int, None]] = {}
+        self.weak: set[int] = set()  # rows whose brakes are weaker than declared: no new missions, and to be laid up
         self.changed_missions: dict[int, None] = {}
         self._fresh: list[Fact] = []
         self._appliers: Final[Mapping[type[Fact], Callable[[Any], None]]] = {
@@ -125,6 +138,8 @@ class Books:
             IntrusionKept: self.intrusions.apply,
             IntrusionMet: self._met,
             IntrusionReleased: self._released,
+            BrakesDerated: self._derated,
+            TruckRecommissioned: self._recommissioned,
             AllStopSet: self.controls.apply,
             AllStopLifted: self.controls.apply,
             **self.controls.appliers(),
@@ -231,6 +246,13 @@ class Books:
     def _released(self, released: IntrusionReleased) -> None:
         self.intrusions.apply(released)
         self.stopped_for.pop(released.intrusion_id, None)
+
+    def _derated(self, derated: BrakesDerated) -> None:
+        if derated.brake_health < BRAKE_WEAK:
+            self.weak.add(derated.row)
+
+    def _recommissioned(self, recommissioned: TruckRecommissioned) -> None:
+        self.weak.discard(recommissioned.row)
 
     def _totals(self, kept: TotalsKept) -> None:
         self.totals = kept

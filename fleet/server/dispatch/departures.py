@@ -56,6 +56,7 @@ class Departures:
             truck = books.trips.truck[row]
             if truck is None or truck.removed or not view.live[row]:
                 continue
+            self._excuse(row, now_ns)
             if row in books.holds:
                 books.reins.because(row, Cause.HOLD)
                 continue
@@ -70,6 +71,12 @@ class Departures:
                 self._match(yard_id, rows, now_ns)
         for _, row in sorted(leaving):
             self._consider(row, view, now_ns)
+
+    def _excuse(self, row: int, now_ns: int) -> None:
+        """A truck whose brakes are weaker than declared loads nothing more; what is aboard, or being lifted, it still delivers."""
+        mission = self._books.missions.of_row.get(row)
+        if row in self._books.weak and mission is not None and mission.state in {MissionState.ASSIGNED, MissionState.TO_LOAD}:
+            self._books.record(mission.after(MissionEvent.ABANDONED, now_ns))
 
     def _needs_bay(self, row: int, truck: TruckKept) -> str:
         """The yard in which the truck wants a bay it has not booked; "" none."""
@@ -174,6 +181,8 @@ class Departures:
             self._leave_laden(row, mission, now_ns)
         elif mission is not None and mission.state is not MissionState.ASSIGNED:
             books.reins.because(row, Cause.BAY, truck.goal_ix)
+        elif row in books.weak:
+            self._lay_up(row, truck, now_ns)
         elif self._wants_charge(row, truck, view):
             self._leave_to_charge(row, now_ns)
         elif stand.yard_id != books.loading.yard_id:
@@ -239,6 +248,17 @@ class Departures:
             return
         books.reins.because(row, Cause.NO_ORDER)
 
+    def _lay_up(self, row: int, truck: TruckKept, now_ns: int) -> None:
+        """To the nearest parking stand, there to stay until a person recommissions it: each metre less is one less to brake on."""
+        books = self._books
+        stand = books.corridor.stands[truck.goal_ix]
+        if stand.kind is StandKind.PARKING:
+            books.reins.because(row, Cause.FAULT, truck.goal_ix)
+            return
+        for yard_id in dict.fromkeys((stand.yard_id, books.loading.yard_id)):
+            if self._leave(row, yard_id, _REFUGES[:1], now_ns):
+                return
+
     def assign_missions(self, view: DeskView, now_ns: int) -> None:
         """Which idle truck takes which part of which order: nearest to the loading bays, orders by priority and age."""
         books = self._books
@@ -285,7 +305,7 @@ class Departures:
             return False
         if truck.goal_ix == NOWHERE and not truck.staged:
             return False
-        free = row not in self._books.holds and row not in self._books.missions.of_row
+        free = row not in self._books.holds and row not in self._books.weak and row not in self._books.missions.of_row
         return bool(view.live[row]) and free and not self._wants_charge(row, truck, view)
 
     def turn_back(self, row: int, now_ns: int) -> None:

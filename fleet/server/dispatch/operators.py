@@ -24,9 +24,11 @@ from fleet.server.commands import (
     LimitLane,
     OpenLane,
     OrderAnswer,
+    RecommissionTruck,
     RemoveTruck,
     RenewControl,
     ResumeTruck,
+    SetLaneFriction,
     StopAll,
     StopAnswer,
     TakeOverControl,
@@ -41,8 +43,17 @@ from fleet.server.dispatch.moves import Moves
 from fleet.server.dispatch.orders import OrderKept, OrderState
 from fleet.server.dispatch.roads import LaneClosed
 from fleet.server.dispatch.trips import NOWHERE
-from fleet.server.facts import AllStopLifted, AllStopSet, LaneLimited, TruckHeld, TruckRemoved, TruckResumed
-from planner.limits import CONTAINERS_PER_ORDER_MAX
+from fleet.server.facts import (
+    AllStopLifted,
+    AllStopSet,
+    LaneFrictionSet,
+    LaneLimited,
+    TruckHeld,
+    TruckRecommissioned,
+    TruckRemoved,
+    TruckResumed,
+)
+from planner.limits import CONTAINERS_PER_ORDER_MAX, FRICTION_MAX, FRICTION_MIN
 
 
 @dataclass(eq=False)
@@ -159,6 +170,25 @@ class Operators:
                 books.record(mission.after(MissionEvent.ABANDONED, now_ns))
         return self.truck(row)
 
+    def recommission_truck(self, command: RecommissionTruck, actor: str, now_ns: int) -> TruckAnswer:
+        """
+        A person saw the truck put right: missions again, and brakes believed as declared until it measures otherwise.
+
+        Lifts no hold: that the truck may move is another thing to say.
+
+        Raises:
+            NotFound, TruckGone: no such truck.
+            InvalidField: what was done is not said.
+        """
+        row = self._row(command.truck_id)
+        if not command.reason.strip():
+            raise InvalidField(name="reason", problem="say what was done to the truck")
+        books = self._books
+        if books.trips.known(row).decommissioned:
+            books.keep_truck(row, decommissioned=False)
+        books.record(TruckRecommissioned(row=row, reason=command.reason, actor=actor, at_ns=now_ns))
+        return self.truck(row)
+
     def remove_truck(self, command: RemoveTruck, actor: str, now_ns: int) -> TruckAnswer:
         """
         Two persons declare the truck gone: its stands, gates and road open.
@@ -234,6 +264,22 @@ class Operators:
             raise InvalidField(name="speed_limit_mps", problem="must not be negative")
         limit = LaneLimited(lane_ix=lane_ix, speed_limit_mps=command.speed_limit_mps, reason=command.reason, actor=actor)
         self._books.record(limit)
+        return self.lane(lane_ix)
+
+    def set_lane_friction(self, command: SetLaneFriction, actor: str) -> LaneAnswer:
+        """
+        What grip the whole lane has, by a person's word.
+
+        Raises:
+            NotFound: no such lane.
+            InvalidField: no friction a road can have, or how it is known is not said.
+        """
+        lane_ix = self._lane_ix(command.lane_id)
+        if not FRICTION_MIN <= command.friction <= FRICTION_MAX:
+            raise InvalidField(name="friction", problem=f"must lie in {FRICTION_MIN} to {FRICTION_MAX}")
+        if not command.reason.strip():
+            raise InvalidField(name="reason", problem="say how it is known")
+        self._books.record(LaneFrictionSet(lane_ix=lane_ix, friction=command.friction, reason=command.reason, actor=actor))
         return self.lane(lane_ix)
 
     def stop_all(self, command: StopAll, actor: str, now_ns: int) -> StopAnswer:

@@ -38,6 +38,8 @@ _EN: Final[Mapping[Cause, str]] = {
     Cause.STAND: "finds no free stand in {subject}",
     Cause.INSPECTION: "is to be inspected ({subject})",
     Cause.SLOT: "waits for its turn at {subject}",
+    Cause.FAULT: "is laid up at {subject}: its brakes are weaker than declared",
+    Cause.TRACTION: "waits: lane {subject} ahead is too slippery to stop on",
     Cause.INTRUSION: "keeps clear of the intruder {subject}",
 }
 _ZH: Final[Mapping[Cause, str]] = {
@@ -64,6 +66,8 @@ _ZH: Final[Mapping[Cause, str]] = {
     Cause.STAND: "在 {subject} 没有空闲车位",
     Cause.INSPECTION: "需要查验({subject})",
     Cause.SLOT: "等待轮到 {subject}",
+    Cause.FAULT: "停放在 {subject}:制动力低于申报值",
+    Cause.TRACTION: "等待:前方车道 {subject} 过滑,无法保证停车",
     Cause.INTRUSION: "正在避让闯入者 {subject}",
 }
 _MN: Final[Mapping[Cause, str]] = {
@@ -90,6 +94,8 @@ _MN: Final[Mapping[Cause, str]] = {
     Cause.STAND: "{subject} дээр сул зогсоол алга",
     Cause.INSPECTION: "шалгагдах ёстой ({subject})",
     Cause.SLOT: "{subject} дээр ээлжээ хүлээж байна",
+    Cause.FAULT: "{subject} дээр зогсоогдсон: тоормос нь мэдүүлснээс сул байна",
+    Cause.TRACTION: "хүлээж байна: урд талын {subject} зурвас хэт гулгамтгай тул зогсож чадахгүй",
     Cause.INTRUSION: "зам дээр орж ирсэн {subject} чөлөөлөгдөхийг хүлээж байна",
 }
 PHRASES: Final[Mapping[str, Mapping[Cause, str]]] = {ENGLISH: _EN, "zh": _ZH, "mn": _MN}

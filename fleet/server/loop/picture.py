@@ -9,6 +9,7 @@ import numpy as np
 from fleet.server.columns import FloatColumn, RowColumn
 from fleet.server.fleet_view import FleetView
 from fleet.server.loop.causes import Causes
+from fleet.server.loop.derating import Derating
 from fleet.server.loop.ledger import Ledger
 from fleet.server.loop.sessions import Sessions
 from fleet.server.loop.telemetry import Telemetry
@@ -23,6 +24,7 @@ class Drawn(Protocol):
     sessions: Sessions
     telemetry: Telemetry
     causes: Causes
+    derating: Derating
     tick_count: int
     now_ns: int
 
@@ -47,11 +49,13 @@ def view_of(loop: Drawn) -> FleetView:
         end_lane_ix=np.where(held, end_lane, -1).astype(np.int32),
         end_chainage_m=end_m,
         battery_wh=loop.telemetry.battery_wh[:count].copy(),
+        brake_health=trucks.brake_health[:count].copy(),
         report_age_ns=loop.telemetry.age_ns(loop.now_ns),
         standing=loop.causes.standing[:count].copy(),
         cause=loop.causes.code[:count].copy(),
         cause_ref=loop.causes.ref[:count].copy(),
         cause_since_ns=loop.causes.since_ns[:count].copy(),
+        lane_friction=np.minimum.reduceat(loop.derating.grip.friction, loop.derating.grip.cell_start[:-1]),
     )
 
 

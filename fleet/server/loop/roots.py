@@ -28,9 +28,12 @@ class Roots:
         stands = [stand.stand_id for stand in corridor.stands]
         self._subjects: dict[int, Sequence[str]] = {
             int(Cause.ZONE): [zone.zone_id for zone in corridor.zones],
-            int(Cause.CLOSURE): [lane.lane_id for lane in corridor.lanes],
+            **{int(cause): [lane.lane_id for lane in corridor.lanes] for cause in (Cause.CLOSURE, Cause.TRACTION)},
             **{int(cause): gates for cause in (Cause.GATE, Cause.CUSTOMS, Cause.OPENING, Cause.INSPECTION)},
-            **{int(cause): stands for cause in (Cause.GOAL, Cause.BAY, Cause.STAND, Cause.CHARGING, Cause.SLOT, Cause.NO_ORDER)},
+            **{
+                int(cause): stands
+                for cause in (Cause.GOAL, Cause.BAY, Cause.STAND, Cause.CHARGING, Cause.SLOT, Cause.NO_ORDER, Cause.FAULT)
+            },
         }
 
     def of(self, causes: Causes, truck_ids: Sequence[str], intrusions: Mapping[int, str]) -> dict[str, tuple[str, str]]:

@@ -20,7 +20,7 @@ from fleet.server.wire.codec import COUNT_MAX, RANGES, finite, identifier, text,
 from fleet.v1 import border_pb2 as b
 from fleet.v1 import common_pb2
 from fleet.v1 import dispatch_pb2 as d
-from planner.limits import INTRUDER_RADIUS_MAX_M
+from planner.limits import FRICTION_MAX, FRICTION_MIN, INTRUDER_RADIUS_MAX_M
 
 CONTAINERS_MAX: Final = 64
 ORDER_CONTAINERS_MAX: Final = 1_000_000
@@ -41,10 +41,12 @@ class RequestReader:
             d.HoldTruckRequest: _hold_truck,
             d.ResumeTruckRequest: _resume_truck,
             d.DecommissionTruckRequest: _decommission_truck,
+            d.RecommissionTruckRequest: _recommission_truck,
             d.RemoveTruckRequest: _remove_truck,
             d.CloseLaneRequest: _close_lane,
             d.OpenLaneRequest: _open_lane,
             d.LimitLaneRequest: _limit_lane,
+            d.SetLaneFrictionRequest: _set_lane_friction,
             d.StopAllRequest: _stop_all,
             d.LiftStopRequest: _lift_stop,
             d.ReportIntrusionRequest: _report_intrusion,
@@ -130,6 +132,12 @@ def _decommission_truck(r: d.DecommissionTruckRequest) -> c.Command:
     )
 
 
+def _recommission_truck(r: d.RecommissionTruckRequest) -> c.Command:
+    return c.RecommissionTruck(
+        request_id=identifier("request_id", r.request_id), truck_id=identifier("truck_id", r.truck_id), reason=_said("reason", r.reason)
+    )
+
+
 def _remove_truck(r: d.RemoveTruckRequest) -> c.Command:
     for name, value in (("taken_to", r.taken_to), ("second_person", r.second_person)):
         if not value.strip():
@@ -162,6 +170,22 @@ def _limit_lane(r: d.LimitLaneRequest) -> c.Command:
         speed_limit_mps=finite("speed_limit_mps", r.speed_limit_mps, 0.0, SPEED_MAX_MPS),
         reason=text("reason", r.reason),
     )
+
+
+def _set_lane_friction(r: d.SetLaneFrictionRequest) -> c.Command:
+    return c.SetLaneFriction(
+        request_id=identifier("request_id", r.request_id),
+        lane_id=identifier("lane_id", r.lane_id),
+        friction=finite("friction", r.friction, FRICTION_MIN, FRICTION_MAX),
+        reason=_said("reason", r.reason),
+    )
+
+
+def _said(name: str, value: str) -> str:
+    """A text that must not be empty."""
+    if not value.strip():
+        raise InvalidField(name=name, problem="is required: the audit trail keeps it")
+    return text(name, value)
 
 
 def _stop_all(r: d.StopAllRequest) -> c.Command:

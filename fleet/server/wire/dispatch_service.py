@@ -97,6 +97,10 @@ class DispatchService(dispatch_pb2_grpc.DispatchServiceServicer):
         """No more missions."""
         return await self._counter.ask(request, actor_of(context), d.Truck)
 
+    async def RecommissionTruck(self, request: d.RecommissionTruckRequest, context: _Context) -> d.Truck:
+        """Missions again, and brakes believed as declared."""
+        return await self._counter.ask(request, actor_of(context), d.Truck)
+
     async def RemoveTruck(self, request: d.RemoveTruckRequest, context: _Context) -> d.Truck:
         """Declares the truck gone."""
         return await self._counter.ask(request, actor_of(context), d.Truck)
@@ -111,6 +115,10 @@ class DispatchService(dispatch_pb2_grpc.DispatchServiceServicer):
 
     async def LimitLane(self, request: d.LimitLaneRequest, context: _Context) -> d.Lane:
         """A temporary limit."""
+        return await self._counter.ask(request, actor_of(context), d.Lane)
+
+    async def SetLaneFriction(self, request: d.SetLaneFrictionRequest, context: _Context) -> d.Lane:
+        """What grip the lane has."""
         return await self._counter.ask(request, actor_of(context), d.Lane)
 
     async def StopAll(self, request: d.StopAllRequest, context: _Context) -> d.AllStop:

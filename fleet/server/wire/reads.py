@@ -180,8 +180,13 @@ class Reads:
         return d.Explanation(truck_id=found.truck_id, standing=found.standing, causes=causes, sentence=found.sentence)
 
     async def lanes(self) -> d.ListLanesResponse:
-        """Every lane."""
-        return d.ListLanesResponse(lanes=[lane(value) for value in await self._between.read(self._readable.lanes)])
+        """Every lane, and the lowest grip on it."""
+        readable = self._readable
+        values, picture = await self._between.read(lambda: (readable.lanes(), readable.picture()))
+        lanes = [lane(value) for value in values]
+        for message, friction in zip(lanes, picture.lane_friction.tolist(), strict=True):
+            message.friction = friction
+        return d.ListLanesResponse(lanes=lanes)
 
     async def intrusions(self) -> d.ListIntrusionsResponse:
         """Every open intrusion."""

@@ -84,6 +84,7 @@ class TruckDrawer:
         message.speed_mps = float(picture.speed_mps[row])
         message.laden = bool(picture.laden[row])
         message.battery_wh = float(picture.battery_wh[row])
+        message.brake_health = float(picture.brake_health[row])
         age_ns = int(picture.report_age_ns[row])
         if age_ns >= 0:
             message.report_age.CopyFrom(Duration(seconds=age_ns // NS_PER_S, nanos=age_ns % NS_PER_S if age_ns < FRESH_NS else 0))
