@@ -18,6 +18,7 @@ from planner.limits import FRICTION_DRY
 MakeWorld = Callable[..., Any]
 OUT = 0
 ICY_CELL = 1  # metres 100 to 200 of `out`
+INTACT, INTACT_AND_BRAKING = 2, 10
 
 
 def running(make_world: MakeWorld, count: int = 3) -> Any:
@@ -61,12 +62,12 @@ def iced(make_world: MakeWorld) -> tuple[Any, Outgoing]:
     """
     Three trucks on one lane, and the tick in which the middle one, standing near 187 m, says that it slipped.
 
-    The hindmost stands before its end at 150 m, in the same hundred metres; the foremost has long left them.
+    The hindmost stands before its end at 150 m, in the hundred metres around; the foremost has long left them.
     """
     world = make_world(3)
     world.desk.limit_m[:2] = 150.0, 190.0
     world.greet_all()
-    world.run(300)
+    world.run(400)
     say(world, "T1", friction=0.2)
     world.inputs.clear()
     world.run(1)
@@ -78,13 +79,43 @@ def test_grip_that_one_truck_lost_is_told_in_the_same_tick_to_whoever_holds_that
     world, out = iced(make_world)
 
     met = [fact for fact in out.facts if isinstance(fact, StretchDerated)]
-    assert [(fact.row, fact.lane_ix, fact.from_m, fact.to_m, fact.friction) for fact in met] == [(1, OUT, 100.0, 200.0, 0.2)]
+    assert [(fact.row, fact.lane_ix, fact.from_m, fact.to_m, fact.friction) for fact in met] == [(1, OUT, 100.0, 300.0, 0.2)]
     assert [alarm["lane"] for alarm in alarms([out], "stretch_derated")] == ["out"]
     assert out.grants is not None
     told = dict(zip(out.grants.rows.tolist(), out.grants.friction.tolist(), strict=True))
     assert (told[0], told[1]) == (0.2, 0.2)
     assert told.get(2, FRICTION_DRY) == FRICTION_DRY
-    assert world.table.nose_m[2] > 300.0
+    assert world.table.rear_m[2] > 300.0
+
+
+def slipping(make_world: MakeWorld, flags: int) -> tuple[Any, list[Outgoing]]:
+    """A truck at full speed 15 m before its end, that finds the road icy and then says *flags*; what was said for a second."""
+    world = make_world(1)
+    world.desk.limit_m[0] = 400.0
+    world.greet_all()
+    while world.trucks[0].s_m < 385.0:
+        world.trucks[0].v_mps = min(world.trucks[0].v_mps + 0.1, 6.9)
+        world.run(1)
+    say(world, "T0", friction=0.1, speed_mps=6.9, flags=flags)
+    return world, world.run(10)
+
+
+def test_a_truck_that_brakes_in_emergency_for_ice_needs_no_person_to_go_on(make_world: MakeWorld) -> None:
+    """It already does what a stop would make it do; afterwards it knows the road and drives by it."""
+    _, outs = slipping(make_world, INTACT_AND_BRAKING)
+
+    assert [fact for out in outs for fact in out.facts if isinstance(fact, StretchDerated)]
+    assert not [fact for out in outs for fact in out.facts if isinstance(fact, TruckHeld)]
+
+
+def test_a_truck_that_does_not_brake_for_what_it_found_is_stopped(make_world: MakeWorld) -> None:
+    """It had half a second to hear, to decide and to say so: the second net is still there."""
+    _, outs = slipping(make_world, INTACT)
+
+    held = [(at, fact.reason) for at, out in enumerate(outs) for fact in out.facts if isinstance(fact, TruckHeld)]
+    heard = [at for at, out in enumerate(outs) for fact in out.facts if isinstance(fact, StretchDerated)]
+    assert [reason for _, reason in held] == ["overrun"]
+    assert 4 <= held[0][0] - heard[0] <= 7
 
 
 def test_ice_is_told_once_and_does_not_melt_by_reports(make_world: MakeWorld) -> None:
@@ -113,7 +144,7 @@ def test_ice_outlives_the_server_and_a_person_ends_it(make_world: MakeWorld) -> 
     world.run(20)
 
     assert after_restart == 0.2
-    assert [(fact.lane_ix, fact.from_m, fact.friction) for fact in from_snapshot] == [(OUT, 100.0, 0.2)]
+    assert [(fact.lane_ix, fact.from_m, fact.friction) for fact in from_snapshot] == [(OUT, 100.0, 0.2), (OUT, 200.0, 0.2)]
     assert world.loop.derating.grip.friction.tolist() == [FRICTION_DRY] * len(world.loop.derating.grip.friction)
 
 

@@ -410,7 +410,7 @@ class ControlLoop:
         trucks.check()
         request, extension, rows = self._granting.extend(self.desk, durable=self._durable, tick=self.tick_count, now_ns=self.now_ns)
         assessment = assess(trucks.lanes, trucks, request, extension)
-        stop = assessment.stop & self.ledger.greeted[:count]
+        stop = self._granting.unheeding(assessment, extension, self.now_ns) & self.ledger.greeted[:count]
         if np.count_nonzero(stop):
             self._avoid(assessment, stop.nonzero()[0].tolist())
             rows = rows[~stop[rows]]

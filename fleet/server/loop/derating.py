@@ -22,7 +22,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from fleet.server.columns import FloatColumn
+from fleet.server.columns import FlagColumn, FloatColumn, IntColumn
 from fleet.server.facts import BrakesDerated, Fact, LaneFrictionSet, StretchDerated, TruckHeld, TruckRecommissioned
 from fleet.server.loop.stops import BRAKES, OWN_ACTOR
 from fleet.server.loop.telemetry import PARTED, Worse
@@ -32,6 +32,11 @@ from planner.tables import TruckTable
 
 # Grip is believed by whole hundredths: noise makes no facts.
 FRICTION_STEPS: Final = 100
+# A truck slips where it happens to brake: the ice began before, and ends beyond.
+AROUND_M: Final = 50.0
+# So long may what was just found out be on its way to a truck, and its answer on its way back, before the truck is stopped for it.
+NEWS_NS: Final = 500_000_000
+NEVER_NS: Final = -(1 << 62)
 
 
 class Finding(NamedTuple):
@@ -46,7 +51,8 @@ class Derating:
     """
     What is believed of brakes and road beyond the last report.
 
-    Health itself is the trucks' column; here is what of it is durable. *grip* is the road as everybody must brake on it.
+    Health itself is the trucks' column; here is what of it is durable. *grip* is the road as everybody must brake on it. *weaker_ns*
+    (capacity,) and *slicker_ns* say when brakes, and any of the road, last turned out worse.
     """
 
     def __init__(self, trucks: TruckTable, lane_ids: tuple[str, ...], friction: float) -> None:
@@ -55,6 +61,8 @@ class Derating:
         self._friction = friction
         self._kept_health: FloatColumn = np.ones(trucks.capacity)
         self.grip: Grip = even_grip(trucks.lanes, friction)
+        self.weaker_ns: IntColumn = np.full(trucks.capacity, NEVER_NS, np.int64)
+        self.slicker_ns = NEVER_NS
         self._appliers: Mapping[type[Fact], Callable[[Any], None]] = {
             BrakesDerated: self._weaken,
             TruckRecommissioned: self._restore,
@@ -72,7 +80,7 @@ class Derating:
         """What recreates it, in a snapshot; who met it, and when, is told once."""
         weak = (self._kept_health < 1.0).nonzero()[0].tolist()
         brakes: list[Fact] = [BrakesDerated(row=row, brake_health=float(self._kept_health[row]), at_ns=0) for row in weak]
-        return brakes + [self._stretch(-1, cell, float(self.grip.friction[cell]), 0) for cell in self._derated()]
+        return brakes + [self._stretch(-1, range(cell, cell + 1), float(self.grip.friction[cell]), 0) for cell in self._derated()]
 
     def findings(self, worse: Worse, truck_ids: list[str], held: Callable[[int, str], bool], now_ns: int) -> list[Finding]:
         """
@@ -94,6 +102,15 @@ class Derating:
                 found.append(Finding(hold, "truck_parted", {"truck": truck_ids[row]}))
         return found
 
+    def just_heard(self, friction: FloatColumn, now_ns: int) -> FlagColumn:
+        """
+        Which trucks may still be on the way of hearing, or of saying, that they must stop sooner than they thought, (n,).
+
+        *friction* (n,) is the lowest on each one's way.
+        """
+        heard: FlagColumn = self.weaker_ns[: len(friction)] >= now_ns - NEWS_NS
+        return heard | (friction < self._friction) if self.slicker_ns >= now_ns - NEWS_NS else heard
+
     def _weaker(self, row: int, truck_id: str, now_ns: int) -> list[Finding]:
         health = float(self._trucks.brake_health[row])
         derated = BrakesDerated(row=row, brake_health=health, at_ns=now_ns)
@@ -104,24 +121,24 @@ class Derating:
         return found
 
     def _met(self, row: int, truck_id: str, friction: float, now_ns: int) -> list[Finding]:
-        """The cells under the body of *row*, where they are believed better than what it met."""
+        """The cells under the body of *row* and around it, lane by lane, where any is believed better than what it met."""
         trucks = self._trucks
         friction = max(floor(friction * FRICTION_STEPS) / FRICTION_STEPS, FRICTION_MIN)
-        nose_m = float(trucks.nose_m[row])
-        tail_m = nose_m - float(trucks.length_m[row]) - float(trucks.bound_m[row])
+        high_m = float(trucks.nose_m[row]) + AROUND_M
+        low_m = float(trucks.nose_m[row] - trucks.length_m[row]) - AROUND_M
         found: list[Finding] = []
-        for k in range(trucks.k_at(row, tail_m), trucks.k_at(row, nose_m) + 1):
+        for k in range(trucks.k_at(row, low_m), trucks.k_at(row, high_m) + 1):
             lane_ix, base_m = int(trucks.path_lane[row, k]), float(trucks.path_start_m[row, k])
             end_m = float(trucks.path_start_m[row, k + 1])
-            for cell in cells_of(self.grip, lane_ix, max(tail_m, base_m) - base_m, min(nose_m, end_m) - base_m):
-                if friction < self.grip.friction[cell]:
-                    fields: dict[str, str | int | float] = {"truck": truck_id, "lane": self._lane_ids[lane_ix], "friction": friction}
-                    found.append(Finding(self._stretch(row, cell, friction, now_ns), "stretch_derated", fields))
+            cells = cells_of(self.grip, lane_ix, max(low_m, base_m) - base_m, min(high_m, end_m) - base_m)
+            if friction < self.grip.friction[cells.start : cells.stop].max():
+                fields: dict[str, str | int | float] = {"truck": truck_id, "lane": self._lane_ids[lane_ix], "friction": friction}
+                found.append(Finding(self._stretch(row, cells, friction, now_ns), "stretch_derated", fields))
         return found
 
-    def _stretch(self, row: int, cell: int, friction: float, now_ns: int) -> StretchDerated:
-        lane_ix, from_m, to_m = cell_stretch(self.grip, cell)
-        to_m = min(to_m, float(self._trucks.lanes.length_m[lane_ix]))
+    def _stretch(self, row: int, cells: range, friction: float, now_ns: int) -> StretchDerated:
+        lane_ix, from_m, _ = cell_stretch(self.grip, cells.start)
+        to_m = min(cell_stretch(self.grip, cells.stop - 1)[2], float(self._trucks.lanes.length_m[lane_ix]))
         return StretchDerated(row=row, lane_ix=lane_ix, from_m=from_m, to_m=to_m, friction=friction, at_ns=now_ns)
 
     def _derated(self) -> list[int]:
@@ -130,6 +147,7 @@ class Derating:
     def _weaken(self, fact: BrakesDerated) -> None:
         health = min(float(self._kept_health[fact.row]), fact.brake_health)
         self._kept_health[fact.row] = health
+        self.weaker_ns[fact.row] = fact.at_ns
         self._trucks.brake_health[fact.row] = min(float(self._trucks.brake_health[fact.row]), health)
 
     def _restore(self, fact: TruckRecommissioned) -> None:
@@ -138,7 +156,8 @@ class Derating:
     def _derate(self, fact: StretchDerated) -> None:
         # Cells are half-open, and whoever looks for those of a stretch looks for both of its ends.
         for cell in cells_of(self.grip, fact.lane_ix, fact.from_m, np.nextafter(fact.to_m, 0.0)):
-            self.grip.friction[cell] = fact.friction
+            self.grip.friction[cell] = min(float(self.grip.friction[cell]), fact.friction)
+        self.slicker_ns = fact.at_ns
 
     def _set_friction(self, fact: LaneFrictionSet) -> None:
         start = self.grip.cell_start

@@ -15,6 +15,7 @@ import numpy as np
 from fleet.server.columns import CodeColumn, FlagColumn, FloatColumn, IntColumn, RowColumn
 from fleet.server.desk import Desk
 from fleet.server.facts import GrantsIssued
+from fleet.server.inputs import ReportFlag
 from fleet.server.loop.derating import Derating
 from fleet.server.loop.doubts import Doubts
 from fleet.server.loop.intrusions import Intrusions
@@ -24,6 +25,7 @@ from fleet.server.loop.stops import Stops
 from fleet.server.loop.telemetry import Telemetry
 from fleet.server.outgoing import GrantsOut
 from planner.authority import Cause
+from planner.conflict import Assessment
 from planner.kernels.spacing import CLOSED_M
 from planner.spacing import ExtendRequest, Extension, extend, worth_granting
 from planner.tables import TruckTable
@@ -87,6 +89,19 @@ class Granting:
         self._claim_since = claims_after(self._claim_since, extension.claiming, tick)
         worth = self.may_extend & (worth_granting(trucks, request, extension) | self._sessions.owed[:count])
         return request, extension, worth.nonzero()[0].astype(np.int32)
+
+    def unheeding(self, assessment: Assessment, extension: Extension, now_ns: int) -> FlagColumn:
+        """
+        Whom to stop, (n,).
+
+        A truck that brakes in emergency does already what a stop would make it do. One whose brakes or road have just turned out
+        worse gets to know, and decides by itself as fast as a stop would reach it; then it brakes, or is stopped.
+        """
+        stop: FlagColumn = assessment.stop
+        if not np.count_nonzero(stop):
+            return stop
+        heeds = self._telemetry.flag(ReportFlag.EMERGENCY_BRAKING) | self._derating.just_heard(extension.friction, now_ns)
+        return stop & ~(heeds & ~assessment.in_doubt & ~assessment.unbraked)
 
     def with_news(self, rows: RowColumn, extension: Extension, advised_mps: FloatColumn) -> RowColumn:
         """
