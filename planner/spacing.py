@@ -31,6 +31,7 @@ class ExtendRequest:
     limit_ref: IndexArray  # (n,) what the limit refers to
     claim_since: LongArray  # (n,) tick at which the truck was first held before a zone; 0 for none
     grip: Grip  # friction of the road
+    even_grip: bool = False  # true: it is the same everywhere, and nobody need look
     walls: Walls = field(default_factory=no_walls)
 
 
@@ -70,7 +71,7 @@ def extend(lanes: LaneTable, trucks: TruckTable, request: ExtendRequest) -> Exte
         first=first_claims(request.claim_since),
         waits=request.claim_since > 0,
         grip=request.grip,
-        even_grip=bool((request.grip.friction == request.grip.friction[0]).all()),
+        even_grip=request.even_grip or bool((request.grip.friction == request.grip.friction[0]).all()),
     )
     answers = Answers(real=real, whole=whole)
     extend_ends(n, lanes.columns, trucks.columns, request.walls, trucks.heads, holders, asks, answers)

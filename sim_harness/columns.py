@@ -113,6 +113,8 @@ def _watch_braking(fitted: Fitted, belief: Belief, state: Onboard, roads: Segmen
     """Let the supervisor of truck *i* look at what brakes and road give."""
     mode = int(state.mode[i]) if belief.speed_mps[i] > SPEED_STANDING_MPS else HOLD
     braking = mode >= SERVICE_BRAKE
+    if not braking and state.asked_mps2[i] == 0.0 and belief.friction[i] <= 0.0 and state.grip[i] <= 0.0:
+        return  # brakes that are off and judged, and a road nobody has an opinion of, stay as they are
     slipping = belief.slipping[i] and braking
     grade = 0.0
     if braking:

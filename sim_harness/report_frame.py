@@ -12,14 +12,16 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from fleet.onboard.senses import HEALTH_SAID_MIN
-from planner._jit import kernel, piece
+from fleet.onboard.senses import HEALTH_SAID_MIN, Grip, said_friction
+from planner._jit import adopt, kernel, piece
 from sim_harness.dynamics import EMERGENCY_BRAKE, Demand, Motion
 from sim_harness.observation import FlagArray, FloatArray, IndexArray
 from sim_harness.onboard_state import Belief, Onboard
 
 ByteArray = npt.NDArray[np.uint8]
 IntMatrix = npt.NDArray[np.int64]
+
+adopt(said_friction)
 
 # Rows of the two matrices, and the fields of the message that they become.
 INT_FIELDS: Final = np.array([1, 2, 3, 8, 9, 10, 11, 12], dtype=np.int64)
@@ -112,7 +114,7 @@ def fill_places(
         floats[2, j] = belief.acceleration_mps2[i]
         floats[3, j] = belief.bound_m[i] + state.doubt_m[i]
         floats[4, j] = battery_wh[i]
-        floats[5, j] = state.grip[i]
+        floats[5, j] = said_friction(Grip(state.grip[i], state.grip_met_m[i]), belief.nose_m[i])
         floats[6, j] = max(state.health[i], HEALTH_SAID_MIN)
         weak |= state.health[i] < 1.0
     return weak

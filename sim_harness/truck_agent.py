@@ -16,7 +16,7 @@ import numpy as np
 from fleet.onboard import supervisor
 from fleet.onboard.contact import WELCOME_AGE_MAX_NS
 from fleet.onboard.link import message_of
-from fleet.onboard.senses import HEALTH_SAID_MIN
+from fleet.onboard.senses import HEALTH_SAID_MIN, Grip, said_friction
 from fleet.v1 import common_pb2, gateway_pb2, truck_pb2
 from sim_harness import columns, dynamics, link, paths, report_frame
 from sim_harness.clock import Streams
@@ -309,7 +309,7 @@ class Trucks(World):
             challenge=int(state.asked_ns[row]),
             challenge_echo=int(state.echo[row]),
             battery_wh=float(self._fleet.battery_wh[row]),
-            friction=float(state.grip[row]),
+            friction=said_friction(Grip(float(state.grip[row]), float(state.grip_met_m[row])), float(belief.nose_m[row])),
             brake_health=max(float(state.health[row]), HEALTH_SAID_MIN),
         )
 

@@ -38,6 +38,7 @@ HEALTH_SAID_MIN: Final = 0.01  # on the wire 0 says nothing, and brakes that giv
 # A patch of ice ends in metres and a road dries in hours: what the wheels met is kept for so much road, and for any time. Until then
 # the server has told it to everybody.
 GRIP_KEPT_M: Final = FRICTION_CELL_M
+GRIP_SAID_M: Final = 20.0  # some reports are lost; further on it would be said of road on which nobody slipped
 
 
 class Senses(NamedTuple):
@@ -202,6 +203,11 @@ def watch_grip(before: Grip, opinion: float, slipping: bool, wheels_mps2: float,
     return before
 
 
+def said_friction(grip: Grip, nose_m: float) -> float:
+    """Return what a report says of the road under the truck, 0 for no opinion."""
+    return grip.friction if nose_m - grip.met_m <= GRIP_SAID_M else 0.0
+
+
 def senses_at(nose_m: float) -> Senses:
     """Return the memory of a truck that stands with its nose at *nose_m*."""
     return Senses(nose_m, 0.0, 0.0, 0.0, 0.0)
@@ -226,6 +232,7 @@ COMPILABLE: Final[tuple[Callable[..., object], ...]] = (
     _brake_on,
     watch_brakes,
     watch_grip,
+    said_friction,
     senses_at,
     brakes_trusted,
     grip_unknown,

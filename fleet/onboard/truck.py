@@ -26,6 +26,7 @@ from fleet.onboard.senses import (
     brakes_trusted,
     grade_under,
     grip_unknown,
+    said_friction,
     sense,
     senses_at,
     watch_brakes,
@@ -418,7 +419,7 @@ class Supervisor:
             challenge=self.contact.ask(now_ns),
             challenge_echo=self.contact.challenge_echo,
             battery_wh=sensors.battery_wh,
-            friction=self._grip.friction,
+            friction=said_friction(self._grip, self._nose_m),
             brake_health=max(self._brakes.health, HEALTH_SAID_MIN),
         )
 

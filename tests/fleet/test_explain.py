@@ -135,6 +135,15 @@ def test_an_intruder_is_named() -> None:
     assert sentence == "T00 keeps clear of the intruder man-1."
 
 
+def test_weak_brakes_and_ice_point_to_where_they_are() -> None:
+    """Whoever is to mend or to grit must be told the place."""
+    road = DeskRoad(MANDULA, ["mn_park_01", "mn_park_02"], Plant())
+    stand_ix, lane_ix = MANDULA.stand_ix["mn_park_01"], MANDULA.lane_ix["sb_1"]
+
+    assert kinds(road, "T00", {0: (Cause.FAULT, stand_ix)}) == [("fault", "mn_park_01")]
+    assert kinds(road, "T01", {1: (Cause.TRACTION, lane_ix)}) == [("traction", "sb_1")]
+
+
 @pytest.mark.parametrize("cause", Cause)
 @pytest.mark.parametrize("language", sorted(PHRASES))
 def test_every_cause_has_words_in_every_language(cause: Cause, language: str) -> None:

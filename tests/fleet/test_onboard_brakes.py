@@ -10,11 +10,13 @@ from fleet.onboard import EventKind, Mode
 from fleet.onboard.hardware import Command
 from fleet.onboard.senses import (
     GRIP_KEPT_M,
+    GRIP_SAID_M,
     Brakes,
     brakes_alone,
     brakes_trusted,
     grade_under,
     grip_unknown,
+    said_friction,
     watch_brakes,
     watch_grip,
 )
@@ -107,6 +109,13 @@ def test_the_lowest_grip_is_kept_for_a_while_of_road() -> None:
     over = watch_grip(kept, 0.0, slipping=False, wheels_mps2=0.0, nose_m=60.1 + GRIP_KEPT_M)
 
     assert (better.friction, kept.friction, over.friction) == (met, met, 0.0)
+
+
+def test_grip_is_said_of_the_road_it_was_met_on() -> None:
+    """The truck brakes by it for longer; whoever comes after is not to be slowed where nobody slipped."""
+    grip = watch_grip(grip_unknown(), 0.0, slipping=True, wheels_mps2=1.0, nose_m=50.0)
+
+    assert [said_friction(grip, 50.0 + m) for m in (0.0, GRIP_SAID_M, GRIP_SAID_M + 0.1)] == [grip.friction, grip.friction, 0.0]
 
 
 def test_another_sensors_opinion_of_the_road_counts_when_it_is_the_lower() -> None:

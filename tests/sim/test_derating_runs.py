@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from fleet.server.loop.control_loop import ControlLoop
 from planner.corridor import Corridor
 from sim_harness.checkers import Checkers, CheckFigures
-from sim_harness.in_memory import InMemoryServer
-from sim_harness.patches import Patch
+from sim_harness.faults.spec import FaultSpec
+from sim_harness.fleet_columns import FleetColumns
+from sim_harness.in_memory import Answers, InMemoryServer
 from sim_harness.recording import Recorder
 from sim_harness.runner import Runner
 from sim_harness.scenario import load_scenario
-from sim_harness.truck_agent import Trucks
 
 pytestmark = pytest.mark.xdist_group("runner")
 
@@ -24,7 +24,23 @@ pytestmark = pytest.mark.xdist_group("runner")
 QUICK = ["processes.bay={shape: fixed, fixed_s: 40}", "plant.inspect_share=0", "plant.refuse_share=0", "plant.loader_mtbf_h=0"]
 OPENING_S = 10 * 3600
 LANE = "sb_2"  # on it, at 650 m, a gate's stop line: trucks brake for it
-ICE_M, ICY = (560.0, 660.0), 0.15
+ICE_M = 560.0
+ICE = FaultSpec(fault="slippery", at_s=400.0, for_s=600.0, value=0.15, lane=LANE, from_m=ICE_M, to_m=660.0)
+
+
+class Listening(InMemoryServer):
+    """A server whose alarms are kept by name."""
+
+    def __init__(self, corridor: Corridor) -> None:
+        self.loops: list[ControlLoop] = []
+        self.alarms: list[str] = []
+        super().__init__(corridor, OPENING_S, on_start=lambda started: self.loops.append(started.engine.loop))
+
+    def tick(self, now_ns: int) -> Answers:
+        """One tick."""
+        heard = super().tick(now_ns)
+        self.alarms += [alarm.name for alarm in heard.alarms]
+        return heard
 
 
 @dataclass(slots=True)
@@ -32,16 +48,20 @@ class Run:
     """One run in the making, and what was seen of it."""
 
     runner: Runner
-    server: InMemoryServer
-    loop: ControlLoop
+    server: Listening
     checkers: Checkers
     corridor: Corridor
     ticks: int = 0
 
     @property
-    def trucks(self) -> Trucks:
-        """The fleet."""
-        return self.runner.trucks
+    def trucks(self) -> FleetColumns:
+        """The fleet, truth and belief."""
+        return self.runner.trucks.columns
+
+    @property
+    def loop(self) -> ControlLoop:
+        """What decides."""
+        return self.server.loops[-1]
 
     @property
     def checks(self) -> CheckFigures:
@@ -63,15 +83,15 @@ class Run:
 
 
 @contextmanager
-def started(trucks: int) -> Iterator[Run]:
+def started(trucks: int, *faults: FaultSpec) -> Iterator[Run]:
     """Mandula at its opening."""
     scenario = load_scenario("mandula", QUICK, seed=1, hours=1.0, trucks=trucks)
+    scenario = replace(scenario, spec=scenario.spec.model_copy(update={"scheduled_faults": faults}))
     checkers = Checkers(scenario.roster)
     with Recorder(None, scenario.roster) as recorder:
-        server = InMemoryServer(scenario.corridor, OPENING_S)
+        server = Listening(scenario.corridor)
         runner = Runner(scenario, server, recorder, checkers)
-        loop = server._server.engine.loop
-        yield Run(runner=runner, server=server, loop=loop, checkers=checkers, corridor=scenario.corridor)
+        yield Run(runner=runner, server=server, checkers=checkers, corridor=scenario.corridor)
 
 
 def test_a_truck_with_weak_brakes_is_found_out_laid_up_and_runs_over_nothing() -> None:
@@ -87,15 +107,15 @@ def test_a_truck_with_weak_brakes_is_found_out_laid_up_and_runs_over_nothing() -
     assert found
     assert run.loop.trucks.brake_health[:3].tolist() == [pytest.approx(0.8, abs=0.02), 1.0, 1.0]
     assert parked
+    assert run.server.alarms.count("truck_derated") == 1
     assert run.runner.books.round_trips > trips
     assert (run.checks.overruns, run.checks.overlaps, run.runner.books.emergency_brakes) == ((), (), 0)
 
 
 def test_ice_that_one_truck_meets_slows_those_behind_before_they_reach_it() -> None:
     """The first one slips; whoever comes after is told, comes slower, and does not slip."""
-    with started(4) as run:
+    with started(4, ICE) as run:
         lane_ix = run.corridor.lane_ix[LANE]
-        run.trucks.patches.lay(Patch(lane_ix, *ICE_M, ICY))
         slipped: dict[int, int] = {}
         entered_mps: dict[int, float] = {}
         derated_tick = 0
@@ -104,7 +124,7 @@ def test_ice_that_one_truck_meets_slows_those_behind_before_they_reach_it() -> N
             nonlocal derated_tick
             places, motion = run.trucks.places, run.trucks.motion
             for row in range(4):
-                before_m = ICE_M[0] - float(places.chainage_m[row])
+                before_m = ICE_M - float(places.chainage_m[row])
                 if motion.slipping[row] > 0.0:
                     slipped.setdefault(row, run.ticks)
                 if places.lane_ix[row] == lane_ix and 0.0 < before_m < 10.0:
@@ -129,7 +149,7 @@ def test_ice_that_one_truck_meets_slows_those_behind_before_they_reach_it() -> N
 def test_a_truck_that_loses_its_trailer_brakes_hard_and_keeps_the_road_behind_it() -> None:
     """Where the trailer is nobody knows but that it is behind: nobody may come there, whatever the sensor says later."""
     with started(3) as run:
-        on_road = run.until(lambda: run.trucks.motion.speed_mps[0] > 5.0 and run.trucks.travelled_m()[0] > 300.0, 600)
+        on_road = run.until(lambda: run.trucks.motion.speed_mps[0] > 6.0, 600)
         run.trucks.belief.intact[0] = False
         run.until(lambda: False, 0.4)
         rear_m = float(run.loop.trucks.rear_m[0])
@@ -139,6 +159,7 @@ def test_a_truck_that_loses_its_trailer_brakes_hard_and_keeps_the_road_behind_it
 
     assert on_road
     assert stood
+    assert run.server.alarms.count("truck_parted") == 1
     assert run.runner.books.emergency_brakes == 1
     assert run.cause("t001") == "hold"
     assert run.loop.trucks.rear_m[0] == rear_m

@@ -51,8 +51,8 @@ class Derating:
     """
     What is believed of brakes and road beyond the last report.
 
-    Health itself is the trucks' column; here is what of it is durable. *grip* is the road as everybody must brake on it. *weaker_ns*
-    (capacity,) and *slicker_ns* say when brakes, and any of the road, last turned out worse.
+    Health itself is the trucks' column; here is what of it is durable. *grip* is the road as everybody must brake on it. *even*:
+    it is the same everywhere. *weaker_ns* (capacity,) and *slicker_ns* say when brakes, and any of the road, last turned out worse.
     """
 
     def __init__(self, trucks: TruckTable, lane_ids: tuple[str, ...], friction: float) -> None:
@@ -63,6 +63,7 @@ class Derating:
         self.grip: Grip = even_grip(trucks.lanes, friction)
         self.weaker_ns: IntColumn = np.full(trucks.capacity, NEVER_NS, np.int64)
         self.slicker_ns = NEVER_NS
+        self.even = True
         self._appliers: Mapping[type[Fact], Callable[[Any], None]] = {
             BrakesDerated: self._weaken,
             TruckRecommissioned: self._restore,
@@ -158,8 +159,13 @@ class Derating:
         for cell in cells_of(self.grip, fact.lane_ix, fact.from_m, np.nextafter(fact.to_m, 0.0)):
             self.grip.friction[cell] = min(float(self.grip.friction[cell]), fact.friction)
         self.slicker_ns = fact.at_ns
+        self._look_over()
 
     def _set_friction(self, fact: LaneFrictionSet) -> None:
         start = self.grip.cell_start
         # No person's word makes a road better than the site declares it.
         self.grip.friction[start[fact.lane_ix] : start[fact.lane_ix + 1]] = min(max(fact.friction, FRICTION_MIN), self._friction)
+        self._look_over()
+
+    def _look_over(self) -> None:
+        self.even = bool((self.grip.friction == self.grip.friction[0]).all())

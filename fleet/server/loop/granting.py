@@ -83,6 +83,7 @@ class Granting:
             limit_ref=limit_ref,
             claim_since=self._claim_since,
             grip=self._derating.grip,
+            even_grip=self._derating.even,
             walls=walls_together(self._doubts.walls, self._intrusions.walls),
         )
         extension = extend(trucks.lanes, trucks, request)
@@ -115,7 +116,8 @@ class Granting:
         news = np.abs(advised_mps - self._said_mps[:count]) > ADVICE_NEWS_MPS
         news &= self.may_extend
         news &= extension.answers.real[CLOSED_M] < np.inf
-        news |= self.may_extend & (extension.friction < self._said_friction[:count] - GRIP_NEWS)
+        if not self._derating.even:
+            news |= self.may_extend & (extension.friction < self._said_friction[:count] - GRIP_NEWS)
         news[rows] = False
         more = news.nonzero()[0]
         return np.sort(np.concatenate([rows, more])).astype(np.int32) if len(more) else rows
