@@ -325,7 +325,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         unit="µ",
         lasts_s=_LONG,
         state=State.DERATED,
-        ending=Ending.ITSELF,
+        ending=Ending.PERSON,
         safe_s=600.0,
     ),
     "parted": Kind(

@@ -27,6 +27,7 @@ OFF_M: Final = 1.0
 OLD_NS: Final = 700_000_000
 OFF_MPS: Final = 1.5
 EMERGENCY_BRAKE: Final = 3
+FRICTION_DRY: Final = 0.7
 STALE_NS: Final = 600_000_000
 # Words that left before the fault are still on their way for so long.
 IN_FLIGHT_S: Final = 0.6
@@ -152,15 +153,25 @@ class _Kept(_Watch):
 
 
 class _Derated(_Watch):
-    """The truck trusts its brakes with no more than they have."""
+    """The truck trusts its brakes with no more than they have, and the server a road on which somebody slipped with less than dry."""
 
     def look(self, now_s: float, view: FleetView | None) -> None:
-        del view
+        if self.row < 0:
+            self._look_at_road(now_s, view)
+            return
         health = float(self.fleet.onboard.health[self.row])
         if health < 0.9:
             self.incident.need(now_s)
             self.incident.reach(now_s)
         if self.lasts and health < 0.6 and self.stands():
+            self.incident.reach(now_s)
+
+    def _look_at_road(self, now_s: float, view: FleetView | None) -> None:
+        spec = self.incident.spec
+        if self.lasts and any(self.fleet.motion.slipping[row] > 0.0 for row in self.scene.under(spec)):
+            self.incident.need(now_s)
+        lane_ix = self.scene.corridor.lane_ix[spec.lane] if spec.lane is not None else -1
+        if self.incident.needed and view is not None and view.lane_friction[lane_ix] < FRICTION_DRY:
             self.incident.reach(now_s)
 
 

@@ -144,6 +144,7 @@ def test_ice_that_one_truck_meets_slows_those_behind_before_they_reach_it() -> N
     assert max(followers) < 5.5
     assert (run.checks.overruns, run.checks.overlaps) == ((), ())
     assert run.runner.books.emergency_brakes == 1
+    assert [account["reached"] for account in run.runner.totals(0.0).faults] == [True]
 
 
 def test_a_truck_that_loses_its_trailer_brakes_hard_and_keeps_the_road_behind_it() -> None:
