@@ -28,6 +28,8 @@ Request: TypeAlias = (
     | dispatch_pb2.ReportIntrusionRequest
     | dispatch_pb2.ReleaseIntrusionRequest
     | dispatch_pb2.RemoveTruckRequest
+    | dispatch_pb2.RecommissionTruckRequest
+    | dispatch_pb2.SetLaneFrictionRequest
     | border_pb2.DecideCrossingRequest
     | border_pb2.ReportBarrierRequest
     | border_pb2.ReportBayRequest
@@ -210,6 +212,20 @@ def transponder(request_id: str, intrusion_id: str, place: tuple[str, float], sp
 def release_intrusion(request_id: str, intrusion_id: str) -> tuple[str, Request]:
     """A person says that a place is clear."""
     return "DispatchService/ReleaseIntrusion", dispatch_pb2.ReleaseIntrusionRequest(request_id=request_id, intrusion_id=intrusion_id)
+
+
+def recommission(request_id: str, truck_id: str) -> tuple[str, Request]:
+    """The workshop says that a truck's brakes are as declared again."""
+    return "DispatchService/RecommissionTruck", dispatch_pb2.RecommissionTruckRequest(
+        request_id=request_id, truck_id=truck_id, reason="brakes mended and tested"
+    )
+
+
+def grip(request_id: str, lane_id: str, friction: float) -> tuple[str, Request]:
+    """Somebody has measured a lane's friction."""
+    return "DispatchService/SetLaneFriction", dispatch_pb2.SetLaneFrictionRequest(
+        request_id=request_id, lane_id=lane_id, friction=friction, reason="gritted and measured"
+    )
 
 
 def remove(request_id: str, truck_id: str) -> tuple[str, Request]:

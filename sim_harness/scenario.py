@@ -19,9 +19,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from fleet.site import SiteError, load_site
 from fleet.site.format import ProcessSpec
 from fleet.site.source import Source, did_you_mean, parse, read_text
-from planner.corridor import Corridor, Process, Stand, StandKind, YardRole
+from planner.corridor import Corridor, Process, Stand, StandKind, Stretch, YardRole
+from sim_harness.clock import Streams
 from sim_harness.expectations import Expectations, figure_names, is_unquoted
 from sim_harness.faults.spec import FaultSpec, unknown_place
+from sim_harness.faults.survey import dead_spot
 from sim_harness.observation import Roster
 from sim_harness.replay_line import replay_line
 
@@ -107,7 +109,8 @@ class Scenario:
     """
     A scenario with its site loaded and its trucks placed.
 
-    *stands* (n,) is where each begins, *site* the site's name or file, *replay* the command that runs exactly this.
+    *stands* (n,) is where each begins, *site* the site's name or file, *replay* the command that runs exactly this,
+    *dead_spot* where the day has no radio: the corridor knows it as a no-stop stretch.
     """
 
     spec: ScenarioSpec
@@ -118,6 +121,7 @@ class Scenario:
     seed: int
     hours: float
     replay: str
+    dead_spot: Stretch | None = None
 
     @property
     def troubled(self) -> bool:
@@ -312,6 +316,9 @@ def load_scenario(
     corridor = load_site(site)
     _require_known(spec, corridor, source)
     corridor = replace(corridor, processes={**corridor.processes, **{name: _process(name, part) for name, part in spec.processes.items()}})
+    spot = dead_spot(corridor, Streams(spec.seed)) if spec.faults == "on" else None
+    if spot is not None:
+        corridor = replace(corridor, no_stops=(*corridor.no_stops, spot))
     try:
         stands = starting_stands(corridor, spec.trucks)
     except ValueError as error:
@@ -335,4 +342,5 @@ def load_scenario(
         seed=spec.seed,
         hours=float(spec.hours),
         replay=replay_line(name_or_path, settings, seed=spec.seed, hours=hours, trucks=trucks),
+        dead_spot=spot,
     )

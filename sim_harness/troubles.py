@@ -1,9 +1,4 @@
-"""
-A run in which things go wrong: the faults, the operator who clears up after them, and what the books are told.
-
-The simulated operator does what a person must do, and no sooner than one would: when a truck is halted or quarantined and what
-ailed it is over, he looks at it for a while and lets it go on. An all-stop that the server itself ordered he lifts the same way.
-"""
+"""A run in which things go wrong: the faults, the persons who clear up after them, and what the books are told."""
 
 from __future__ import annotations
 
@@ -13,9 +8,8 @@ from dataclasses import replace
 from typing import Final
 
 from fleet.server.fleet_view import FleetView
-from fleet.server.loop.truck_session import State
 from fleet.server.outgoing import Alarm
-from sim_harness import dynamics, link
+from sim_harness import dynamics
 from sim_harness.books import NO_CAUSE, Causes
 from sim_harness.fault_service import FaultDesk
 from sim_harness.faults.engine import Faults
@@ -23,17 +17,12 @@ from sim_harness.faults.scene import Scene
 from sim_harness.faults.spec import FaultSpec
 from sim_harness.in_memory import InMemoryServer
 from sim_harness.observation import Totals
+from sim_harness.persons import Persons
 from sim_harness.radio import Radio
 from sim_harness.stage import Stage
 from sim_harness.truck_agent import Trucks
 
-# How long a person looks before he lets a truck go on (assumed), and how often he looks around.
-RESPONSE_S: Final = 30.0
 LOOK_TICKS: Final = 10
-ASK_AGAIN_S: Final = 30.0
-STOPPED: Final = frozenset({int(State.HALTED), int(State.QUARANTINED)})
-REMOVED: Final = "removed:"
-SERVER_STOPS: Final = ("doubt", "journal_behind")
 
 
 class Troubles:
@@ -57,9 +46,7 @@ class Troubles:
             now_ns=lambda: stage.clock.now_ns,
         )
         self.faults = Faults(scene, specs, stage.books.notice)
-        self._since_s: dict[str, float] = {}
-        self._clear_since_s = 0.0
-        self._asked_count = 0
+        self._persons = Persons(self.faults, stage, server)
         self._view: FleetView | None = None
 
     def step(self) -> None:
@@ -82,39 +69,7 @@ class Troubles:
         if self._desk is not None and looks_around:
             self._desk.publish(now_s, self.faults.incidents)
         if looks_around and self._view is not None and self._server.answers:
-            self._clear_up(self._view, now_s)
-
-    def _clear_up(self, view: FleetView, now_s: float) -> None:
-        """Release what was closed and let go on what was stopped, a while after what ailed it is over."""
-        self._release(now_s)
-        stopped = {truck_id for truck_id, session in zip(view.truck_ids, view.session.tolist(), strict=True) if session in STOPPED}
-        for truck_id in [known for known in self._since_s if known not in stopped]:
-            del self._since_s[truck_id]
-        for truck_id in sorted(stopped):
-            if self.faults.at_work_on(truck_id) is not None:
-                self._since_s[truck_id] = now_s
-            elif now_s - self._since_s.setdefault(truck_id, now_s) >= RESPONSE_S:
-                self._since_s[truck_id] = now_s + ASK_AGAIN_S - RESPONSE_S
-                self._resume(truck_id)
-
-    def _release(self, now_s: float) -> None:
-        """Say that the road is clear, once it has been for a while; a truck that still stands there keeps its road closed."""
-        if self.faults.intruded:
-            self._clear_since_s = now_s
-        elif now_s - self._clear_since_s >= RESPONSE_S:
-            for intrusion_id in self._server.intrusions():
-                if not intrusion_id.startswith(REMOVED):
-                    self._asked_count += 1
-                    self._stage.call(*link.release_intrusion(f"clear-{self._asked_count}", intrusion_id))
-                    self._stage.books.notice("intrusion_released", intrusion_id=intrusion_id)
-
-    def _resume(self, truck_id: str) -> None:
-        self._asked_count += 1
-        self._stage.call(*link.resume(f"resume-{self._asked_count}", truck_id))
-        self._stage.books.notice("truck_resumed", truck_id=truck_id)
-        for stop_id in SERVER_STOPS:
-            self._asked_count += 1
-            self._stage.call(*link.lift(f"lift-{self._asked_count}", stop_id))
+            self._persons.look(self._view, now_s)
 
     def causes(self) -> Causes:
         """Why each truck stands: as the server has it and, where it knows nothing, as the truck itself does."""

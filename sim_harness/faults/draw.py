@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from planner.corridor import Corridor, StandKind
+from planner.corridor import Corridor, StandKind, Stretch
 from sim_harness.clock import Streams
 from sim_harness.faults.kinds import KINDS, Span, Target
 from sim_harness.faults.spec import FaultSpec
@@ -32,7 +32,6 @@ CUSTOMS_HOLDS_PER_H: Final = 1.0 / 24.0
 CUSTOMS_HOLD_S: Final = 7200.0
 RESTARTS_PER_H: Final = 1.0 / 24.0
 RESTART_S: Final = (3.0, 20.0)
-DEAD_SPOT_M: Final = 200.0
 STRETCH_M: Final = (10.0, 200.0)
 TENTH_S: Final = 10.0
 
@@ -48,8 +47,10 @@ def moments(rng: np.random.Generator, per_hour: float, hours: float) -> list[flo
     return sorted(_tenths(at) for at in rng.uniform(0.0, hours * 3600.0, count))
 
 
-def ordinary_day(corridor: Corridor, truck_ids: Sequence[str], streams: Streams, hours: float) -> tuple[FaultSpec, ...]:
-    """What goes wrong on an ordinary day of *hours*."""
+def ordinary_day(
+    corridor: Corridor, truck_ids: Sequence[str], streams: Streams, hours: float, spot: Stretch | None = None
+) -> tuple[FaultSpec, ...]:
+    """What goes wrong on an ordinary day of *hours*; *spot* is where there is no radio."""
     found: list[FaultSpec] = []
     for truck_id in truck_ids:
         rng = streams.stream(truck_id, "faults")
@@ -61,11 +62,14 @@ def ordinary_day(corridor: Corridor, truck_ids: Sequence[str], streams: Streams,
         holds = moments(rng, CUSTOMS_HOLDS_PER_H / len(truck_ids), hours)
         found += [FaultSpec(fault="customs", at_s=at_s, for_s=CUSTOMS_HOLD_S, truck=truck_id) for at_s in holds]
     found += _ordinary_roadside(corridor, streams, hours)
+    if spot is not None:
+        lasts_s = hours * 3600.0
+        found.append(FaultSpec(fault="dead_spot", at_s=0.0, for_s=lasts_s, lane=spot.lane_id, from_m=spot.start_m, to_m=spot.end_m))
     return tuple(sorted(found, key=lambda spec: (spec.at_s, spec.fault, spec.aimed_at)))
 
 
 def _ordinary_roadside(corridor: Corridor, streams: Streams, hours: float) -> list[FaultSpec]:
-    """What goes wrong beside the trucks: livestock, power cuts, the server, and one spot without radio all day."""
+    """What goes wrong beside the trucks: livestock, power cuts, the server."""
     found = []
     rng = streams.stream("road", "faults")
     found += [_on_stretch("intrusion", rng, corridor, at_s, 60.0) for at_s in moments(rng, LIVESTOCK_PER_H, hours)]
@@ -76,12 +80,6 @@ def _ordinary_roadside(corridor: Corridor, streams: Streams, hours: float) -> li
     rng = streams.stream("server", "faults")
     for at_s in moments(rng, RESTARTS_PER_H, hours):
         found.append(FaultSpec(fault="server_killed", at_s=at_s, for_s=_tenths(float(rng.uniform(*RESTART_S)))))
-    rng = streams.stream("radio", "faults")
-    lane = corridor.lanes[int(np.argmax([lane.length_m for lane in corridor.lanes]))]
-    length_m = min(DEAD_SPOT_M, lane.length_m)
-    from_m = _tenths(float(rng.uniform(0.0, lane.length_m - length_m)))
-    to_m = min(_tenths(from_m + length_m), math.floor(lane.length_m * 10.0) / 10.0)
-    found.append(FaultSpec(fault="dead_spot", at_s=0.0, for_s=hours * 3600.0, lane=lane.lane_id, from_m=from_m, to_m=to_m))
     return found
 
 
@@ -90,7 +88,8 @@ def faults_of(scenario: Scenario, streams: Streams) -> tuple[FaultSpec, ...]:
     scheduled = scenario.spec.scheduled_faults
     if scenario.spec.faults == "off":
         return scheduled
-    return (*scheduled, *ordinary_day(scenario.corridor, scenario.roster.truck_ids, streams, scenario.hours))
+    day = ordinary_day(scenario.corridor, scenario.roster.truck_ids, streams, scenario.hours, scenario.dead_spot)
+    return (*scheduled, *day)
 
 
 def _within(span: Span, rng: np.random.Generator) -> float:
