@@ -72,7 +72,7 @@ def test_the_summary_says_the_verdict_and_the_trace(half_hour: tuple[Report, Pat
     assert report.trace_hash in said
 
 
-@pytest.mark.parametrize("name", ["mandula", "as_built_2023", "ganqimaodu"])
+@pytest.mark.parametrize("name", ["mandula", "crossing", "as_built_2023", "ganqimaodu"])
 def test_every_site_runs(name: str) -> None:
     """The first minutes of each scenario, with its own fleet: everybody finds a way, nobody meets anybody."""
     report = run_day(load_scenario(name, [], seed=2, hours=0.06), Wish(), lambda _: None)
@@ -80,3 +80,13 @@ def test_every_site_runs(name: str) -> None:
     assert report.verdict == "pass", report.failures
     assert report.truck_km > 0.0
     assert (report.overlaps, report.overruns, report.unexplained_wait_s) == (0, 0, 0.0)
+
+
+def test_on_the_proving_ground_trucks_meet_often_and_never_touch() -> None:
+    """Campaigns live on many encounters in little time: whole rounds within minutes, with the crossing and its merges in use."""
+    report = run_day(load_scenario("crossing", [], seed=1, hours=0.2), Wish(), lambda _: None)
+
+    assert report.verdict == "pass", report.failures
+    assert report.round_trips >= 8
+    assert report.truck_km > 60.0 * 0.2
+    assert {"zone", "leader"} & set(report.waiting_s_by_cause)
