@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from sim_harness.campaign.cli import campaign
+
 if TYPE_CHECKING:
     from sim_harness.fault_service import FaultDesk
     from sim_harness.scenario import Scenario
@@ -185,3 +187,6 @@ def replay(
         raise typer.Exit(1) from None
     typer.echo(json.dumps(work.as_data(verdict), indent=2) if as_json else "\n".join(work.sentences(verdict)))
     raise typer.Exit(0 if verdict.good else 1)
+
+
+app.command()(campaign)

@@ -14,7 +14,7 @@ app = typer.Typer(add_completion=False, help="Print the JSON Schema of a file fo
 
 
 @app.command()
-def schema(name: Annotated[str, typer.Argument(help="site, scenario or report")]) -> None:
+def schema(name: Annotated[str, typer.Argument(help="site, scenario, report or campaign")]) -> None:
     """Prints the JSON Schema called NAME."""
     known = {point.name: point for point in entry_points(group=GROUP)}
     if name not in known:
