@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,6 +45,16 @@ def _bar(total: int) -> Iterator[Callable[[Progress], None]]:
         yield told
 
 
+@contextmanager
+def _told_to_end() -> Iterator[None]:
+    """A SIGTERM, from whoever bounds the night's job, ends a campaign as Ctrl-C does: with what it has found."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _refuse(sentence: str) -> NoReturn:
     typer.echo(f"fleet sim campaign: {sentence}", err=True)
     raise typer.Exit(2)
@@ -82,7 +93,7 @@ def campaign(  # noqa: PLR0913 - one a flag
     """
     Run many seeds with many faults; each failure comes with the line that replays it. Exit 0 none failed, 1 some did, 2 usage.
 
-    Ctrl-C ends it with the table so far, and exit code 1.
+    Ctrl-C, or a SIGTERM, ends it with the table so far and exit code 1.
 
     Example: fleet sim campaign crossing --runs 200 --guided 0.3 --out out/
     """
@@ -117,7 +128,7 @@ def _made(plan: Plan) -> CampaignReport:
     try:
         if plan.out is not None:
             plan.out.mkdir(parents=True, exist_ok=True)
-        with _bar(plan.runs) as told:
+        with _told_to_end(), _bar(plan.runs) as told:
             return run_campaign(plan, told)
     except (SiteError, FileExistsError, NotADirectoryError, PermissionError) as error:
         _refuse(str(error))

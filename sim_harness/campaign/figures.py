@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from pydantic import Field
 
-from sim_harness.campaign.outcome import Failing, Outcome, Part
+from sim_harness.campaign.outcome import Failing, Outcome, Part, reached
 from sim_harness.faults.kinds import KINDS
 
 CAMPAIGN: Final = "campaign.json"
@@ -52,9 +52,11 @@ class MatrixRow(Part):
 
     row: str
     injected: int
-    required: int = Field(description="Of those injected: the safe state had to be reached; the others ended sooner, or nobody met them.")
+    required: int = Field(
+        description="Of those injected: the safe state had to be reached; the others needed none, or the run ended before it was due."
+    )
     reached: int
-    safe_s_median: float | None = Field(description="Seconds from the fault to the safe state.")
+    safe_s_median: float | None = Field(description="Seconds from when it was needed to the safe state.")
     safe_s_max: float | None
     alarms: int = Field(description="Faults that somebody was told of.")
 
@@ -150,22 +152,21 @@ def matrix_rows(runs: Sequence[CampaignRun]) -> tuple[MatrixRow, ...]:
 
     A run that ended without a report is counted with the faults that were scheduled in it.
     """
-    found: dict[str, list[Mapping[str, Any]]] = {kind.row: [] for kind in KINDS.values()}
+    found: dict[str, list[tuple[Mapping[str, Any], bool | None]]] = {kind.row: [] for kind in KINDS.values()}
     for run in runs:
         for fault in run.faults or run.scheduled_faults:
-            found[KINDS[fault["fault"]].row].append(fault)
+            found[KINDS[fault["fault"]].row].append((fault, reached(fault, run.sim_seconds)))
     return tuple(_row(row, faults) for row, faults in found.items())
 
 
-def _row(row: str, faults: Sequence[Mapping[str, Any]]) -> MatrixRow:
-    required = [fault for fault in faults if fault.get("reached") is not None]
-    took_s = [float(fault["safe_s"]) for fault in required if fault["reached"] and fault.get("safe_s") is not None]
+def _row(row: str, faults: Sequence[tuple[Mapping[str, Any], bool | None]]) -> MatrixRow:
+    took_s = [float(fault["safe_s"]) - float(fault["needed_s"]) for fault, answer in faults if answer]
     return MatrixRow(
         row=row,
         injected=len(faults),
-        required=len(required),
-        reached=sum(bool(fault["reached"]) for fault in required),
+        required=sum(answer is not None for _, answer in faults),
+        reached=len(took_s),
         safe_s_median=round(float(np.median(took_s)), 1) if took_s else None,
         safe_s_max=round(max(took_s), 1) if took_s else None,
-        alarms=sum(bool(fault.get("alarm")) for fault in faults),
+        alarms=sum(fault.get("alarm") is not None for fault, _ in faults),
     )

@@ -11,6 +11,11 @@ from sim_harness.faults.kinds import KINDS
 from sim_harness.report import Percentiles, Report
 
 
+def came_of(fault: str = "link", **more: object) -> dict[str, object]:
+    """What came of one fault, as a report says it."""
+    return {"fault": fault, "needed_s": None, "safe_s": None, "alarm": None, "broken": "", **more}
+
+
 def campaign_run(run: int, **figures: object) -> CampaignRun:
     """One run's figures."""
     fields: dict[str, object] = {
@@ -44,8 +49,10 @@ def report(**figures: object) -> Report:
         ({"overlaps": 1, "unexplained_wait_s": 3.0}, (Failing.OVERLAP, Failing.UNEXPLAINED)),
         ({"overruns": 2, "authority_margin_m_min": -0.5}, (Failing.OVERRUN, Failing.MARGIN)),
         ({"sim_seconds": 411.0}, (Failing.STOPPED,)),
-        ({"faults": ({"fault": "link", "reached": False}, {"fault": "link", "reached": None})}, (Failing.MISSED,)),
-        ({"faults": ({"fault": "link", "reached": None},)}, (Failing.REFUSED,)),
+        ({"faults": (came_of(reached=None), came_of(reached=False, needed_s=800.0))}, (Failing.MISSED,)),
+        ({"faults": (came_of(reached=False, needed_s=899.0, broken="it moved"),)}, (Failing.MISSED,)),
+        ({"faults": (came_of(reached=None), came_of(reached=False, needed_s=890.0)), "unexplained_wait_s": 1.0}, (Failing.UNEXPLAINED,)),
+        ({}, (Failing.REFUSED,)),
     ],
 )
 def test_a_failure_has_a_name(figures: dict[str, object], expected: tuple[Failing, ...]) -> None:
@@ -56,17 +63,18 @@ def test_a_failure_has_a_name(figures: dict[str, object], expected: tuple[Failin
 def test_the_matrix_counts_what_had_to_be_reached() -> None:
     """A fault that was over before anybody had to notice proves nothing, and must not be counted as a success."""
     faults = (
-        {"fault": "link", "reached": True, "safe_s": 2.0, "alarm": "silent"},
-        {"fault": "dead_spot", "reached": True, "safe_s": 6.0, "alarm": None},
-        {"fault": "link", "reached": False, "safe_s": None, "alarm": None},
-        {"fault": "link", "reached": None, "safe_s": None, "alarm": None},
+        came_of(reached=True, needed_s=10.0, safe_s=12.0, alarm="silent"),
+        came_of("dead_spot", reached=True, needed_s=20.0, safe_s=26.0),
+        came_of(reached=False, needed_s=30.0),
+        came_of(reached=False, needed_s=880.0),
+        came_of(reached=None),
     )
     crashed = campaign_run(1, scheduled_faults=({"fault": "map", "at_s": 1.0, "truck": "t001"},))
 
-    rows = {row.row: row for row in matrix_rows([campaign_run(0, faults=faults), crashed])}
+    rows = {row.row: row for row in matrix_rows([campaign_run(0, sim_seconds=900.0, faults=faults), crashed])}
 
     row = rows["link loss"]
-    assert (row.injected, row.required, row.reached, row.alarms) == (4, 3, 2, 1)
+    assert (row.injected, row.required, row.reached, row.alarms) == (5, 3, 2, 1)
     assert (row.safe_s_median, row.safe_s_max) == (4.0, 6.0)
     assert rows["map mismatch"].injected == 1
     assert set(rows) == {kind.row for kind in KINDS.values()}
