@@ -15,7 +15,8 @@ from sim_harness.campaign.search import GENERATION, Search, Tried
 from sim_harness.campaign.shrink import Shrinker
 from sim_harness.campaign.trial import Plan, Trial
 from sim_harness.campaign.worker import Job
-from sim_harness.scenario import Scenario, load_scenario
+from sim_harness.faults.kinds import KINDS, Target
+from sim_harness.scenario import Scenario, ScenarioError, load_scenario
 
 # So many failures of one kind are made smaller, and so many are recorded: the hundredth of a kind teaches nothing new.
 SHRUNK_OF_A_KIND: Final = 3
@@ -216,10 +217,12 @@ def run_campaign(plan: Plan, told: Told = lambda _: None) -> CampaignReport:
     Make the campaign of *plan*; *told* hears how far it has come.
 
     Raises:
-        SiteError: the scenario cannot be used.
+        SiteError: the scenario cannot be used, or has nothing that the kinds of fault are aimed at.
         WorkerDidNotStart: a process ended before it could take a run.
     """
     scenario = load_scenario(plan.scenario, plan.settings, seed=plan.first_seed, hours=plan.hours, trucks=plan.trucks)
+    if plan.kinds and not scenario.corridor.gates and all(KINDS[name].target is Target.GATE for name in plan.kinds):
+        raise ScenarioError("--kinds", 1, f"site {scenario.spec.site} has no gates for {', '.join(plan.kinds)}", "add another kind")
     if plan.out is not None:
         plan.out.mkdir(parents=True, exist_ok=True)
     began_s = time.monotonic()

@@ -141,15 +141,19 @@ def score(outcome: Outcome) -> tuple[float, float, float]:
 
 def best(before: Sequence[Tried]) -> list[Trial]:
     """
-    The trials to go on from, the best first, at most one for each combination of kinds.
+    The trials to go on from, the best first; no two of them share a kind of fault.
 
-    A run that failed has been found and needs no descendants: the search goes on elsewhere.
+    Weak brakes eat margin whatever else happens: without that rule every descendant would soon be about brakes. A run that
+    failed has been found and needs no descendants: the search goes on elsewhere.
     """
-    sound = sorted((one for one in before if not one.outcome.failing), key=lambda one: score(one.outcome))
-    chosen: dict[frozenset[str], Trial] = {}
-    for one in sound:
-        chosen.setdefault(frozenset(fault.fault for fault in one.trial.faults), one.trial)
-    return list(chosen.values())[:PARENTS]
+    chosen: list[Trial] = []
+    taken: set[str] = set()
+    for one in sorted((one for one in before if not one.outcome.failing), key=lambda one: score(one.outcome)):
+        kinds = {fault.fault for fault in one.trial.faults}
+        if kinds and not kinds & taken and len(chosen) < PARENTS:
+            chosen.append(one.trial)
+            taken |= kinds
+    return chosen
 
 
 def _tenths(value: float) -> float:

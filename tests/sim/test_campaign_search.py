@@ -101,19 +101,21 @@ def test_every_guided_run_could_be_stated_by_hand(crossing: Scenario) -> None:
     assert len(set(made)) > 370
 
 
-def test_guided_runs_descend_from_the_closest_calls() -> None:
-    """What came near once, changed a little, may come nearer; what failed is found already."""
-    near, nearer = trial(link()), trial(link(), link(5.0), FaultSpec(fault="parted", at_s=1.0, truck="t001"))
+def test_guided_runs_descend_from_the_closest_calls_of_every_sort() -> None:
+    """What came near once, changed a little, may come nearer; what failed is found already; one dangerous kind is not all there is."""
+    parted, brakes = FaultSpec(fault="parted", at_s=1.0, truck="t001"), FaultSpec(fault="brakes", at_s=1.0, truck="t001")
+    near, nearer, nearest = trial(link(), link(5.0)), trial(parted), trial(brakes)
     tried = [
-        Tried(trial=trial(FaultSpec(fault="map", at_s=1.0, truck="t001")), outcome=Outcome(authority_margin_m_min=2.4)),
+        Tried(trial=trial(link()), outcome=Outcome(authority_margin_m_min=2.4)),
         Tried(trial=near, outcome=Outcome(authority_margin_m_min=1.9)),
-        Tried(trial=trial(link(9.0)), outcome=Outcome(authority_margin_m_min=2.0)),
+        Tried(trial=nearest, outcome=Outcome(authority_margin_m_min=-1.0)),
+        Tried(trial=trial(brakes, parted), outcome=Outcome(authority_margin_m_min=-0.5)),
         Tried(trial=nearer, outcome=Outcome(authority_margin_m_min=0.4)),
-        Tried(trial=trial(), outcome=Outcome(authority_margin_m_min=-3.0, failing=(Failing.OVERLAP,))),
+        Tried(trial=trial(FaultSpec(fault="map", at_s=1.0, truck="t001")), outcome=Outcome(failing=(Failing.OVERLAP,))),
+        Tried(trial=trial(), outcome=Outcome(authority_margin_m_min=0.0)),
     ]
 
-    assert best(tried)[:2] == [nearer, near]
-    assert len(best(tried)) == 3
+    assert best(tried) == [nearest, nearer, near]
 
 
 def test_margins_alike_are_told_apart_by_time_to_collision() -> None:
