@@ -29,7 +29,8 @@ from sim_harness.scenario import Scenario, load_scenario
 pytestmark = pytest.mark.xdist_group("campaign")  # one process makes the campaign that several tests look at
 
 TRUCKS = tuple(f"t{number:03d}" for number in range(1, 9))
-PLAN = Plan(scenario="crossing", runs=18, first_seed=100, hours=0.02, guided=0.2, faults=3, tries=2)
+KINDS_MIXED = ("link", "brakes", "gate", "server_killed", "slippery")
+PLAN = Plan(scenario="crossing", runs=18, first_seed=100, hours=0.02, guided=0.2, faults=3, kinds=KINDS_MIXED, tries=2)
 
 # What is done to the code under test, in the worker's process. Planted: a run with weak brakes in it does not end well.
 MUTANTS = """

@@ -8,7 +8,7 @@ from sim_harness.campaign.figures import CampaignFailure, CampaignReport, Campai
 from sim_harness.campaign.outcome import Failing, ways
 from sim_harness.campaign.table import matrix, words
 from sim_harness.faults.kinds import KINDS
-from sim_harness.report import Percentiles, Report
+from sim_harness.report import Report
 
 
 def came_of(fault: str = "link", **more: object) -> dict[str, object]:
@@ -31,16 +31,9 @@ def campaign_run(run: int, **figures: object) -> CampaignRun:
 
 
 def report(**figures: object) -> Report:
-    """A run's report whose verdict is fail."""
-    fields: dict[str, object] = {
-        "scenario": "crossing", "seed": 1, "trace_hash": "00", "sim_seconds": 900.0, "wall_seconds": 1.0, "trucks": (),
-        "truck_km": 10.0, "round_trips": 0, "tonnes": 0.0, "tonnes_per_day": 0.0, "round_trip_s": Percentiles(p50=None, p95=None),
-        "gate_wait_s": Percentiles(p50=None, p95=None), "waiting_s_by_cause": {}, "unexplained_wait_s": 0.0, "overlaps": 0,
-        "overruns": 0, "authority_margin_m_min": 2.0, "ttc_s_min": None, "headway_s_min": None, "drac_mps2_max": 0.0,
-        "emergency_brakes": 0, "emergency_brakes_per_1000_km": 0.0, "energy_kwh_per_tonne": None, "bottleneck": None,
-        "bound_round_trips": None, "faults": (), "verdict": "fail", "failures": ("it went wrong",), **figures,
-    }  # fmt: skip
-    return Report.model_validate(fields)
+    """What is looked at of a run that went wrong."""
+    quiet = {"sim_seconds": 900.0, "unexplained_wait_s": 0.0, "overlaps": 0, "overruns": 0, "authority_margin_m_min": 2.0, "faults": ()}
+    return Report.model_construct(**{**quiet, **figures})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
