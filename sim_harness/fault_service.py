@@ -90,7 +90,7 @@ def _with_outcome(incident: Incident) -> fault_pb2.Fault:
             ended=incident.ended_s is not None,
             alarm=incident.alarm or "",
             needed=incident.needed,
-            reached=incident.reached is True,
+            reached=incident.needed and incident.safe_s is not None and not incident.broken,
             broken=incident.broken,
         )
     )

@@ -96,5 +96,6 @@ class Troubles:
 
     def account(self, totals: Totals) -> Totals:
         """*totals* with the faults in them, and with what they left undone."""
-        failures = self.faults.failures(self._stage.clock.now_s)
-        return replace(totals, faults=self.faults.accounts(), failures=(*totals.failures, *failures))
+        now_s = self._stage.clock.now_s
+        failures = self.faults.failures(now_s)
+        return replace(totals, faults=self.faults.accounts(now_s), failures=(*totals.failures, *failures))

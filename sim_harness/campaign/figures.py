@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from pydantic import Field
 
-from sim_harness.campaign.outcome import Failing, Outcome, Part, reached
+from sim_harness.campaign.outcome import Failing, Outcome, Part
 from sim_harness.faults.kinds import KINDS
 
 CAMPAIGN: Final = "campaign.json"
@@ -155,7 +155,7 @@ def matrix_rows(runs: Sequence[CampaignRun]) -> tuple[MatrixRow, ...]:
     found: dict[str, list[tuple[Mapping[str, Any], bool | None]]] = {kind.row: [] for kind in KINDS.values()}
     for run in runs:
         for fault in run.faults or run.scheduled_faults:
-            found[KINDS[fault["fault"]].row].append((fault, reached(fault, run.sim_seconds)))
+            found[KINDS[fault["fault"]].row].append((fault, fault.get("reached")))
     return tuple(_row(row, faults) for row, faults in found.items())
 
 

@@ -15,7 +15,6 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sim_harness.faults.kinds import KINDS
 from sim_harness.observation import TICK_S
 from sim_harness.report import Report
 
@@ -98,22 +97,10 @@ def ways(report: Report, hours: float) -> tuple[Failing, ...]:
         Failing.MARGIN: margin_m is not None and margin_m < 0.0,
         # The judge objected, or the loop refused its input: the rest of the day did not take place.
         Failing.STOPPED: report.sim_seconds < hours * 3600.0 - TICK_S,
-        Failing.MISSED: any(reached(fault, report.sim_seconds) is False for fault in report.faults),
+        Failing.MISSED: any(fault["reached"] is False for fault in report.faults),
         Failing.UNEXPLAINED: report.unexplained_wait_s > 0.0,
     }
     return tuple(way for way in Failing if happened.get(way)) or (Failing.REFUSED,)
-
-
-def reached(fault: Mapping[str, Any], until_s: float) -> bool | None:
-    """
-    Whether the safe state that *fault* asked for was reached; None where none was asked for.
-
-    A run that ended at *until_s*, before the time allowed was over, leaves it open: then nothing was asked for either.
-    """
-    answer: bool | None = fault.get("reached")
-    if answer is False and not fault["broken"] and until_s - fault["needed_s"] <= KINDS[fault["fault"]].safe_s:
-        return None
-    return answer
 
 
 def of_exception(error: Exception) -> Outcome:

@@ -156,9 +156,9 @@ class Faults:
         """The fault that a truck suffers from now, if any."""
         return next((incident.spec.fault for incident in self._busy.values() if incident.spec.truck == truck_id), None)
 
-    def accounts(self) -> tuple[Mapping[str, Any], ...]:
+    def accounts(self, now_s: float) -> tuple[Mapping[str, Any], ...]:
         """Every fault that happened, as `report.json` has it."""
-        return tuple(incident.account() for incident in self.incidents)
+        return tuple(incident.account(now_s) for incident in self.incidents)
 
     def failures(self, now_s: float) -> tuple[str, ...]:
         """Safe states that were not reached, one sentence each."""
@@ -167,6 +167,6 @@ class Faults:
             what = f"{incident.spec.fault} of {incident.spec.aimed_at} at {incident.began_s:.1f} s"
             if incident.broken:
                 found.append(f"{what}: {incident.broken}")
-            elif incident.overdue(now_s):
+            elif incident.reached(now_s) is False:
                 found.append(f"{what}: the state {incident.spec.kind.state.value!r} was not reached in {incident.spec.kind.safe_s:g} s")
         return tuple(found)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from sim_harness.faults.kinds import State
 from sim_harness.faults.scene import Effect
 from sim_harness.faults.spec import FaultSpec
+
+# Looked for when the fault is over.
+AFTERWARDS: Final = frozenset({State.WENT_ON, State.WAITED, State.LEFT_ALONE})
 
 
 @dataclass(slots=True)
@@ -44,18 +48,27 @@ class Incident:
         """A rule was seen broken."""
         self.broken = self.broken or what
 
-    @property
-    def reached(self) -> bool | None:
-        """Whether the safe state was reached; None where nothing was required."""
+    def due(self, now_s: float) -> bool:
+        """
+        Whether the safe state must have been reached by now.
+
+        A state that the fault itself asks for is not due once the fault is over: a link that is back asks nobody to stand. What
+        follows a fault (that driving goes on) is due whenever it ended.
+        """
+        if not self.needed or self.needed_s is None:
+            return False
+        until_s = now_s if self.ended_s is None or self.spec.kind.state in AFTERWARDS else self.ended_s
+        return until_s - self.needed_s >= self.spec.kind.safe_s
+
+    def reached(self, now_s: float) -> bool | None:
+        """Whether the safe state was reached; None where none was required, or it was not due before all was over."""
         if self.broken:
             return False
-        return (self.safe_s is not None) if self.needed else None
+        if self.needed and self.safe_s is not None:
+            return True
+        return False if self.due(now_s) else None
 
-    def overdue(self, now_s: float) -> bool:
-        """Whether the safe state should have been reached by now."""
-        return self.needed and self.needed_s is not None and self.safe_s is None and now_s - self.needed_s > self.spec.kind.safe_s
-
-    def account(self) -> Mapping[str, Any]:
+    def account(self, now_s: float) -> Mapping[str, Any]:
         """The incident as `report.json` has it."""
         spec = self.spec
         return {
@@ -71,6 +84,6 @@ class Incident:
             "state": spec.kind.state.value,
             "needed_s": self.needed_s,
             "safe_s": self.safe_s,
-            "reached": self.reached,
+            "reached": self.reached(now_s),
             "broken": self.broken,
         }
