@@ -133,9 +133,12 @@ def one_of(name: str, rng: np.random.Generator, corridor: Corridor, truck_ids: S
 def evenly(
     rng: np.random.Generator, corridor: Corridor, truck_ids: Sequence[str], horizon_s: float, count: int, names: Sequence[str] = ()
 ) -> tuple[FaultSpec, ...]:
-    """*count* faults, each kind of *names* (all when empty) as likely as any other, in the order they begin."""
+    """At most *count* faults, each kind of *names* (all when empty) as likely as any other, in the order they begin."""
     known = sorted(names or KINDS)
     if not corridor.gates:
         known = [name for name in known if KINDS[name].target is not Target.GATE]
     drawn = [one_of(known[int(rng.integers(len(known)))], rng, corridor, truck_ids, horizon_s) for _ in range(count)]
+    # Both brakes of one truck at once are more than the safety case answers for: whoever wants that says so.
+    dead = {spec.truck for spec in drawn if spec.fault == "service_brake"}
+    drawn = [spec for spec in drawn if spec.fault != "brakes" or spec.truck not in dead]
     return tuple(sorted(drawn, key=lambda spec: (spec.at_s, spec.fault, spec.aimed_at)))
