@@ -14,7 +14,11 @@ from planner.limits import TICK_PERIOD_S
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Who this truck is. *boot_id* must be new at every start: the report clock begins with it."""
+    """
+    Who this truck is. *boot_id* must be new at every start: the report clock begins with it.
+
+    *map_digest* names the site the truck drives by, empty when it takes its road from routes alone.
+    """
 
     truck_id: str
     instance_id: str
@@ -32,8 +36,9 @@ class Sensors:
 
     *stamp_ns* the truck's monotonic clock; *nose* lane and chainage; *bound_m* guaranteed; *friction* 0: no opinion, what slipping
     wheels tell is made of *slipping*; *retarder_mps2* deceleration that the motors give by themselves, negative when they pull, 0
-    where the truck cannot tell; *obstacle_m* metres from the nose to something on the road, infinite when it is free; *body_lane_ids* lanes from the tail's
-    to the nose's, needed only until the first route has come.
+    where the truck cannot tell; *obstacle_m* metres from the nose to something on the road, infinite when it is free;
+    *body_lane_ids* lanes from the tail's to the nose's, needed only until the first route has come; *loaded_digest* names a site it
+    has loaded beside the one it drives by.
     """
 
     stamp_ns: int
@@ -50,6 +55,7 @@ class Sensors:
     battery_wh: float = 0.0
     obstacle_m: float = math.inf
     body_lane_ids: tuple[str, ...] = ()
+    loaded_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +64,16 @@ class Command:
     What the actuators do until the next one.
 
     *acceleration_demand_mps2* is the net acceleration along the path, grade included; *immobilise* sets the parking brake.
+    *map_digest* names the site to drive by, *load_digest* one to load beside it and to say so in the sensors; both are empty for
+    a truck that takes its road from routes alone, *load_digest* also when no other site is wanted.
     """
 
     mode: Mode
     acceleration_demand_mps2: float
     speed_target_mps: float
     immobilise: bool
+    map_digest: str = ""
+    load_digest: str = ""
 
 
 def build_of(kind: TruckType, *, laden: bool, step_s: float = TICK_PERIOD_S) -> Build:

@@ -32,6 +32,7 @@ from fleet.onboard.senses import (
     watch_brakes,
     watch_grip,
 )
+from fleet.onboard.site import Sites
 from fleet.onboard.store import MemoryStore, Term, TermStore
 from fleet.onboard.supervisor import (
     HOLD,
@@ -61,6 +62,8 @@ from fleet.onboard.words import (
     Route,
     Said,
     Shortening,
+    SiteProposed,
+    SiteWithdrawn,
     Stop,
     TruckEvent,
     Welcome,
@@ -75,14 +78,6 @@ _NO_ROAD: Final = Road((math.inf,), (SPEED_STANDING_MPS,), (0.0,), (False,), 0, 
 REPORT_PERIOD_MAX_MS: Final = 1000  # a server that wants to hear less has not understood what silence does
 _NS_PER_S: Final = 1_000_000_000
 _NS_PER_MS: Final = 1_000_000
-
-
-@dataclass(eq=False)
-class MapDiffers(FleetError):
-    """The server's map is not the one this truck carries."""
-
-    server_digest: str
-    truck_digest: str
 
 
 @dataclass(eq=False)
@@ -111,6 +106,7 @@ class Supervisor:
         self.identity = identity
         self.permission = Permission(store if store is not None else MemoryStore())
         self.contact = Contact()
+        self.sites = Sites(identity.map_digest)
         self.refusal: Refusal | None = None
         self.report_period_ns = REPORT_PERIOD_MS * 1_000_000
         self.handle = 0
@@ -158,23 +154,22 @@ class Supervisor:
                     self.contact.hear(heard, now_ns)
             case MovementAuthority():
                 self.permission.take_authority(heard, self._earliest_m())
-            case Stop():
-                # An order without a reaction still means stop.
-                self._orders.stops[heard.stop_id] = max(heard.reaction or SERVICE_STOP, self._orders.stops.get(heard.stop_id, 0))
+            case Stop() | Resume():
+                self._obey(heard)
             case Shortening():
                 answer = self.permission.take_shortening(heard, self._earliest_m())
                 if answer is not None:
                     self._said.append(answer)
             case Route():
                 self._take_route(heard)
-            case Resume():
-                self._resume(heard.stop_id)
             case Mission():
                 self._orders.mission = heard
             case Welcome():
                 self._welcomed(heard, now_ns)
             case Refusal():
                 self.refusal = heard
+            case SiteProposed() | SiteWithdrawn():
+                self._said += self.sites.hear(heard)
             case ReportRefused():
                 self._note(now_ns, EventKind.MESSAGE_REFUSED, f"report refused by the server: {heard.detail}", reason=heard.reason)
 
@@ -182,9 +177,9 @@ class Supervisor:
         if not self.contact.is_answered_by(welcome.hello_stamp_ns, now_ns):
             return
         ladder = Ladder.of_rungs(welcome.ladder)
-        if self.identity.map_digest not in {"", welcome.map_digest}:
-            raise MapDiffers(welcome.map_digest, self.identity.map_digest)
+        self.sites.require(welcome.map_digest)
         self.permission.agree(welcome.epoch)
+        self.sites.agree(welcome.map_digest)
         if self.contact.lapsed:
             self.permission.needs_grant = True
             if self.contact.silence_s(now_ns) > 0.0:
@@ -217,14 +212,17 @@ class Supervisor:
     def _place_first(self, path: Path) -> float | None:
         return None if self._sensors is None else path.locate(self._sensors.nose)
 
-    def _resume(self, stop_id: str) -> None:
-        if self._orders.stops.pop(stop_id, None) is None:
-            return
-        self.permission.needs_grant = True
-        if not self._orders.stops:
-            # A person has looked: at the road, and at where the truck really is.
-            self._orders.intruded, self._orders.untold = False, 0
-            self._senses = self._senses._replace(doubt_m=0.0, apart_m=0.0)
+    def _obey(self, heard: Stop | Resume) -> None:
+        stops = self._orders.stops
+        if isinstance(heard, Stop):
+            # An order without a reaction still means stop.
+            stops[heard.stop_id] = max(heard.reaction or SERVICE_STOP, stops.get(heard.stop_id, 0))
+        elif stops.pop(heard.stop_id, None) is not None:
+            self.permission.needs_grant = True
+            if not stops:
+                # A person has looked: at the road, and at where the truck really is.
+                self._orders.intruded, self._orders.untold = False, 0
+                self._senses = self._senses._replace(doubt_m=0.0, apart_m=0.0)
 
     def link_lost(self) -> None:
         """The stream ended. Nothing moves yet: the ladder runs on silence. A welcome still under way answers nobody."""
@@ -241,6 +239,7 @@ class Supervisor:
         if not all(map(math.isfinite, numbers)) or math.isnan(sensors.obstacle_m) or step_s < 0.0:
             return  # garbage is no reading: the last good one grows old, and the truck stops
         self._sensors = sensors
+        self._said += self.sites.load(sensors.loaded_digest)
         path = self.permission.path
         if path is None:
             return
@@ -308,6 +307,8 @@ class Supervisor:
             acceleration_demand_mps2=demand.acceleration_mps2,
             speed_target_mps=demand.speed_target_mps,
             immobilise=self._parks(sensors, demand.mode),
+            map_digest=self.sites.digest,
+            load_digest=self.sites.to_load,
         )
 
     def _reaction(self, now_ns: int) -> int:
@@ -380,7 +381,8 @@ class Supervisor:
             instance_id=identity.instance_id,
             boot_id=identity.boot_id,
             truck_type_id=identity.truck_type_id,
-            map_digest=identity.map_digest,
+            map_digest=self.sites.digest,
+            ready_digest=self.sites.ready,
             software=identity.software,
             wire_version=identity.wire_version,
             seen=self.permission.seen,

@@ -135,7 +135,34 @@ class ReportRefused:
     detail: str
 
 
-Heard: TypeAlias = Welcome | Refusal | Heartbeat | Route | MovementAuthority | Shortening | Stop | Resume | Mission | ReportRefused
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteProposed:
+    """The server wants the truck to be ready for the site of this digest."""
+
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteWithdrawn:
+    """That proposal is off."""
+
+    digest: str
+
+
+Heard: TypeAlias = (
+    Welcome
+    | Refusal
+    | Heartbeat
+    | Route
+    | MovementAuthority
+    | Shortening
+    | Stop
+    | Resume
+    | Mission
+    | ReportRefused
+    | SiteProposed
+    | SiteWithdrawn
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +201,7 @@ class Hello:
     end_held: LanePoint | None
     body_lane_ids: tuple[str, ...]
     report: Report
+    ready_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,4 +231,11 @@ class Goodbye:
     reason: str
 
 
-Said: TypeAlias = Hello | Report | Acknowledgement | TruckEvent | Goodbye
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteAcknowledged:
+    """The truck can serve under the site of this digest as well; empty: under no other any more."""
+
+    digest: str
+
+
+Said: TypeAlias = Hello | Report | Acknowledgement | TruckEvent | Goodbye | SiteAcknowledged

@@ -171,7 +171,9 @@ class ReportFrame(_message.Message):
     def stamp_ns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
     def lane_ix(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Position in the site's list of lanes, in the order of its canonical form; the digest in the Hello pins it."""
+        """Position in the site's list of lanes, in the order of its canonical form; the digest in the truck's newest Welcome pins it.
+        A gateway sends rows of a truck only once that truck was welcomed on this stream.
+        """
 
     @_builtins.property
     def chainage_m(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...

@@ -83,6 +83,7 @@ class TruckMessage(_message.Message):
     ACKNOWLEDGEMENT_FIELD_NUMBER: _builtins.int
     EVENT_FIELD_NUMBER: _builtins.int
     GOODBYE_FIELD_NUMBER: _builtins.int
+    SITE_ACKNOWLEDGED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def hello(self) -> Global___Hello: ...
     @_builtins.property
@@ -93,6 +94,8 @@ class TruckMessage(_message.Message):
     def event(self) -> Global___TruckEvent: ...
     @_builtins.property
     def goodbye(self) -> Global___Goodbye: ...
+    @_builtins.property
+    def site_acknowledged(self) -> Global___SiteAcknowledged: ...
     def __init__(
         self,
         *,
@@ -101,12 +104,13 @@ class TruckMessage(_message.Message):
         acknowledgement: Global___Acknowledgement | None = ...,
         event: Global___TruckEvent | None = ...,
         goodbye: Global___Goodbye | None = ...,
+        site_acknowledged: Global___SiteAcknowledged | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledgement", b"acknowledgement", "content", b"content", "event", b"event", "goodbye", b"goodbye", "hello", b"hello", "report", b"report"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledgement", b"acknowledgement", "content", b"content", "event", b"event", "goodbye", b"goodbye", "hello", b"hello", "report", b"report", "site_acknowledged", b"site_acknowledged"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledgement", b"acknowledgement", "content", b"content", "event", b"event", "goodbye", b"goodbye", "hello", b"hello", "report", b"report"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledgement", b"acknowledgement", "content", b"content", "event", b"event", "goodbye", b"goodbye", "hello", b"hello", "report", b"report", "site_acknowledged", b"site_acknowledged"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["hello", "report", "acknowledgement", "event", "goodbye"]  # noqa: Y015
+    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["hello", "report", "acknowledgement", "event", "goodbye", "site_acknowledged"]  # noqa: Y015
     _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_content) -> _WhichOneofReturnType_content | None: ...
 
@@ -128,6 +132,8 @@ class ControlMessage(_message.Message):
     RESUME_FIELD_NUMBER: _builtins.int
     MISSION_FIELD_NUMBER: _builtins.int
     REPORT_REFUSED_FIELD_NUMBER: _builtins.int
+    SITE_PROPOSED_FIELD_NUMBER: _builtins.int
+    SITE_WITHDRAWN_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def welcome(self) -> Global___Welcome: ...
     @_builtins.property
@@ -148,6 +154,10 @@ class ControlMessage(_message.Message):
     def mission(self) -> Global___Mission: ...
     @_builtins.property
     def report_refused(self) -> Global___ReportRefused: ...
+    @_builtins.property
+    def site_proposed(self) -> Global___SiteProposed: ...
+    @_builtins.property
+    def site_withdrawn(self) -> Global___SiteWithdrawn: ...
     def __init__(
         self,
         *,
@@ -161,12 +171,14 @@ class ControlMessage(_message.Message):
         resume: Global___Resume | None = ...,
         mission: Global___Mission | None = ...,
         report_refused: Global___ReportRefused | None = ...,
+        site_proposed: Global___SiteProposed | None = ...,
+        site_withdrawn: Global___SiteWithdrawn | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "content", b"content", "heartbeat", b"heartbeat", "mission", b"mission", "refusal", b"refusal", "report_refused", b"report_refused", "resume", b"resume", "route", b"route", "shortening", b"shortening", "stop", b"stop", "welcome", b"welcome"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "content", b"content", "heartbeat", b"heartbeat", "mission", b"mission", "refusal", b"refusal", "report_refused", b"report_refused", "resume", b"resume", "route", b"route", "shortening", b"shortening", "site_proposed", b"site_proposed", "site_withdrawn", b"site_withdrawn", "stop", b"stop", "welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "content", b"content", "heartbeat", b"heartbeat", "mission", b"mission", "refusal", b"refusal", "report_refused", b"report_refused", "resume", b"resume", "route", b"route", "shortening", b"shortening", "stop", b"stop", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "content", b"content", "heartbeat", b"heartbeat", "mission", b"mission", "refusal", b"refusal", "report_refused", b"report_refused", "resume", b"resume", "route", b"route", "shortening", b"shortening", "site_proposed", b"site_proposed", "site_withdrawn", b"site_withdrawn", "stop", b"stop", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["welcome", "refusal", "heartbeat", "route", "authority", "shortening", "stop", "resume", "mission", "report_refused"]  # noqa: Y015
+    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["welcome", "refusal", "heartbeat", "route", "authority", "shortening", "stop", "resume", "mission", "report_refused", "site_proposed", "site_withdrawn"]  # noqa: Y015
     _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_content) -> _WhichOneofReturnType_content | None: ...
 
@@ -189,6 +201,7 @@ class Hello(_message.Message):
     END_HELD_FIELD_NUMBER: _builtins.int
     BODY_LANE_IDS_FIELD_NUMBER: _builtins.int
     REPORT_FIELD_NUMBER: _builtins.int
+    READY_DIGEST_FIELD_NUMBER: _builtins.int
     truck_id: _builtins.str
     instance_id: _builtins.str
     """The onboard computer. The same truck from another instance, while the first still answers, is a duplicate."""
@@ -197,9 +210,13 @@ class Hello(_message.Message):
     truck_type_id: _builtins.str
     """Must be one the site admits: braking and envelope come from it."""
     map_digest: _builtins.str
-    """Digest of the site the truck carries; empty when it takes its road from routes alone."""
+    """Digest of the site the truck drives by; empty when it takes its road from routes alone."""
     software: _builtins.str
     wire_version: _builtins.int
+    ready_digest: _builtins.str
+    """Digest of a site the truck has loaded beside the one it drives by; empty for none. Once the server has switched to it, this
+    hello is accepted all the same, and the Welcome's `map_digest` says which of the two counts from then on.
+    """
     @_builtins.property
     def seen(self) -> _common_pb2.Term:
         """Highest (epoch, sequence) this truck ever accepted, from durable memory."""
@@ -230,10 +247,11 @@ class Hello(_message.Message):
         end_held: _common_pb2.LanePoint | None = ...,
         body_lane_ids: _abc.Iterable[_builtins.str] | None = ...,
         report: Global___Report | None = ...,
+        ready_digest: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end_held", b"end_held", "report", b"report", "seen", b"seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body_lane_ids", b"body_lane_ids", "boot_id", b"boot_id", "end_held", b"end_held", "instance_id", b"instance_id", "map_digest", b"map_digest", "report", b"report", "seen", b"seen", "software", b"software", "truck_id", b"truck_id", "truck_type_id", b"truck_type_id", "wire_version", b"wire_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body_lane_ids", b"body_lane_ids", "boot_id", b"boot_id", "end_held", b"end_held", "instance_id", b"instance_id", "map_digest", b"map_digest", "ready_digest", b"ready_digest", "report", b"report", "seen", b"seen", "software", b"software", "truck_id", b"truck_id", "truck_type_id", b"truck_type_id", "wire_version", b"wire_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -428,6 +446,7 @@ class Welcome(_message.Message):
     hello_stamp_ns: _builtins.int
     """The Hello's `stamp_ns`, carried back: lets the truck see the age of the answer."""
     map_digest: _builtins.str
+    """Digest of the site in force: the one of the Hello, or the one it said it was ready for. A truck that has neither stops."""
     clearing_speed_max_mps: _builtins.float
     """Speed at which a truck without contact still clears a no-stop stretch."""
     wire_version: _builtins.int
@@ -793,3 +812,72 @@ class ReportRefused(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReportRefused: _TypeAlias = ReportRefused  # noqa: Y015
+
+@_typing.final
+class SiteProposed(_message.Message):
+    """An operator wants the server to switch to another site, and asks every truck to be ready for it. Changes nothing yet.
+
+    Said again until it is acknowledged. Meanwhile nobody is given road over what differs between the two sites.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIGEST_FIELD_NUMBER: _builtins.int
+    digest: _builtins.str
+    def __init__(
+        self,
+        *,
+        digest: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SiteProposed: _TypeAlias = SiteProposed  # noqa: Y015
+
+@_typing.final
+class SiteWithdrawn(_message.Message):
+    """The proposal of this digest is off; whatever was loaded for it may go."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIGEST_FIELD_NUMBER: _builtins.int
+    digest: _builtins.str
+    def __init__(
+        self,
+        *,
+        digest: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SiteWithdrawn: _TypeAlias = SiteWithdrawn  # noqa: Y015
+
+@_typing.final
+class SiteAcknowledged(_message.Message):
+    """From now on the truck can serve under the site of this digest as well as under the one it drives by; empty: not any more.
+
+    A truck that takes its road from routes alone can serve under any. Behind a gateway this speaks for the gateway's rows of lanes too.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIGEST_FIELD_NUMBER: _builtins.int
+    digest: _builtins.str
+    def __init__(
+        self,
+        *,
+        digest: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SiteAcknowledged: _TypeAlias = SiteAcknowledged  # noqa: Y015

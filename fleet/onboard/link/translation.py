@@ -33,6 +33,9 @@ from fleet.onboard.words import (
     Said,
     Segment,
     Shortening,
+    SiteAcknowledged,
+    SiteProposed,
+    SiteWithdrawn,
     Stop,
     TruckEvent,
     Welcome,
@@ -124,6 +127,8 @@ _HEARD: Final[Mapping[str, Callable[[truck_pb2.ControlMessage], Heard]]] = {
     "report_refused": lambda m: ReportRefused(
         stamp_ns=m.report_refused.stamp_ns, reason=m.report_refused.reason, detail=m.report_refused.detail
     ),
+    "site_proposed": lambda m: SiteProposed(digest=m.site_proposed.digest),
+    "site_withdrawn": lambda m: SiteWithdrawn(digest=m.site_withdrawn.digest),
 }
 
 
@@ -192,6 +197,7 @@ def _hello_message(said: Hello) -> truck_pb2.Hello:
         end_held=None if said.end_held is None else _point_message(said.end_held),
         body_lane_ids=said.body_lane_ids,
         report=_report_message(said.report),
+        ready_digest=said.ready_digest,
     )
 
 
@@ -212,6 +218,8 @@ def message_of(said: Said) -> truck_pb2.TruckMessage:
             return truck_pb2.TruckMessage(hello=_hello_message(said))
         case Goodbye():
             return truck_pb2.TruckMessage(goodbye=truck_pb2.Goodbye(reason=said.reason))
+        case SiteAcknowledged():
+            return truck_pb2.TruckMessage(site_acknowledged=truck_pb2.SiteAcknowledged(digest=said.digest))
 
 
 class Interpreter:
