@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -18,6 +20,7 @@ from fleet.site.source import SiteError, Source, YamlPath, did_you_mean, extend,
 from planner.corridor import Corridor
 
 EXTENDS_MAX: Final = 8
+PROPOSED: Final = "proposed site"
 
 
 def site_names() -> list[str]:
@@ -123,11 +126,47 @@ def examine(name_or_path: str | Path) -> tuple[Corridor | None, list[SiteError]]
     """The corridor, where the file gets that far, and everything wrong with it."""
     try:
         source = read_source(str(name_or_path))
-        problems = spec_problems(source)
-        if problems:
-            return None, problems
+    except SiteError as error:
+        return None, [error]
+    return _examine(source)
+
+
+def _examine(source: Source) -> tuple[Corridor | None, list[SiteError]]:
+    problems = spec_problems(source)
+    if problems:
+        return None, problems
+    try:
         draft = draft_of(SiteSpec.model_validate(source.tree), source)
         corridor = corridor_of(draft)
     except SiteError as error:
         return None, [error]
     return corridor, findings(draft, corridor)
+
+
+def text_of(name_or_path: str | Path) -> str:
+    """
+    A site file and all it extends as the text of one file, to be kept or sent: it means the same wherever it is read.
+
+    Raises:
+        SiteError: a file is missing or not YAML.
+    """
+    return json.dumps(read_source(str(name_or_path)).tree, ensure_ascii=False, separators=(",", ":"))
+
+
+@lru_cache(maxsize=4)
+def corridor_of_text(text: str) -> Corridor:
+    """
+    The corridor of a site file that somebody sent; proven sound. Reading it takes a second, reading it again nothing.
+
+    Raises:
+        SiteError: the first thing wrong with it, in one line.
+    """
+    source = parse(text, PROPOSED)
+    if "extends" in source.tree:
+        # What lies on this machine's disk is not for whoever sends a text.
+        raise source.error(("extends",), "a site that is sent extends no other", "send it merged, as `fleet site propose` does")
+    corridor, found = _examine(source)
+    if found:
+        raise found[0]
+    assert corridor is not None
+    return corridor

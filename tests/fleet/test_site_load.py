@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from fleet.site import SiteError, load_site, site_names, site_schema
+from fleet.site import SiteError, corridor_of_text, load_site, site_names, site_schema, text_of
 from fleet.site.load import examine, read_source
 from planner.corridor import Corridor, GateRole, StandKind, YardRole
 
@@ -329,3 +329,32 @@ def test_no_wrong_value_raises_anything_but_a_site_error(write: Write, data: st.
 
     for one in examine(path)[1]:
         assert "\n" not in str(one)
+
+
+@pytest.mark.parametrize("name", site_names())
+def test_a_site_and_all_it_extends_fit_one_text(name: str) -> None:
+    """What is sent to a server and kept in its journal means the same there as here, to the last bit."""
+    assert corridor_of_text(text_of(name)).digest == site(name).digest
+
+
+def test_a_text_is_read_once() -> None:
+    """Deriving zones takes a second; the control loop has none."""
+    text = text_of("mandula")
+
+    assert corridor_of_text(text) is corridor_of_text(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("extends: mandula\nsite: other\n", "a site that is sent extends no other"),
+        ("site: other\n", "is missing"),
+        ("{", "not YAML"),
+    ],
+)
+def test_a_text_that_is_no_site_is_refused_with_its_line(text: str, problem: str) -> None:
+    """As a file would be; and nobody far away makes a server read its own disk."""
+    with pytest.raises(SiteError, match=problem) as refused:
+        corridor_of_text(text)
+
+    assert refused.value.file == "proposed site"
