@@ -165,7 +165,9 @@ class Books:
             crossing_number=self.crossings.newest_number,
         )
         facts: list[Fact] = [*self.orders.by_id.values()]
-        facts += [route for row in range(len(self.trips.path)) if (route := self.trips.route(row)) is not None]
+        # A truck that is gone has no way: said again after its removal, it would have a place on it.
+        gone = {truck.row for truck in self.trips.truck if truck is not None and truck.removed}
+        facts += [route for row in range(len(self.trips.path)) if row not in gone and (route := self.trips.route(row)) is not None]
         facts += [truck for truck in self.trips.truck if truck is not None]
         facts += self.missions.of_row.values()
         facts += self.crossings.by_id.values()
