@@ -47,6 +47,7 @@ class Cause(IntEnum):
     FAULT = 23  # laid up: its brakes are weaker than declared
     TRACTION = 24  # the road ahead is too slippery to stop on from this speed, or at all
     INTRUSION = 25  # road kept clear of a person, an animal or a manned truck
+    SITE_CHANGE = 26  # a lane ahead that a proposed site changes, or a way that the new site has yet to find
 
 
 class Verdict(IntEnum):

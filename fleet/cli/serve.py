@@ -60,7 +60,7 @@ def serve(
         raise _refuse(str(wrong)) from wrong
 
     def started(running: Running) -> None:
-        typer.echo(f"khulan serves {corridor.site_id} on {running.address}, epoch {running.epoch}")
+        typer.echo(f"khulan serves {running.site_id} on {running.address}, epoch {running.epoch}")
 
     try:
         fault = asyncio.run(serve(corridor, settings, started))

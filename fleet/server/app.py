@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import grpc
@@ -28,11 +29,12 @@ from fleet.server.journal.sqlite import SqliteJournal
 from fleet.server.journal.writability import Writability
 from fleet.server.lockstep import DirectReads, Disk, LockstepDriver
 from fleet.server.loop.control_loop import JudgeObjected
-from fleet.server.outgoing import Outgoing
+from fleet.server.outgoing import Outgoing, SiteSwitch
 from fleet.server.replay.blocks import head_block
 from fleet.server.replay.rotating_log import LogLimits, RotatingLog
 from fleet.server.server_clock import EpochClock, engine_options
 from fleet.server.settings import ServerSettings
+from fleet.server.site_facts import SiteInForce
 from fleet.server.warm_up import warm_up
 from fleet.server.wire import border_service, dispatch_service, gateway_service, lockstep_service, truck_service
 from fleet.server.wire.counter import Counter
@@ -44,6 +46,7 @@ from fleet.v1 import border_pb2, dispatch_pb2, gateway_pb2, truck_pb2
 from planner.corridor import Corridor
 
 DRAIN_WITHIN_S: Final = 1.0
+DIGEST_SHOWN: Final = 12
 SERVICES: Final = (
     truck_pb2.DESCRIPTOR.services_by_name["TruckService"].full_name,
     gateway_pb2.DESCRIPTOR.services_by_name["GatewayService"].full_name,
@@ -64,9 +67,10 @@ class AddressTaken(FleetError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """Where a server serves, in which term, and how much it remembered."""
+    """Where a server serves, which site, in which term, and how much it remembered."""
 
     address: str
+    site_id: str
     epoch: int
     recovered_count: int
 
@@ -79,6 +83,7 @@ class Server:
         self._corridor = corridor
         self._streams = asyncio.get_running_loop()
         self._stopped = False
+        self.switched_to: SiteSwitch | None = None
         self._facts_since_snapshot = 0
         self._ended: asyncio.Future[Exception | None] = self._streams.create_future()
         self._clock = EpochClock()
@@ -115,7 +120,7 @@ class Server:
             self._control.start()
         await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
         _LOG.fact(Event.SERVER_STARTED, address=address, epoch=self._epoch, site=self._corridor.site_id)
-        return Running(address=address, epoch=self._epoch, recovered_count=recovered.fact_count)
+        return Running(address=address, site_id=self._corridor.site_id, epoch=self._epoch, recovered_count=recovered.fact_count)
 
     async def ended(self) -> Exception | None:
         """Returns when the server shall not go on (None), or cannot (why)."""
@@ -133,7 +138,8 @@ class Server:
         self._end(None)
         await self._health.enter_graceful_shutdown()
         await asyncio.to_thread(self._control.stop)
-        if self._ended.result() is None and self._writability.has_room:
+        # After a switch the journal is on another site: what is known here must not overwrite it.
+        if self._ended.result() is None and self._writability.has_room and self.switched_to is None:
             self._take_snapshot()
         await asyncio.to_thread(self._writer.close)
         if self._inputs is not None:
@@ -169,13 +175,28 @@ class Server:
         return f"{self._settings.host}:{port}"
 
     def _tick(self, now_ns: int) -> None:
+        if self.switched_to is not None:
+            return
         self._writability.ticks_waiting(self._writer.waiting_count)
         outgoing = self._engine.tick(now_ns)
         self._on_streams(lambda: self._say_early(outgoing))
-        self._writer.submit(outgoing.facts, lambda: self._on_streams(lambda: self._speaker.durable(outgoing)))
+        self._submit(outgoing, lambda: self._speaker.durable(outgoing))
         self._facts_since_snapshot += len(outgoing.facts)
-        if self._facts_since_snapshot >= self._settings.snapshot_facts:
+        if self._facts_since_snapshot >= self._settings.snapshot_facts and self.switched_to is None:
             self._take_snapshot()
+
+    def _submit(self, outgoing: Outgoing, then: Callable[[], None]) -> None:
+        """Makes a tick durable; *then* runs on the streams' thread. A switch is one snapshot, and ends this server."""
+        if outgoing.switch is None:
+            self._writer.submit(outgoing.facts, lambda: self._on_streams(then))
+            return
+        self.switched_to = outgoing.switch
+
+        def switched() -> None:
+            then()
+            self._end(None)
+
+        self._writer.submit_snapshot(outgoing.switch.facts, lambda: self._on_streams(switched))
 
     def _say_early(self, outgoing: Outgoing) -> None:
         self._pumps.ticked()
@@ -207,7 +228,7 @@ class Server:
 
     async def _write(self, outgoing: Outgoing) -> None:
         durable = asyncio.Event()
-        self._writer.submit(outgoing.facts, lambda: self._on_streams(durable.set))
+        self._submit(outgoing, durable.set)
         await durable.wait()
 
     def _on_streams(self, what: Callable[[], None]) -> None:
@@ -229,15 +250,45 @@ class Server:
 
 async def serve(corridor: Corridor, settings: ServerSettings, started: Callable[[Running], None]) -> Exception | None:
     """
-    Serves until a signal asks for the end (None) or the server cannot go on (why); *started* hears where.
+    Serves until a signal asks for the end (None) or the server cannot go on (why); *started* hears where, for each site anew.
+
+    When the site is switched, the server ends in good order and one on the new site begins in its place, in a new epoch, as it would
+    after any restart: it knows what the journal says and nothing else.
 
     Raises:
         FleetError: the server could not start.
     """
-    server = Server(corridor, settings)
+    asked = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, server.ask_to_end)
-    started(await server.start())
-    fault = await server.ended()
-    await server.stop()
-    return fault
+        asyncio.get_running_loop().add_signal_handler(number, asked.set)
+    while True:
+        server = Server(corridor, settings)
+        ending = asyncio.create_task(_end_when(asked, server))
+        running = await server.start()
+        started(running)
+        fault = await server.ended()
+        await server.stop()
+        ending.cancel()
+        if fault is not None or server.switched_to is None or asked.is_set():
+            return fault
+        site = _kept_file(settings.data, server.switched_to)
+        corridor, settings = server.switched_to.corridor, replace(settings, listen=running.address, site=site)
+
+
+def _kept_file(data: Path, switch: SiteSwitch) -> str:
+    """The file of the site switched to, beside its journal: the next start wants one, and so does whoever replays the input log."""
+    text = next(fact.text for fact in switch.facts if isinstance(fact, SiteInForce))
+    path = (data / f"{switch.corridor.site_id}-{switch.corridor.digest[:DIGEST_SHOWN]}.yaml").absolute()
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as fault:
+        # The journal has it too: `fleet journal site` gives it.
+        _LOG.alarm(Event.SITE_FILE_LOST, path=str(path), problem=str(fault))
+        return ""
+    _LOG.fact(Event.SITE_FILE_KEPT, path=str(path))
+    return str(path)
+
+
+async def _end_when(asked: asyncio.Event, server: Server) -> None:
+    await asked.wait()
+    server.ask_to_end()

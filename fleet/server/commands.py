@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from fleet.server.outgoing import Container
+from fleet.server.site_commands import ProposeSite, SiteAnswer, SwitchSite, WithdrawSite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,6 +255,9 @@ OperatorCommand: TypeAlias = (
     | AcquireControl
     | RenewControl
     | TakeOverControl
+    | ProposeSite
+    | SwitchSite
+    | WithdrawSite
 )
 BorderCommand: TypeAlias = DecideCrossing | ReportBarrier | ReportBay | SetOpening
 Command: TypeAlias = OperatorCommand | BorderCommand
@@ -388,4 +392,5 @@ Answer: TypeAlias = (
     | GateAnswer
     | BayAnswer
     | OpeningAnswer
+    | SiteAnswer
 )

@@ -7,22 +7,27 @@ The real server runs it in real time behind gRPC, the headless one in virtual ti
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
+from fleet.errors import Code, FleetError
 from fleet.server import commands as c
-from fleet.server.dispatch.dispatch import Dispatch, DispatchOptions
+from fleet.server.dispatch.dispatch import DispatchOptions
 from fleet.server.dispatch.explain import explain
 from fleet.server.facts import Fact
 from fleet.server.fleet_view import FleetView
 from fleet.server.inputs import Input
 from fleet.server.journal.journal import Journal
 from fleet.server.journal.records import facts_of
-from fleet.server.loop.control_loop import ControlLoop, LoopOptions
+from fleet.server.loop.control_loop import LoopOptions
 from fleet.server.loop.roots import Roots
 from fleet.server.loop.truck_session import State
 from fleet.server.outgoing import BorderCall, Outgoing
 from fleet.server.replay.checkpoint import checkpoint_of
 from fleet.server.replay.kept import Ear, Kept, Started
+from fleet.server.site_commands import SiteAnswer
+from fleet.server.site_facts import SiteInForce
+from fleet.server.succession import core_of
 from fleet.server.wire.call_board import CallBoard
 from fleet.server.wire.codec import Codec
 from fleet.server.wire.codec_answers import AnswerWriter
@@ -34,7 +39,22 @@ from fleet.server.wire.switchboard import Switchboard
 from fleet.server.wire.watch import TruckDrawer
 from fleet.v1 import dispatch_pb2 as d
 from planner.corridor import Corridor
-from planner.tables import LaneTable, TruckTable
+
+
+@dataclass(eq=False)
+class SiteDiffers(FleetError):
+    """The journal is on another site than the one given: its facts would name other lanes."""
+
+    code: ClassVar[Code] = Code.PRECONDITION
+    hint: ClassVar[str] = (
+        "Start with the site of the journal's digest: a site that was switched to is kept beside the journal as SITE-DIGEST.yaml, and in it "
+        "(`fleet journal site DIR`). To change the map, propose the new site to a server that runs on the old one."
+    )
+
+    journal_site: str
+    journal_digest: str
+    given_site: str
+    given_digest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +88,9 @@ class Engine:
         self._ear = ear
         self.corridor = corridor
         self.options = options
-        lanes = LaneTable.of(corridor)
-        trucks = TruckTable(lanes)
         lane_ids = [lane.lane_id for lane in corridor.lanes]
-        self.desk = Dispatch(corridor, lanes, trucks, options.dispatch)
-        self.loop = ControlLoop(corridor, trucks, self.desk, options.loop)
+        core = core_of(corridor, options.loop, options.dispatch)
+        self.desk, self.loop, self._succession = core.desk, core.loop, core.succession
         self.drawer = TruckDrawer(corridor)
         self._roots = Roots(corridor)
         self._answered = self.loop.view()
@@ -89,9 +107,12 @@ class Engine:
         Raises:
             JournalCorrupt: the journal is damaged.
             FactMalformed: a record was written by another version.
+            SiteDiffers: it is on another site; nothing was changed.
         """
         records = journal.recover().records
-        for fact in facts_of(records):
+        facts = list(facts_of(records))
+        self._require_same_site(facts)
+        for fact in facts:
             self.loop.apply(fact)
         epoch = journal.acquire()
         self.loop.begin(epoch)
@@ -99,6 +120,16 @@ class Engine:
             loop, dispatch = self.options.loop, self.options.dispatch
             self._ear.began(Started(epoch=epoch, loop=loop, dispatch=dispatch, records=records, checkpoint=self._checkpoint))
         return Recovered(epoch=epoch, fact_count=len(records))
+
+    def _require_same_site(self, facts: Sequence[Fact]) -> None:
+        in_force = next((fact for fact in reversed(facts) if isinstance(fact, SiteInForce)), None)
+        if in_force is not None and in_force.digest != self.corridor.digest:
+            raise SiteDiffers(
+                journal_site=in_force.site_id,
+                journal_digest=in_force.digest,
+                given_site=self.corridor.site_id,
+                given_digest=self.corridor.digest,
+            )
 
     def tick(self, now_ns: int) -> Outgoing:
         """
@@ -109,6 +140,8 @@ class Engine:
         """
         heard = self.inbox.freeze()
         outgoing = self.loop.tick(now_ns, heard) if self._ear is None else self._tick_heard(self._ear, now_ns, heard)
+        if self.loop.site_change.switched:
+            outgoing = replace(outgoing, facts=(), switch=self._succession.switch())
         if any(isinstance(reply.value, c.TruckAnswer) for reply in outgoing.replies):
             # The answers are written on another thread, when the loop has gone on.
             self._answered = self.loop.view()
@@ -152,6 +185,15 @@ class Engine:
     def intrusions(self) -> Sequence[c.IntrusionAnswer]:
         """Every open intrusion."""
         return self.desk.intrusions()
+
+    def site_proposal(self) -> SiteAnswer:
+        """
+        The site proposed, and what blocks the switch.
+
+        Raises:
+            NotFound: nothing is proposed.
+        """
+        return self.desk.sites.answer()
 
     def open_calls(self) -> Sequence[BorderCall]:
         """Every call nobody has answered."""

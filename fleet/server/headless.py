@@ -67,6 +67,8 @@ class HeadlessServer:
         self.recovered = self.engine.recover(self._journal)
         self._gateways = [self.engine.switchboard.connect(relays=True, wake=_nothing)]
         self._tickets = count(1)
+        # Set by the last tick of a server whose site was switched: one on this corridor, with the same journal, goes on.
+        self.switched_to: Corridor | None = None
 
     @property
     def epoch(self) -> int:
@@ -107,7 +109,10 @@ class HeadlessServer:
             JudgeObjected: the decision would break exclusivity; nothing was said.
         """
         outgoing = self.engine.tick(now_ns)
-        if outgoing.facts:
+        if outgoing.switch is not None:
+            self._journal.snapshot(self.epoch, records_of(outgoing.switch.facts))
+            self.switched_to = outgoing.switch.corridor
+        elif outgoing.facts:
             self._journal.append(self.epoch, records_of(outgoing.facts))
         switchboard = self.engine.switchboard
         switchboard.say_early(outgoing)
@@ -160,6 +165,15 @@ class HeadlessServer:
     def totals(self) -> TotalsRead:
         """The day so far."""
         return self.engine.totals()
+
+    def site_proposal(self) -> Message:
+        """
+        The site proposed, and what blocks the switch.
+
+        Raises:
+            NotFound: nothing is proposed.
+        """
+        return self.engine.writer.message(self.engine.site_proposal())
 
     def snapshot(self) -> Sequence[object]:
         """Facts that recreate the server; also written to the journal."""

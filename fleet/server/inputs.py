@@ -62,7 +62,7 @@ class HelloHeard:
     A truck calls, says who it is, what it may still be driving on and where it stands.
 
     *seen_epoch*, *seen_sequence* are the highest it ever accepted; *end_held* the end of the authority it supervises;
-    *body_lanes* the lanes under it, the tail's first.
+    *body_lanes* the lanes under it, the tail's first; *ready_digest* a site it has loaded beside the one of *map_digest*.
     """
 
     link: int
@@ -78,6 +78,7 @@ class HelloHeard:
     end_held: LanePlace | None
     body_lanes: tuple[int, ...]
     report: ReportRow
+    ready_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -130,6 +131,14 @@ class TruckEventHeard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SiteAcknowledgementHeard:
+    """The truck can serve under the site of this digest as well; empty: under no other any more."""
+
+    row: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GoodbyeHeard:
     """The truck leaves on purpose. Frees no road."""
 
@@ -166,5 +175,13 @@ class JournalChanged:
 
 
 Input: TypeAlias = (
-    HelloHeard | ReportsHeard | AcknowledgementHeard | TruckEventHeard | GoodbyeHeard | LinkLost | CommandGiven | JournalChanged
+    HelloHeard
+    | ReportsHeard
+    | AcknowledgementHeard
+    | TruckEventHeard
+    | SiteAcknowledgementHeard
+    | GoodbyeHeard
+    | LinkLost
+    | CommandGiven
+    | JournalChanged
 )

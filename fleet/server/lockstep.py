@@ -68,7 +68,7 @@ class LockstepDriver:
             self._disk.failed(fault)
             raise
         self._speaker.early(outgoing)
-        if outgoing.facts:
+        if outgoing.facts or outgoing.switch is not None:
             await self._disk.write(outgoing)
         self._speaker.durable(outgoing)
         await self._pumps.all_idle()

@@ -15,6 +15,7 @@ from fleet.errors import FleetError
 from fleet.server.columns import FlagColumn, FloatColumn, IntColumn, RowColumn
 from fleet.server.facts import Fact
 from fleet.server.inputs import LanePlace
+from planner.corridor import Corridor
 
 
 class Reaction(IntEnum):
@@ -143,6 +144,15 @@ class ReportRefusedOut:
     detail: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteOut:
+    """The truck is to be ready for the site of *digest*, or, *withdrawn*, no longer."""
+
+    row: int
+    digest: str
+    withdrawn: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class HeartbeatColumns:
     """Proof that the loop is alive; columns (k,). *challenge* is to come back in a report, *challenge_echo* is the truck's."""
@@ -235,9 +245,21 @@ class BorderCall:
     content: BorderContent
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteSwitch:
+    """
+    This tick was the last one on the old site: *facts* are everything durable, this tick's included, in the rows of *corridor*.
+
+    They take the place of the tick's own facts and are to be journalled as one snapshot. A new server on *corridor* goes on.
+    """
+
+    corridor: Corridor
+    facts: tuple[Fact, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outgoing:
-    """One tick's words. Only `stops` and `heartbeats` may leave before `facts` are durable."""
+    """One tick's words. Only `stops` and `heartbeats` may leave before `facts`, or those of `switch`, are durable."""
 
     tick: int
     now_ns: int
@@ -253,5 +275,7 @@ class Outgoing:
     missions: tuple[MissionOut, ...] = ()
     report_refusals: tuple[ReportRefusedOut, ...] = ()
     border_calls: tuple[BorderCall, ...] = ()
+    sites: tuple[SiteOut, ...] = ()
+    switch: SiteSwitch | None = None
     replies: tuple[Reply, ...] = ()
     alarms: tuple[Alarm, ...] = ()

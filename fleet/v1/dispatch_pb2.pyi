@@ -97,6 +97,84 @@ INTRUSION_STATE_LOST: IntrusionState.ValueType  # 3
 INTRUSION_STATE_RELEASED: IntrusionState.ValueType  # 4
 Global___IntrusionState: _TypeAlias = IntrusionState  # noqa: Y015
 
+class _SiteProposalState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SiteProposalStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SiteProposalState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SITE_PROPOSAL_STATE_UNSPECIFIED: _SiteProposalState.ValueType  # 0
+    SITE_PROPOSAL_STATE_PROPOSED: _SiteProposalState.ValueType  # 1
+    SITE_PROPOSAL_STATE_WITHDRAWN: _SiteProposalState.ValueType  # 2
+    SITE_PROPOSAL_STATE_SWITCHED: _SiteProposalState.ValueType  # 3
+
+class SiteProposalState(_SiteProposalState, metaclass=_SiteProposalStateEnumTypeWrapper):
+    """How far a proposal has come."""
+
+SITE_PROPOSAL_STATE_UNSPECIFIED: SiteProposalState.ValueType  # 0
+SITE_PROPOSAL_STATE_PROPOSED: SiteProposalState.ValueType  # 1
+SITE_PROPOSAL_STATE_WITHDRAWN: SiteProposalState.ValueType  # 2
+SITE_PROPOSAL_STATE_SWITCHED: SiteProposalState.ValueType  # 3
+Global___SiteProposalState: _TypeAlias = SiteProposalState  # noqa: Y015
+
+class _SiteBlockReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SiteBlockReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SiteBlockReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SITE_BLOCK_REASON_UNSPECIFIED: _SiteBlockReason.ValueType  # 0
+    SITE_BLOCK_REASON_UNSEEN: _SiteBlockReason.ValueType  # 1
+    """Out of contact: it may be anywhere on what it holds. Bring it back, or remove it."""
+    SITE_BLOCK_REASON_NOT_ACKNOWLEDGED: _SiteBlockReason.ValueType  # 2
+    SITE_BLOCK_REASON_ON_CHANGED_LANE: _SiteBlockReason.ValueType  # 3
+    """Its body, or road that it may hold, lies on a lane that differs."""
+    SITE_BLOCK_REASON_QUARANTINED: _SiteBlockReason.ValueType  # 4
+    """Its place is in doubt."""
+    SITE_BLOCK_REASON_SHORTENING_UNANSWERED: _SiteBlockReason.ValueType  # 5
+    SITE_BLOCK_REASON_TYPE_CHANGED: _SiteBlockReason.ValueType  # 6
+    """The new site has another idea of its type, or none."""
+    SITE_BLOCK_REASON_STAND_GONE: _SiteBlockReason.ValueType  # 7
+    """It is bound for a stand that the new site lacks."""
+    SITE_BLOCK_REASON_LEDGER_IN_DOUBT: _SiteBlockReason.ValueType  # 8
+    """The server itself stopped everything: what the trucks hold is in doubt."""
+    SITE_BLOCK_REASON_JOURNAL: _SiteBlockReason.ValueType  # 9
+    """Nothing can be made durable now."""
+    SITE_BLOCK_REASON_SITE_UNREADABLE: _SiteBlockReason.ValueType  # 10
+    """The proposal no longer reads as it did when it was made: withdraw it and propose again."""
+    SITE_BLOCK_REASON_INTRUSION: _SiteBlockReason.ValueType  # 11
+    """Somebody is on the road, or the road of a removed truck was not yet seen empty: what is closed for it was measured out on the map
+    in force, and only a person's release says that nobody is there.
+    """
+
+class SiteBlockReason(_SiteBlockReason, metaclass=_SiteBlockReasonEnumTypeWrapper):
+    """Why a site cannot be switched to yet."""
+
+SITE_BLOCK_REASON_UNSPECIFIED: SiteBlockReason.ValueType  # 0
+SITE_BLOCK_REASON_UNSEEN: SiteBlockReason.ValueType  # 1
+"""Out of contact: it may be anywhere on what it holds. Bring it back, or remove it."""
+SITE_BLOCK_REASON_NOT_ACKNOWLEDGED: SiteBlockReason.ValueType  # 2
+SITE_BLOCK_REASON_ON_CHANGED_LANE: SiteBlockReason.ValueType  # 3
+"""Its body, or road that it may hold, lies on a lane that differs."""
+SITE_BLOCK_REASON_QUARANTINED: SiteBlockReason.ValueType  # 4
+"""Its place is in doubt."""
+SITE_BLOCK_REASON_SHORTENING_UNANSWERED: SiteBlockReason.ValueType  # 5
+SITE_BLOCK_REASON_TYPE_CHANGED: SiteBlockReason.ValueType  # 6
+"""The new site has another idea of its type, or none."""
+SITE_BLOCK_REASON_STAND_GONE: SiteBlockReason.ValueType  # 7
+"""It is bound for a stand that the new site lacks."""
+SITE_BLOCK_REASON_LEDGER_IN_DOUBT: SiteBlockReason.ValueType  # 8
+"""The server itself stopped everything: what the trucks hold is in doubt."""
+SITE_BLOCK_REASON_JOURNAL: SiteBlockReason.ValueType  # 9
+"""Nothing can be made durable now."""
+SITE_BLOCK_REASON_SITE_UNREADABLE: SiteBlockReason.ValueType  # 10
+"""The proposal no longer reads as it did when it was made: withdraw it and propose again."""
+SITE_BLOCK_REASON_INTRUSION: SiteBlockReason.ValueType  # 11
+"""Somebody is on the road, or the road of a removed truck was not yet seen empty: what is closed for it was measured out on the map
+in force, and only a person's release says that nobody is there.
+"""
+Global___SiteBlockReason: _TypeAlias = SiteBlockReason  # noqa: Y015
+
 @_typing.final
 class TransportOrder(_message.Message):
     """What the operator wants moved."""
@@ -1337,3 +1415,186 @@ class FleetTotals(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FleetTotals: _TypeAlias = FleetTotals  # noqa: Y015
+
+@_typing.final
+class ProposeSiteRequest(_message.Message):
+    """Another site, to be switched to."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    name: _builtins.str
+    """A site that comes with the server."""
+    text: _builtins.str
+    """A site file that extends no other, as YAML."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "source", b"source", "text", b"text"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "request_id", b"request_id", "source", b"source", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_source: _TypeAlias = _typing.Literal["name", "text"]  # noqa: Y015
+    _WhichOneofArgType_source: _TypeAlias = _typing.Literal["source", b"source"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_source) -> _WhichOneofReturnType_source | None: ...
+
+Global___ProposeSiteRequest: _TypeAlias = ProposeSiteRequest  # noqa: Y015
+
+@_typing.final
+class GetSiteProposalRequest(_message.Message):
+    """There is one proposal at a time."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSiteProposalRequest: _TypeAlias = GetSiteProposalRequest  # noqa: Y015
+
+@_typing.final
+class SwitchSiteRequest(_message.Message):
+    """The digest names what the person who switches has seen."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    digest: _builtins.str
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        digest: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SwitchSiteRequest: _TypeAlias = SwitchSiteRequest  # noqa: Y015
+
+@_typing.final
+class WithdrawSiteRequest(_message.Message):
+    """As above."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    digest: _builtins.str
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        digest: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WithdrawSiteRequest: _TypeAlias = WithdrawSiteRequest  # noqa: Y015
+
+@_typing.final
+class SiteProposal(_message.Message):
+    """A site proposed, and how far it has come."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIGEST_FIELD_NUMBER: _builtins.int
+    SITE_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    DIGEST_IN_FORCE_FIELD_NUMBER: _builtins.int
+    PROPOSE_TIME_FIELD_NUMBER: _builtins.int
+    PROPOSED_BY_FIELD_NUMBER: _builtins.int
+    CHANGED_LANE_IDS_FIELD_NUMBER: _builtins.int
+    CHANGED_TRUCK_TYPE_IDS_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGED_TRUCK_IDS_FIELD_NUMBER: _builtins.int
+    BLOCKS_FIELD_NUMBER: _builtins.int
+    digest: _builtins.str
+    site_id: _builtins.str
+    state: Global___SiteProposalState.ValueType
+    digest_in_force: _builtins.str
+    """Digest of the site the server drives by; after the switch that is `digest`."""
+    proposed_by: _builtins.str
+    @_builtins.property
+    def propose_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def changed_lane_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Lanes of the site in force of which any metre differs."""
+
+    @_builtins.property
+    def changed_truck_type_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def acknowledged_truck_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def blocks(self) -> _containers.RepeatedCompositeFieldContainer[Global___SiteBlock]:
+        """Empty: it may be switched to now."""
+
+    def __init__(
+        self,
+        *,
+        digest: _builtins.str = ...,
+        site_id: _builtins.str = ...,
+        state: Global___SiteProposalState.ValueType = ...,
+        digest_in_force: _builtins.str = ...,
+        propose_time: _timestamp_pb2.Timestamp | None = ...,
+        proposed_by: _builtins.str = ...,
+        changed_lane_ids: _abc.Iterable[_builtins.str] | None = ...,
+        changed_truck_type_ids: _abc.Iterable[_builtins.str] | None = ...,
+        acknowledged_truck_ids: _abc.Iterable[_builtins.str] | None = ...,
+        blocks: _abc.Iterable[Global___SiteBlock] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["propose_time", b"propose_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged_truck_ids", b"acknowledged_truck_ids", "blocks", b"blocks", "changed_lane_ids", b"changed_lane_ids", "changed_truck_type_ids", b"changed_truck_type_ids", "digest", b"digest", "digest_in_force", b"digest_in_force", "propose_time", b"propose_time", "proposed_by", b"proposed_by", "site_id", b"site_id", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SiteProposal: _TypeAlias = SiteProposal  # noqa: Y015
+
+@_typing.final
+class SiteBlock(_message.Message):
+    """One thing that blocks the switch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRUCK_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    SUBJECT_ID_FIELD_NUMBER: _builtins.int
+    truck_id: _builtins.str
+    """Empty when it is no truck's."""
+    reason: Global___SiteBlockReason.ValueType
+    subject_id: _builtins.str
+    """The lane, stand, truck type or stop it is about; may be empty."""
+    def __init__(
+        self,
+        *,
+        truck_id: _builtins.str = ...,
+        reason: Global___SiteBlockReason.ValueType = ...,
+        subject_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "subject_id", b"subject_id", "truck_id", b"truck_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SiteBlock: _TypeAlias = SiteBlock  # noqa: Y015

@@ -165,6 +165,26 @@ class DispatchServiceStub(object):
                 request_serializer=fleet_dot_v1_dot_dispatch__pb2.WatchFleetRequest.SerializeToString,
                 response_deserializer=fleet_dot_v1_dot_dispatch__pb2.FleetUpdate.FromString,
                 _registered_method=True)
+        self.ProposeSite = channel.unary_unary(
+                '/fleet.v1.DispatchService/ProposeSite',
+                request_serializer=fleet_dot_v1_dot_dispatch__pb2.ProposeSiteRequest.SerializeToString,
+                response_deserializer=fleet_dot_v1_dot_dispatch__pb2.SiteProposal.FromString,
+                _registered_method=True)
+        self.GetSiteProposal = channel.unary_unary(
+                '/fleet.v1.DispatchService/GetSiteProposal',
+                request_serializer=fleet_dot_v1_dot_dispatch__pb2.GetSiteProposalRequest.SerializeToString,
+                response_deserializer=fleet_dot_v1_dot_dispatch__pb2.SiteProposal.FromString,
+                _registered_method=True)
+        self.SwitchSite = channel.unary_unary(
+                '/fleet.v1.DispatchService/SwitchSite',
+                request_serializer=fleet_dot_v1_dot_dispatch__pb2.SwitchSiteRequest.SerializeToString,
+                response_deserializer=fleet_dot_v1_dot_dispatch__pb2.SiteProposal.FromString,
+                _registered_method=True)
+        self.WithdrawSite = channel.unary_unary(
+                '/fleet.v1.DispatchService/WithdrawSite',
+                request_serializer=fleet_dot_v1_dot_dispatch__pb2.WithdrawSiteRequest.SerializeToString,
+                response_deserializer=fleet_dot_v1_dot_dispatch__pb2.SiteProposal.FromString,
+                _registered_method=True)
 
 
 class DispatchServiceServicer(object):
@@ -341,6 +361,34 @@ class DispatchServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ProposeSite(self, request, context):
+        """First phase of a map change: the trucks are asked to be ready, and nobody is given road over what differs any more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSiteProposal(self, request, context):
+        """Who is ready, and what still blocks the switch.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SwitchSite(self, request, context):
+        """Second phase: refused until every truck is ready and off what differs. The server then begins a new epoch on the new site.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WithdrawSite(self, request, context):
+        """Ends a proposal; everything stays as it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DispatchServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -473,6 +521,26 @@ def add_DispatchServiceServicer_to_server(servicer, server):
                     servicer.WatchFleet,
                     request_deserializer=fleet_dot_v1_dot_dispatch__pb2.WatchFleetRequest.FromString,
                     response_serializer=fleet_dot_v1_dot_dispatch__pb2.FleetUpdate.SerializeToString,
+            ),
+            'ProposeSite': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProposeSite,
+                    request_deserializer=fleet_dot_v1_dot_dispatch__pb2.ProposeSiteRequest.FromString,
+                    response_serializer=fleet_dot_v1_dot_dispatch__pb2.SiteProposal.SerializeToString,
+            ),
+            'GetSiteProposal': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSiteProposal,
+                    request_deserializer=fleet_dot_v1_dot_dispatch__pb2.GetSiteProposalRequest.FromString,
+                    response_serializer=fleet_dot_v1_dot_dispatch__pb2.SiteProposal.SerializeToString,
+            ),
+            'SwitchSite': grpc.unary_unary_rpc_method_handler(
+                    servicer.SwitchSite,
+                    request_deserializer=fleet_dot_v1_dot_dispatch__pb2.SwitchSiteRequest.FromString,
+                    response_serializer=fleet_dot_v1_dot_dispatch__pb2.SiteProposal.SerializeToString,
+            ),
+            'WithdrawSite': grpc.unary_unary_rpc_method_handler(
+                    servicer.WithdrawSite,
+                    request_deserializer=fleet_dot_v1_dot_dispatch__pb2.WithdrawSiteRequest.FromString,
+                    response_serializer=fleet_dot_v1_dot_dispatch__pb2.SiteProposal.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1178,6 +1246,114 @@ class DispatchService(object):
             '/fleet.v1.DispatchService/WatchFleet',
             fleet_dot_v1_dot_dispatch__pb2.WatchFleetRequest.SerializeToString,
             fleet_dot_v1_dot_dispatch__pb2.FleetUpdate.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProposeSite(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fleet.v1.DispatchService/ProposeSite',
+            fleet_dot_v1_dot_dispatch__pb2.ProposeSiteRequest.SerializeToString,
+            fleet_dot_v1_dot_dispatch__pb2.SiteProposal.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSiteProposal(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fleet.v1.DispatchService/GetSiteProposal',
+            fleet_dot_v1_dot_dispatch__pb2.GetSiteProposalRequest.SerializeToString,
+            fleet_dot_v1_dot_dispatch__pb2.SiteProposal.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SwitchSite(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fleet.v1.DispatchService/SwitchSite',
+            fleet_dot_v1_dot_dispatch__pb2.SwitchSiteRequest.SerializeToString,
+            fleet_dot_v1_dot_dispatch__pb2.SiteProposal.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WithdrawSite(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fleet.v1.DispatchService/WithdrawSite',
+            fleet_dot_v1_dot_dispatch__pb2.WithdrawSiteRequest.SerializeToString,
+            fleet_dot_v1_dot_dispatch__pb2.SiteProposal.FromString,
             options,
             channel_credentials,
             insecure,

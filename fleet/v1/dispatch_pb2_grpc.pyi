@@ -77,6 +77,14 @@ class DispatchServiceStub:
     """Takes control from its holder, who is told; the audit trail names both."""
     WatchFleet: _grpc.UnaryStreamMultiCallable[_dispatch_pb2.WatchFleetRequest, _dispatch_pb2.FleetUpdate]
     """A snapshot, then deltas. A slow watcher gets fewer updates, never a growing queue."""
+    ProposeSite: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.ProposeSiteRequest, _dispatch_pb2.SiteProposal]
+    """First phase of a map change: the trucks are asked to be ready, and nobody is given road over what differs any more."""
+    GetSiteProposal: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.GetSiteProposalRequest, _dispatch_pb2.SiteProposal]
+    """Who is ready, and what still blocks the switch."""
+    SwitchSite: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.SwitchSiteRequest, _dispatch_pb2.SiteProposal]
+    """Second phase: refused until every truck is ready and off what differs. The server then begins a new epoch on the new site."""
+    WithdrawSite: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.WithdrawSiteRequest, _dispatch_pb2.SiteProposal]
+    """Ends a proposal; everything stays as it is."""
 
 @_typing.type_check_only
 class DispatchServiceAsyncStub(DispatchServiceStub):
@@ -124,6 +132,14 @@ class DispatchServiceAsyncStub(DispatchServiceStub):
     """Takes control from its holder, who is told; the audit trail names both."""
     WatchFleet: _aio.UnaryStreamMultiCallable[_dispatch_pb2.WatchFleetRequest, _dispatch_pb2.FleetUpdate]  # type: ignore[assignment]
     """A snapshot, then deltas. A slow watcher gets fewer updates, never a growing queue."""
+    ProposeSite: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.ProposeSiteRequest, _dispatch_pb2.SiteProposal]  # type: ignore[assignment]
+    """First phase of a map change: the trucks are asked to be ready, and nobody is given road over what differs any more."""
+    GetSiteProposal: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.GetSiteProposalRequest, _dispatch_pb2.SiteProposal]  # type: ignore[assignment]
+    """Who is ready, and what still blocks the switch."""
+    SwitchSite: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.SwitchSiteRequest, _dispatch_pb2.SiteProposal]  # type: ignore[assignment]
+    """Second phase: refused until every truck is ready and off what differs. The server then begins a new epoch on the new site."""
+    WithdrawSite: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.WithdrawSiteRequest, _dispatch_pb2.SiteProposal]  # type: ignore[assignment]
+    """Ends a proposal; everything stays as it is."""
 
 class DispatchServiceServicer(metaclass=_abc_1.ABCMeta):
     """The operators' desk."""
@@ -324,5 +340,37 @@ class DispatchServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_dispatch_pb2.FleetUpdate], _abc.AsyncIterator[_dispatch_pb2.FleetUpdate]]:
         """A snapshot, then deltas. A slow watcher gets fewer updates, never a growing queue."""
+
+    @_abc_1.abstractmethod
+    def ProposeSite(
+        self,
+        request: _dispatch_pb2.ProposeSiteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dispatch_pb2.SiteProposal, _abc.Awaitable[_dispatch_pb2.SiteProposal]]:
+        """First phase of a map change: the trucks are asked to be ready, and nobody is given road over what differs any more."""
+
+    @_abc_1.abstractmethod
+    def GetSiteProposal(
+        self,
+        request: _dispatch_pb2.GetSiteProposalRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dispatch_pb2.SiteProposal, _abc.Awaitable[_dispatch_pb2.SiteProposal]]:
+        """Who is ready, and what still blocks the switch."""
+
+    @_abc_1.abstractmethod
+    def SwitchSite(
+        self,
+        request: _dispatch_pb2.SwitchSiteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dispatch_pb2.SiteProposal, _abc.Awaitable[_dispatch_pb2.SiteProposal]]:
+        """Second phase: refused until every truck is ready and off what differs. The server then begins a new epoch on the new site."""
+
+    @_abc_1.abstractmethod
+    def WithdrawSite(
+        self,
+        request: _dispatch_pb2.WithdrawSiteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dispatch_pb2.SiteProposal, _abc.Awaitable[_dispatch_pb2.SiteProposal]]:
+        """Ends a proposal; everything stays as it is."""
 
 def add_DispatchServiceServicer_to_server(servicer: DispatchServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -30,10 +31,12 @@ from fleet.server.intrusions import IntrusionBook, IntrusionKept, IntrusionKind,
 from fleet.server.keep_out import KeepOut, Metres
 from fleet.server.loop.control_loop import ControlLoop
 from fleet.server.outgoing import BorderCall, MissionOut, Outgoing, StopOut
+from fleet.site import text_of
 from planner.authority import Cause
 from planner.corridor import Corridor
 from planner.tables import LaneTable, TruckTable
 from sim_harness.tiny import TRUCK, tiny_corridor
+from tests.fleet.map_change import SIDING, STEEP
 
 TICK_NS: Final = 100_000_000
 RING: Final = ("out", "unload", "turn_east", "back", "turn_west", "load")
@@ -381,3 +384,21 @@ def columns(rows: Sequence[int], said: Sequence[ReportRow]) -> ReportsHeard:
 def make_world() -> Callable[..., World]:
     """Worlds of so many trucks."""
     return World
+
+
+@pytest.fixture
+def variant(tmp_path: Path) -> Callable[..., str]:
+    """Texts of sites that are mandula but for what is said."""
+
+    def made(*changes: str, site: str = "mandula_b") -> str:
+        path = tmp_path / f"{site}.yaml"
+        path.write_text("\n".join([f"extends: mandula\nsite: {site}", *changes]), encoding="utf-8")
+        return text_of(path)
+
+    return made
+
+
+@pytest.fixture
+def steep(variant: Callable[..., str]) -> str:
+    """The site with a slope on the strip, and with its lanes in other rows."""
+    return variant(STEEP, SIDING)

@@ -37,6 +37,7 @@ from fleet.server.facts import (
 )
 from fleet.server.intrusions import IntrusionBook, IntrusionKept, IntrusionMet, IntrusionReleased
 from fleet.server.outgoing import BorderCall, BorderContent, Container
+from fleet.server.site_facts import SiteInForce, SiteProposed, SiteWithdrawn
 from planner.corridor import Corridor, YardRole
 from planner.limits import BRAKE_WEAK
 from planner.tables import LaneTable, TruckTable
@@ -112,6 +113,7 @@ class Books:
         self.intrusions = IntrusionBook()
         self.stopped_for: dict[str, dict[int, None]] = {}
         self.weak: set[int] = set()  # rows whose brakes are weaker than declared: no new missions, and to be laid up
+        self.proposed: SiteProposed | None = None
         self.changed_missions: dict[int, None] = {}
         self._fresh: list[Fact] = []
         self._appliers: Final[Mapping[type[Fact], Callable[[Any], None]]] = {
@@ -140,6 +142,8 @@ class Books:
             IntrusionReleased: self._released,
             BrakesDerated: self._derated,
             TruckRecommissioned: self._recommissioned,
+            SiteProposed: self._site_proposed,
+            **dict.fromkeys((SiteWithdrawn, SiteInForce), self._site_settled),
             AllStopSet: self.controls.apply,
             AllStopLifted: self.controls.apply,
             **self.controls.appliers(),
@@ -261,6 +265,19 @@ class Books:
         self.orders.newest_number = max(self.orders.newest_number, kept.order_number)
         self.missions.newest_number = max(self.missions.newest_number, kept.mission_number)
         self.crossings.newest_number = max(self.crossings.newest_number, kept.crossing_number)
+
+    def _site_proposed(self, proposed: SiteProposed) -> None:
+        self.proposed = proposed
+        self._bar(proposed.changed_lanes)
+
+    def _site_settled(self, _: SiteWithdrawn | SiteInForce) -> None:
+        self.proposed = None
+        self._bar(())
+
+    def _bar(self, lanes: tuple[int, ...]) -> None:
+        self.roads.bar(lanes)
+        self.stands.bar(lanes)
+        self.reins.loosen_all()
 
     def _lane(self, change: LaneClosed | LaneLimited) -> None:
         self.roads.apply(change)

@@ -30,6 +30,7 @@ from fleet.server.commands import (
 )
 from fleet.server.fact_form import Fact, fact
 from fleet.server.facts import AllStopLifted, AllStopSet
+from fleet.server.site_commands import SiteAnswer
 
 ANSWERS_KEPT_MAX: Final = 50_000
 
@@ -113,7 +114,21 @@ class IntrusionAnswered(Fact):
         return self.intrusion
 
 
-Answered: TypeAlias = CommandAnswered | IntrusionAnswered
+@fact
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteAnswered(Fact):
+    """A request about a site, and the answer it got."""
+
+    request_id: str
+    digest: str
+    site: SiteAnswer
+
+    def answer(self) -> Answer:
+        """The answer kept."""
+        return self.site
+
+
+Answered: TypeAlias = CommandAnswered | IntrusionAnswered | SiteAnswered
 _FIELD_OF: Final[Mapping[type[Any], str]] = {
     OrderAnswer: "order",
     TruckAnswer: "truck",
@@ -141,6 +156,8 @@ def kept_answer(command: Command, actor: str, answer: Answer) -> Answered:
     """The fact that remembers *answer*."""
     if isinstance(answer, IntrusionAnswer):
         return IntrusionAnswered(request_id=request_id_of(command), digest=digest_of(command, actor), intrusion=answer)
+    if isinstance(answer, SiteAnswer):
+        return SiteAnswered(request_id=request_id_of(command), digest=digest_of(command, actor), site=answer)
     name = _FIELD_OF.get(type(answer))
     kept: dict[str, Any] = {name: answer} if name else {}
     return CommandAnswered(request_id=request_id_of(command), digest=digest_of(command, actor), **kept)
@@ -163,6 +180,7 @@ class Controls:
             LiftAsked: self._lift_asked,
             CommandAnswered: self._command_answered,
             IntrusionAnswered: self._command_answered,
+            SiteAnswered: self._command_answered,
         }
 
     def apply(self, change: AllStopSet | AllStopLifted) -> None:

@@ -194,7 +194,10 @@ class Departures:
             self._rest(row, truck, now_ns)
 
     def _find_refuge(self, row: int) -> None:
-        for yard_id in (self._books.loading.yard_id, self._books.unloading.yard_id):
+        books = self._books
+        mission = books.missions.of_row.get(row)
+        wanted = [self._yard.target_yard_id(mission)] if mission is not None else []
+        for yard_id in dict.fromkeys((*wanted, books.loading.yard_id, books.unloading.yard_id)):
             plan = self._ways.first_refuge(row, yard_id, _REFUGES)
             if plan is not None:
                 self._moves.set_out(row, plan)
@@ -244,6 +247,7 @@ class Departures:
         kind = books.corridor.stands[truck.goal_ix].kind
         wanted = any(mission.state is MissionState.ASSIGNED for mission in books.missions.of_row.values())
         in_the_way = kind is not StandKind.PARKING and (truck.decommissioned or wanted)
+        in_the_way |= truck.goal_ix in books.stands.barred
         if in_the_way and self._leave(row, books.loading.yard_id, _REFUGES[:1], now_ns):
             return
         books.reins.because(row, Cause.NO_ORDER)
@@ -252,7 +256,7 @@ class Departures:
         """To the nearest parking stand, there to stay until a person recommissions it: each metre less is one less to brake on."""
         books = self._books
         stand = books.corridor.stands[truck.goal_ix]
-        if stand.kind is StandKind.PARKING:
+        if stand.kind is StandKind.PARKING and truck.goal_ix not in books.stands.barred:
             books.reins.because(row, Cause.FAULT, truck.goal_ix)
             return
         for yard_id in dict.fromkeys((stand.yard_id, books.loading.yard_id)):

@@ -26,6 +26,8 @@ from fleet.server.dispatch.moves import Moves
 from fleet.server.dispatch.opening import OpeningSet
 from fleet.server.dispatch.operators import Operators
 from fleet.server.dispatch.passage import Passage
+from fleet.server.dispatch.site_ways import SiteWays
+from fleet.server.dispatch.sites import Sites
 from fleet.server.dispatch.stands import NOBODY, SERVED, StandBooked
 from fleet.server.dispatch.trips import NOWHERE, RoundTripMade, TruckKept
 from fleet.server.dispatch.wayfinding import Wayfinding
@@ -34,6 +36,7 @@ from fleet.server.fact_form import Fact
 from fleet.server.facts import RouteSet
 from fleet.server.inputs import LanePlace
 from fleet.server.outgoing import BorderCall, MissionOut
+from fleet.server.site_commands import ProposeSite, SwitchSite, WithdrawSite
 from planner.authority import Cause
 from planner.corridor import Corridor
 from planner.limits import ASSIGNMENT_PERIOD_TICKS, MISSION_PERIOD_TICKS, STAND_END_M
@@ -54,6 +57,9 @@ _LEASED: Final = (
     c.SetLaneFriction,
     c.LiftStop,
     c.ReleaseIntrusion,
+    ProposeSite,
+    SwitchSite,
+    WithdrawSite,
 )
 """What only the holder of the control lease may do, where one is required. Anyone may stop."""
 
@@ -73,8 +79,10 @@ class Dispatch:
         self._passage = Passage(self.books, self._ways)
         self._departures = Departures(self.books, self._ways, self._moves, self._yard, self._passage)
         self._follow_ups = FollowUps(self.books, self._ways, self._moves, self._passage, self._departures)
+        self._site_ways = SiteWays(self.books, self._ways, self._moves)
         self._operators = Operators(self.books, self._moves)
         self._intruders = Intruders(self.books)
+        self.sites = Sites(self.books)
         self._work: FlagColumn = np.zeros(trucks.capacity, np.bool_)
         self._gate_wait_s: FloatColumn = np.zeros(trucks.capacity)
         self._begun = False
@@ -250,6 +258,7 @@ class Dispatch:
             self._departures.assign_missions(view, now_ns)
         self._departures.look(view, now_ns)
         self._follow_ups.look(view, now_ns)
+        self._site_ways.look(view, now_ns)
 
     def _draw_loose(self) -> None:
         books = self.books
@@ -385,6 +394,9 @@ class Dispatch:
             c.AcquireControl: lambda command, _actor, now_ns: desk.acquire_control(command, now_ns),
             c.RenewControl: lambda command, _actor, now_ns: desk.renew_control(command, now_ns),
             c.TakeOverControl: lambda command, _actor, now_ns: desk.take_over_control(command, now_ns),
+            ProposeSite: self.sites.propose,
+            SwitchSite: self.sites.switch,
+            WithdrawSite: self.sites.withdraw,
             c.DecideCrossing: lambda command, _actor, _now_ns: self._passage.decide(command),
             c.ReportBarrier: lambda command, _actor, _now_ns: self._passage.report_barrier(command),
             c.ReportBay: lambda command, _actor, now_ns: self._yard.report_bay(command, now_ns),

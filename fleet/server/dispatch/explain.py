@@ -147,7 +147,7 @@ def _person_or_place(books: Books, row: int, cause: Cause, ref: int) -> str:
         return books.intrusions.name_of(ref)
     if cause is Cause.OPENING:
         return books.gates.gates[ref].gate_id if ref >= 0 else books.corridor.site_id
-    if cause in {Cause.CLOSURE, Cause.TRACTION} and ref >= 0:
+    if cause in {Cause.CLOSURE, Cause.TRACTION, Cause.SITE_CHANGE} and ref >= 0:
         return books.corridor.lanes[ref].lane_id
     at_stand = cause in {Cause.GOAL, Cause.BAY, Cause.CHARGING, Cause.FAULT} and ref >= 0
     return books.corridor.stands[ref].stand_id if at_stand else ""

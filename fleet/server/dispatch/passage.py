@@ -240,6 +240,8 @@ class Passage:
         if truck.goal_ix == NOWHERE and not truck.staged:
             return Rein(limit_m=end_m, cause=Cause.STAND)
         path = books.trips.path_of(row)
+        if row in books.trips.cut_off:
+            return Rein(limit_m=end_m, cause=Cause.SITE_CHANGE, ref=path.lanes[-1])
         cause, ref = books.reins.wait[row] if truck.settled or truck.staged else (Cause.GOAL, truck.goal_ix)
         rein = Rein(limit_m=path.goal_m, cause=cause, ref=ref)
         for gate in books.trips.gates_ahead(row):

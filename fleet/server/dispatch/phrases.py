@@ -40,6 +40,7 @@ _EN: Final[Mapping[Cause, str]] = {
     Cause.SLOT: "waits for its turn at {subject}",
     Cause.FAULT: "is laid up at {subject}: its brakes are weaker than declared",
     Cause.TRACTION: "waits: lane {subject} ahead is too slippery to stop on",
+    Cause.SITE_CHANGE: "waits because the site is being changed at lane {subject}",
     Cause.INTRUSION: "keeps clear of the intruder {subject}",
 }
 _ZH: Final[Mapping[Cause, str]] = {
@@ -68,6 +69,7 @@ _ZH: Final[Mapping[Cause, str]] = {
     Cause.SLOT: "等待轮到 {subject}",
     Cause.FAULT: "停放在 {subject}:制动力低于申报值",
     Cause.TRACTION: "等待:前方车道 {subject} 过滑,无法保证停车",
+    Cause.SITE_CHANGE: "等待:车道 {subject} 处的场地图正在更换",
     Cause.INTRUSION: "正在避让闯入者 {subject}",
 }
 _MN: Final[Mapping[Cause, str]] = {
@@ -96,6 +98,7 @@ _MN: Final[Mapping[Cause, str]] = {
     Cause.SLOT: "{subject} дээр ээлжээ хүлээж байна",
     Cause.FAULT: "{subject} дээр зогсоогдсон: тоормос нь мэдүүлснээс сул байна",
     Cause.TRACTION: "хүлээж байна: урд талын {subject} зурвас хэт гулгамтгай тул зогсож чадахгүй",
+    Cause.SITE_CHANGE: "{subject} зурвас дээр талбайн зураг солигдож байгаа тул хүлээж байна",
     Cause.INTRUSION: "зам дээр орж ирсэн {subject} чөлөөлөгдөхийг хүлээж байна",
 }
 PHRASES: Final[Mapping[str, Mapping[Cause, str]]] = {ENGLISH: _EN, "zh": _ZH, "mn": _MN}

@@ -36,9 +36,10 @@ class LaneClosed(Fact):
 
 class RoadBook:
     """
-    closed (m,), limit_mps (m,) 0 none; reasons by lane.
+    closed (m,), limit_mps (m,) 0 none; reasons by lane. barred (m,): a proposed site changes the lane.
 
-    Times are travel at the lower of lane, limit and truck speed.
+    Times are travel at the lower of lane, limit and truck speed. Nobody sets out over a barred lane but who is on one: he must
+    get off it, and the way may lead over others.
     """
 
     def __init__(self, corridor: Corridor, lanes: LaneTable) -> None:
@@ -47,6 +48,7 @@ class RoadBook:
         self._speed_max_mps = max(kind.speed_max_mps for kind in corridor.truck_types)
         self.closed: FlagColumn = np.zeros(lanes.count, np.bool_)
         self.limit_mps: FloatColumn = np.zeros(lanes.count)
+        self.barred: FlagColumn = np.zeros(lanes.count, np.bool_)
         self.reason: dict[int, str] = {}
         self._is_stand: FlagColumn = np.zeros(lanes.count, np.bool_)
         self._stand_lanes = np.array([corridor.lane_ix[stand.lane_id] for stand in corridor.stands], np.int64)
@@ -55,6 +57,7 @@ class RoadBook:
         self._is_scan[[corridor.lane_ix[gate.lane_id] for gate in corridor.gates if gate.role is GateRole.XRAY]] = True
         self.travel_s: FloatColumn = np.zeros(lanes.count)
         self._cost_s: FloatColumn = np.zeros(lanes.count)
+        self._barred_cost_s: FloatColumn = self._cost_s
         self._times_s: dict[int, FloatColumn] = {}
         self._recost()
 
@@ -67,6 +70,12 @@ class RoadBook:
         self.reason[change.lane_ix] = change.reason
         self._recost()
 
+    def bar(self, lanes: Sequence[int]) -> None:
+        """These lanes are barred, and no others."""
+        self.barred[:] = False
+        self.barred[list(lanes)] = True
+        self._recost()
+
     def _recost(self) -> None:
         lanes = self._lanes
         limit = np.where(self.limit_mps > 0.0, self.limit_mps, np.inf)
@@ -74,25 +83,30 @@ class RoadBook:
         self.travel_s = lanes.length_m / speed
         self._cost_s = self.travel_s + np.where(self._is_stand, _DETOUR_S, 0.0)
         self._cost_s[self.closed | self._is_scan] = np.inf
+        self._barred_cost_s = np.where(self.barred, np.inf, self._cost_s)
         self._times_s.clear()
+
+    def _costs_from(self, lane: int) -> FloatColumn:
+        """What each lane costs whoever is on *lane* now, (m,)."""
+        return self._cost_s if self.barred[lane] else self._barred_cost_s
 
     def times_s(self, from_lane: int) -> FloatColumn:
         """Unhindered seconds from the end of a lane to each stand, (s,); +inf where no way leads. Kept until a lane changes."""
         times_s = self._times_s.get(from_lane)
         if times_s is None:
-            reach_s = self._roads.reach(from_lane, self._cost_s).time_s[self._stand_lanes] - _DETOUR_S
+            reach_s = self._roads.reach(from_lane, self._costs_from(from_lane)).time_s[self._stand_lanes] - _DETOUR_S
             reach_s[self._stand_lanes == from_lane] = 0.0
             times_s = self._times_s[from_lane] = np.where(reach_s < _DETOUR_S, reach_s, np.inf)
         return times_s
 
-    def way(self, from_lane: int, goal_lane: int, extra_s: FloatColumn, barred: Sequence[int], via: Sequence[int] = ()) -> Way | None:
+    def way(self, from_lane: int, goal_lane: int, extra_s: FloatColumn, kept: Sequence[int], via: Sequence[int] = ()) -> Way | None:
         """
         The quickest way, at *extra_s* (m,) on top of travel; None when there is none.
 
-        *barred* lanes are on the path already and may not come again. *via*: one of these X-ray lanes must be on it.
+        *kept* lanes are on the path already and may not come again. *via*: one of these X-ray lanes must be on it.
         """
-        cost = self._cost_s + extra_s
-        cost[list(barred)] = np.inf
+        cost = self._costs_from(from_lane) + extra_s
+        cost[list(kept)] = np.inf
         if via:
             return self._way_via(from_lane, goal_lane, cost, via)
         return self._checked(self._roads.way(from_lane, goal_lane, cost), goal_lane)
@@ -100,7 +114,7 @@ class RoadBook:
     def _way_via(self, from_lane: int, goal_lane: int, cost: FloatColumn, via: Sequence[int]) -> Way | None:
         best: Way | None = None
         for lane in via:
-            if self.closed[lane]:
+            if self.closed[lane] or self.barred[lane]:
                 continue
             to_scan = cost.copy()
             to_scan[lane] = self.travel_s[lane]

@@ -64,7 +64,8 @@ class BayProven(Fact):
 
 class Stands:
     """
-    holder_row (s,) the truck that has each stand, -1 nobody; state: what its keeper proved last.
+    holder_row (s,) the truck that has each stand, -1 nobody; state: what its keeper proved last; barred: rows of stands on lanes
+    that a proposed site changes.
 
     Rows of stands are those of the corridor.
     """
@@ -73,6 +74,7 @@ class Stands:
         self.stands = corridor.stands
         self.holder_row: RowColumn = np.full(len(corridor.stands), NOBODY, np.int32)
         self.state: list[BayState] = [BayState.UNKNOWN] * len(corridor.stands)
+        self.barred: frozenset[int] = frozenset()
         self._of: dict[tuple[str, StandKind], list[int]] = {}
         self.on_lane: dict[int, list[int]] = {}
         for ix, stand in enumerate(corridor.stands):
@@ -94,9 +96,16 @@ class Stands:
         """Every stand of the yard of these kinds, kinds in the order asked."""
         return [ix for kind in kinds for ix in self._of.get((yard_id, kind), [])]
 
+    def bar(self, lanes: Iterable[int]) -> None:
+        """The stands on these lanes are barred, and no others."""
+        self.barred = frozenset(ix for lane in lanes for ix in self.on_lane.get(lane, ()))
+
     def free(self, yard_id: str, kinds: Sequence[StandKind]) -> list[int]:
-        """Stands that may be booked: nobody's, and not blocked by their keeper."""
-        return [ix for ix in self.all_of(yard_id, kinds) if self.holder_row[ix] == NOBODY and self.state[ix] is not BayState.BLOCKED]
+        """Stands that may be booked: nobody's, not barred, and not blocked by their keeper."""
+        return [ix for ix in self.all_of(yard_id, kinds) if self._is_free(ix)]
+
+    def _is_free(self, ix: int) -> bool:
+        return self.holder_row[ix] == NOBODY and self.state[ix] is not BayState.BLOCKED and ix not in self.barred
 
     def held_by(self, row: int) -> list[int]:
         """Stands that are the truck's."""

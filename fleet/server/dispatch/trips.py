@@ -110,6 +110,8 @@ class Trips:
     call_m    the nose beyond it may be called to its next gate; *drives_through* needs no rest
     clear_m   the tail beyond it has left its next gate, *gate_ix* (-1 none)
     entry_m   the nose beyond it has entered the loading yard
+
+    cut_off: rows whose path does not lead to the stand they are bound for, because their site changed on the way.
     """
 
     def __init__(self, corridor: Corridor, lanes: LaneTable, capacity: int) -> None:
@@ -132,6 +134,7 @@ class Trips:
         self.drives_through: FlagColumn = np.zeros(capacity, np.bool_)
         self.settled: FlagColumn = np.zeros(capacity, np.bool_)
         self.row_of: dict[str, int] = {}
+        self.cut_off: set[int] = set()
 
     def lay(self, row: int, lanes: Sequence[int], start_m: float, goal_m: float) -> None:
         """A path for the truck; coordinates of lanes it keeps stay the same to the last bit."""
@@ -210,7 +213,11 @@ class Trips:
         if kept is None or path is None:
             return
         moving = not kept.settled and not kept.removed and kept.goal_ix != NOWHERE
-        self.arrive_m[row] = path.goal_m - _AT_GOAL_M if moving else INF
+        if moving and path.find(self.stand_lane[kept.goal_ix]) < 0:
+            self.cut_off.add(row)
+        else:
+            self.cut_off.discard(row)
+        self.arrive_m[row] = path.goal_m - _AT_GOAL_M if moving and row not in self.cut_off else INF
         self.left_m[row] = kept.left_m if kept.left_ix != NOWHERE else INF
         gate = self.next_gate(row) if not kept.removed else None
         self.call_m[row] = gate.call_m if gate else INF

@@ -61,9 +61,9 @@ class JournalWriter:
         """Makes *facts* durable and then calls *then*, on the writer's thread; nothing to write keeps its place in the order too."""
         self._put(Batch(facts=facts, then=then))
 
-    def submit_snapshot(self, facts: Sequence[Fact]) -> None:
-        """Makes *facts*, which recreate everything submitted so far, the place where recovery starts."""
-        self._put(Batch(facts=facts, then=_nothing, snapshot=True))
+    def submit_snapshot(self, facts: Sequence[Fact], then: Callable[[], None] | None = None) -> None:
+        """Makes *facts*, which recreate everything submitted so far, the place where recovery starts; then calls *then*."""
+        self._put(Batch(facts=facts, then=then or _nothing, snapshot=True))
 
     def _put(self, batch: Batch) -> None:
         with self._condition:

@@ -170,7 +170,7 @@ class Admission:
     def _require_compatible(self, hello: HelloHeard) -> None:
         if hello.wire_version not in WIRE_VERSIONS:
             raise WireUnsupported(wire_version=hello.wire_version)
-        if hello.map_digest not in {"", self._corridor.digest}:
+        if hello.map_digest and self._corridor.digest not in {hello.map_digest, hello.ready_digest}:
             raise MapMismatch(theirs=hello.map_digest, ours=self._corridor.digest)
         if hello.truck_type_id not in self._corridor.type_ix:
             raise TruckTypeUnknown(truck_type_id=hello.truck_type_id)

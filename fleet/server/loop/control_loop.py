@@ -26,7 +26,7 @@ import numpy as np
 
 from fleet.errors import Code, FleetError
 from fleet.server.columns import FlagColumn
-from fleet.server.desk import Desk, DeskView
+from fleet.server.desk import Desk
 from fleet.server.facts import AllStopSet, Fact, LaneLimited, RouteSet, TruckRegistered, TruckRemoved
 from fleet.server.fleet_view import FleetView
 from fleet.server.inputs import (
@@ -37,8 +37,8 @@ from fleet.server.inputs import (
     Input,
     JournalChanged,
     LinkLost,
-    ReportFlag,
     ReportsHeard,
+    SiteAcknowledgementHeard,
     TruckEventHeard,
 )
 from fleet.server.loop.admission import Admission, quarantine
@@ -50,12 +50,13 @@ from fleet.server.loop.granting import Granting
 from fleet.server.loop.intrusions import Intrusions
 from fleet.server.loop.judging import JudgeObjected, Judging
 from fleet.server.loop.ledger import NONE_PENDING, Ledger
-from fleet.server.loop.picture import view_of
+from fleet.server.loop.picture import desk_view_of, view_of
 from fleet.server.loop.recovery import Registry
 from fleet.server.loop.repeats import REPEAT_TICKS, Repeats
 from fleet.server.loop.routes import Routes
 from fleet.server.loop.sessions import Sessions
 from fleet.server.loop.shortenings import Shortenings
+from fleet.server.loop.site_change import SiteChange
 from fleet.server.loop.stops import OWN_ACTOR, Stops
 from fleet.server.loop.telemetry import Disbelief, Telemetry
 from fleet.server.loop.truck_session import Event, State
@@ -68,6 +69,7 @@ from fleet.server.outgoing import (
     ReportRefusedOut,
     WelcomeOut,
 )
+from fleet.server.site_commands import SiteAnswer, SwitchSite
 from planner.authority import Cause
 from planner.conflict import Assessment, assess
 from planner.corridor import Corridor
@@ -112,17 +114,18 @@ class ControlLoop:
         self.causes = Causes(trucks.capacity)
         self.tick_count = 0
         self.now_ns = 0
+        self.site_change = SiteChange(corridor, self.ledger, self.sessions, self.telemetry, self.stops)
         self._corridor = corridor
         self._registry = Registry()
         self._admission = Admission(corridor, self.ledger, self.sessions, self.telemetry, self.doubts, self.intrusions)
         self.derating = Derating(trucks, tuple(lane.lane_id for lane in corridor.lanes), options.friction)
-        road = (self.doubts, self.intrusions, self.derating)
+        road = (self.doubts, self.intrusions, self.derating, self.site_change)
         self._granting = Granting(self.ledger, self.sessions, self.telemetry, self.stops, road)
         self._avoidance = Avoidance(self.ledger, self.sessions, self.stops, self.doubts, self.intrusions)
         self._judging = Judging(corridor, trucks, self.sessions)
         self._shortenings = Shortenings(self.ledger)
         self._repeats = Repeats(self.ledger, self.sessions, self.telemetry, self.stops)
-        self._durable = True
+        self.durable = True
         self._route_due: set[int] = set()
         self._refusal_tick = np.full(trucks.capacity, -REFUSAL_TICKS, np.int64)
         self._standing: FlagColumn = np.zeros(0, np.bool_)
@@ -139,14 +142,21 @@ class ControlLoop:
         """Takes charge in *epoch*: nothing is granted to anyone before he has said hello in it."""
         self.ledger.begin(epoch)
         self.stops.forget_words()
+        self.site_change.forget_words()
         self._route_due.clear()
         self._judging.touch(range(self.trucks.count))
 
     def snapshot(self) -> list[Fact]:
-        """Facts that recreate everything durable; replaying them is replaying the whole journal."""
-        holders = (self.ledger, self.routes, self.stops, self.doubts, self.intrusions, self.derating)
-        kept = [*self._registry.facts(self.trucks), *(fact for holder in holders for fact in holder.facts())]
+        """Facts that recreate everything durable, to be journalled; replaying them is replaying the whole journal."""
+        assert not self.site_change.switched, "the journal goes on under another site: what is known here must not overwrite it"
+        facts = self.remembered()
         self.ledger.keep_rears(tick=self.tick_count, now_ns=self.now_ns)
+        return facts
+
+    def remembered(self) -> list[Fact]:
+        """Everything durable as facts; unlike `snapshot` it counts on nobody to keep them."""
+        holders = (self.ledger, self.routes, self.stops, self.doubts, self.intrusions, self.derating)
+        kept = [*self.site_change.facts(), *self._registry.facts(self.trucks), *(fact for holder in holders for fact in holder.facts())]
         return kept + [fact for fact in self.desk.facts() if fact not in kept]
 
     def view(self) -> FleetView:
@@ -168,6 +178,7 @@ class ControlLoop:
         self.derating.apply(fact)
         self.telemetry.apply(fact)
         self.routes.apply(fact)
+        self.site_change.apply(fact)
         if isinstance(fact, RouteSet | TruckRegistered):
             self._route_due.add(fact.row)
             self._judging.touch((fact.row,))
@@ -221,9 +232,12 @@ class ControlLoop:
         """
         assert self.ledger.epoch > 0, "a loop ticks only in an epoch"
         assert now_ns >= self.now_ns, f"time may not fall: from {self.now_ns} to {now_ns}"
+        assert not self.site_change.switched, "another site is in force: a server of its own goes on"
         self.tick_count += 1
         self.now_ns = now_ns
         self._words = Words()
+        if self.site_change.in_force is None:
+            self._decide(self.site_change.site_named())
         self._take(self._hear(inputs))
         for wider in self.intrusions.overdue(now_ns):
             self._decide(wider)
@@ -234,18 +248,20 @@ class ControlLoop:
             self._standing = self.telemetry.standing(now_ns)
         if self.tick_count % REPEAT_TICKS == 0:
             self._say_again()
-        self._accept(self.desk.step(self._desk_view(), now_ns))
+        self._accept(self.desk.step(desk_view_of(self, self._standing), now_ns))
         self._send_routes()
-        self._bring_back()
+        for row, end_m, cause in self._shortenings.due(self.desk):
+            self._shorten(row, end_m, cause)
         # With nothing heard and nothing decided since the last look, the answer would be the same but for the clock.
         due = self._granting.limits_moved(self.desk) or due or bool(self._words.facts)
         grants = self._give() if due else None
         self._judging.require_sound(tick=self.tick_count, now_ns=now_ns)
+        self._switch()
         heartbeats = None
         if self.tick_count % HEARTBEAT_TICKS == 0:
             heartbeats = self.sessions.heartbeats(self.telemetry, tick=self.tick_count, epoch=self.ledger.epoch)
         return self._words.outgoing(
-            tick=self.tick_count, now_ns=now_ns, stops=self.stops, desk=self.desk, grants=grants, heartbeats=heartbeats
+            (self.stops, self.site_change, self.desk), tick=self.tick_count, now_ns=now_ns, grants=grants, heartbeats=heartbeats
         )
 
     def _hear(self, inputs: Sequence[Input]) -> list[ReportsHeard]:
@@ -259,6 +275,10 @@ class ControlLoop:
                     self._greet(heard)
                 case AcknowledgementHeard():
                     self._settle(heard)
+                case SiteAcknowledgementHeard():
+                    self.site_change.acknowledge(heard.row, heard.digest)
+                case CommandGiven(command=SwitchSite()):
+                    self._words.answered_last.append(heard)
                 case CommandGiven():
                     self._obey(heard)
                 case GoodbyeHeard():
@@ -272,7 +292,7 @@ class ControlLoop:
                     for fact in self.intrusions.sighted(heard, truck, now_ns=self.now_ns):
                         self._decide(fact)
                 case JournalChanged():
-                    self._durable = heard.writable
+                    self.durable = heard.writable
         return reports
 
     def _greet(self, hello: HelloHeard) -> None:
@@ -286,6 +306,7 @@ class ControlLoop:
         row = greeting.row
         supersedes = self.sessions.greet(row, hello.link, tick=self.tick_count)
         self.telemetry.admit(row, hello.report, greeting.place_m, now_ns=self.now_ns)
+        self.site_change.greet(row, hello.ready_digest)
         if greeting.new:
             self._accept(self.desk.register(row, hello.truck_id, hello.truck_type_id, self.now_ns))
             self._words.alarm("truck_registered", truck=hello.truck_id)
@@ -316,6 +337,13 @@ class ControlLoop:
             return
         self._accept(facts)
         self._words.replies.append(Reply(ticket=given.ticket, value=answer))
+        if isinstance(answer, SiteAnswer):
+            self._words.alarm(f"site_{answer.state.name.lower()}", site=answer.site_id, digest=answer.digest, actor=given.actor)
+
+    def _switch(self) -> None:
+        """Whoever wants to switch to another site is answered last: what he is told holds for all that the tick decided."""
+        for given in self._words.answered_last:
+            self._obey(given)
 
     def _take(self, reports: Sequence[ReportsHeard]) -> None:
         """Believes what can be believed; doubts the trucks that said what cannot be."""
@@ -366,30 +394,12 @@ class ControlLoop:
         """What seems lost: routes and grants under new terms, shortenings that nobody answered."""
         behind, unanswered = self._repeats.look(self._standing)
         self._shortenings.again.update(unanswered)
+        self.site_change.say_again()
+        for row, end_m in self.site_change.edges():
+            self._shorten(row, end_m, Cause.SITE_CHANGE)
         for row in behind:
             self._route_due.add(row)
             self.sessions.owed[row] = True
-
-    def _desk_view(self) -> DeskView:
-        trucks, count = self.trucks, self.trucks.count
-        return DeskView(
-            tick=self.tick_count,
-            now_ns=self.now_ns,
-            live=self.sessions.live(count),
-            synced=self.ledger.greeted[:count],
-            standing=self._standing,
-            immobilised=self.telemetry.flag(ReportFlag.IMMOBILISED),
-            laden=trucks.laden[:count],
-            nose_m=trucks.nose_m[:count],
-            rear_m=trucks.rear_m[:count],
-            end_m=trucks.end_m[:count],
-            speed_mps=trucks.speed_mps[:count],
-            battery_wh=self.telemetry.battery_wh[:count],
-        )
-
-    def _bring_back(self) -> None:
-        for row, end_m, cause in self._shortenings.due(self.desk):
-            self._shorten(row, end_m, cause)
 
     def _shorten(self, row: int, end_m: float, cause: Cause) -> None:
         issued, said = self._shortenings.ask(row, end_m, cause)
@@ -408,7 +418,7 @@ class ControlLoop:
         """Spacing, avoidance on top of it, and the grants that both leave."""
         trucks, count = self.trucks, self.trucks.count
         trucks.check()
-        request, extension, rows = self._granting.extend(self.desk, durable=self._durable, tick=self.tick_count, now_ns=self.now_ns)
+        request, extension, rows = self._granting.extend(self.desk, durable=self.durable, tick=self.tick_count, now_ns=self.now_ns)
         assessment = assess(trucks.lanes, trucks, request, extension)
         stop = self._granting.unheeding(assessment, extension, self.now_ns) & self.ledger.greeted[:count]
         if np.count_nonzero(stop):

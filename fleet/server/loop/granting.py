@@ -21,6 +21,7 @@ from fleet.server.loop.doubts import Doubts
 from fleet.server.loop.intrusions import Intrusions
 from fleet.server.loop.ledger import NONE_PENDING, Ledger
 from fleet.server.loop.sessions import Sessions
+from fleet.server.loop.site_change import SiteChange
 from fleet.server.loop.stops import Stops
 from fleet.server.loop.telemetry import Telemetry
 from fleet.server.outgoing import GrantsOut
@@ -43,13 +44,18 @@ class Granting:
     """Extends ends, once a tick. Keeps only the ages of claims, which a new server may forget."""
 
     def __init__(
-        self, ledger: Ledger, sessions: Sessions, telemetry: Telemetry, stops: Stops, road: tuple[Doubts, Intrusions, Derating]
+        self,
+        ledger: Ledger,
+        sessions: Sessions,
+        telemetry: Telemetry,
+        stops: Stops,
+        road: tuple[Doubts, Intrusions, Derating, SiteChange],
     ) -> None:
         self._ledger = ledger
         self._sessions = sessions
         self._telemetry = telemetry
         self._stops = stops
-        self._doubts, self._intrusions, self._derating = road
+        self._doubts, self._intrusions, self._derating, self._site_change = road
         self._trucks: TruckTable = ledger.trucks
         self._said_mps: FloatColumn = np.zeros(self._trucks.capacity)
         # Nobody knows what an earlier server said last.
@@ -73,12 +79,14 @@ class Granting:
         trucks, count = self._trucks, self._trucks.count
         limit_cause = desk.limit_cause[:count].astype(np.int32)
         limit_ref = desk.limit_ref[:count].copy()
+        limit_m = desk.limit_m[:count].copy()
+        self._site_change.hold_back(limit_m, limit_cause, limit_ref)
         self.may_extend = self._permitted(limit_cause, limit_ref, durable=durable, now_ns=now_ns)
         if len(self._claim_since) < count:
             self._claim_since = np.concatenate([self._claim_since, np.zeros(count - len(self._claim_since), np.int64)])
         request = ExtendRequest(
             may_extend=self.may_extend,
-            limit_m=desk.limit_m[:count].copy(),
+            limit_m=limit_m,
             limit_cause=limit_cause,
             limit_ref=limit_ref,
             claim_since=self._claim_since,

@@ -1,4 +1,4 @@
-"""The fleet drawn for readers, from the columns of the loop."""
+"""The fleet drawn for readers and for the desk, from the columns of the loop."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import Protocol
 
 import numpy as np
 
-from fleet.server.columns import FloatColumn, RowColumn
+from fleet.server.columns import FlagColumn, FloatColumn, RowColumn
+from fleet.server.desk import DeskView
 from fleet.server.fleet_view import FleetView
+from fleet.server.inputs import ReportFlag
 from fleet.server.loop.causes import Causes
 from fleet.server.loop.derating import Derating
 from fleet.server.loop.ledger import Ledger
@@ -56,6 +58,25 @@ def view_of(loop: Drawn) -> FleetView:
         cause_ref=loop.causes.ref[:count].copy(),
         cause_since_ns=loop.causes.since_ns[:count].copy(),
         lane_friction=np.minimum.reduceat(loop.derating.grip.friction, loop.derating.grip.cell_start[:-1]),
+    )
+
+
+def desk_view_of(loop: Drawn, standing: FlagColumn) -> DeskView:
+    """The columns themselves, for the desk's step alone; *standing* (n,)."""
+    trucks, count = loop.trucks, loop.trucks.count
+    return DeskView(
+        tick=loop.tick_count,
+        now_ns=loop.now_ns,
+        live=loop.sessions.live(count),
+        synced=loop.ledger.greeted[:count],
+        standing=standing,
+        immobilised=loop.telemetry.flag(ReportFlag.IMMOBILISED),
+        laden=trucks.laden[:count],
+        nose_m=trucks.nose_m[:count],
+        rear_m=trucks.rear_m[:count],
+        end_m=trucks.end_m[:count],
+        speed_mps=trucks.speed_mps[:count],
+        battery_wh=loop.telemetry.battery_wh[:count],
     )
 
 

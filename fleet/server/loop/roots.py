@@ -24,11 +24,12 @@ class Roots:
     """Names the roots of one site's standing trucks."""
 
     def __init__(self, corridor: Corridor) -> None:
+        lanes = [lane.lane_id for lane in corridor.lanes]
         gates = [gate.gate_id for gate in corridor.gates]
         stands = [stand.stand_id for stand in corridor.stands]
         self._subjects: dict[int, Sequence[str]] = {
             int(Cause.ZONE): [zone.zone_id for zone in corridor.zones],
-            **{int(cause): [lane.lane_id for lane in corridor.lanes] for cause in (Cause.CLOSURE, Cause.TRACTION)},
+            **{int(cause): lanes for cause in (Cause.CLOSURE, Cause.TRACTION, Cause.SITE_CHANGE)},
             **{int(cause): gates for cause in (Cause.GATE, Cause.CUSTOMS, Cause.OPENING, Cause.INSPECTION)},
             **{
                 int(cause): stands

@@ -108,6 +108,10 @@ class Stops:
         """Whether any all-stop is in force."""
         return bool(self._all)
 
+    def own_all_stops(self) -> list[str]:
+        """All-stops that the loop itself set, because what it remembers is in doubt."""
+        return [stop.stop_id for stop in self._all.values() if stop.actor == OWN_ACTOR]
+
     def has(self, stop_id: str) -> bool:
         """Whether the all-stop of this name is in force."""
         return stop_id in self._all

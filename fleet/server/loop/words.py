@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from fleet.server.desk import Desk
 from fleet.server.facts import Fact
+from fleet.server.inputs import CommandGiven
+from fleet.server.loop.site_change import SiteChange
 from fleet.server.loop.stops import Stops
 from fleet.server.outgoing import (
     Alarm,
@@ -40,15 +42,23 @@ class Words:
     report_refusals: list[ReportRefusedOut] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
+    answered_last: list[CommandGiven] = field(default_factory=list)
 
     def alarm(self, name: str, **fields: str | int | float) -> None:
         """Something a person may want to look at."""
         self.alarms.append(Alarm(name=name, fields=tuple(fields.items())))
 
     def outgoing(
-        self, *, tick: int, now_ns: int, stops: Stops, desk: Desk, grants: GrantsOut | None, heartbeats: HeartbeatColumns | None
+        self,
+        speakers: tuple[Stops, SiteChange, Desk],
+        *,
+        tick: int,
+        now_ns: int,
+        grants: GrantsOut | None,
+        heartbeats: HeartbeatColumns | None,
     ) -> Outgoing:
-        """Everything said in the tick; drains the stops and the desk."""
+        """Everything said in the tick; drains the *speakers*."""
+        stops, site_change, desk = speakers
         out = Outgoing(
             tick=tick,
             now_ns=now_ns,
@@ -64,9 +74,11 @@ class Words:
             missions=(*self.missions, *desk.missions()),
             report_refusals=tuple(self.report_refusals),
             border_calls=tuple(desk.border_calls()),
+            sites=tuple(site_change.words),
             replies=tuple(self.replies),
             alarms=tuple(self.alarms),
         )
         stops.stops.clear()
         stops.resumes.clear()
+        site_change.words.clear()
         return out

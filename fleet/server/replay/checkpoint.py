@@ -26,7 +26,10 @@ _CORRIDOR: Final = "corridor"
 _LANES: Final = "lanes"
 # Where the core's own classes live.
 _HOMES: Final = ("fleet.server.loop.", "fleet.server.dispatch.", "planner.")
-_VALUES: Final = frozenset({"fleet.server.facts", "fleet.server.outgoing", "fleet.server.commands", "fleet.server.inputs"})
+_VALUES: Final = frozenset({
+    "fleet.server.facts", "fleet.server.site_facts", "fleet.server.outgoing", "fleet.server.commands", "fleet.server.inputs",
+    "fleet.server.succession",
+})  # fmt: skip
 _LIBRARY: Final = frozenset(
     {
         ("builtins", "set"),

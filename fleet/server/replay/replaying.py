@@ -31,6 +31,7 @@ from fleet.server.replay.kept import answers_of
 from fleet.server.replay.log_file import HEAD, START, TICKS, Block, LogCutShort, LogDamaged, read_log
 from fleet.server.replay.past import Past
 from fleet.server.replay.sites import Sites
+from fleet.server.site_facts import SiteInForce
 from planner.corridor import Corridor
 
 RECORDING: Final = "the recording"
@@ -263,6 +264,8 @@ class Replay:
         if self._past is None:
             return None
         for at, said in enumerate(answers):
+            if any(isinstance(answer, SiteInForce) and answer.digest != self._sites.corridor.digest for answer in said):
+                continue  # the switch is a snapshot in the rows of the new site: the next epoch begins with it
             for fact in said:
                 if not isinstance(fact, Fact):
                     continue

@@ -28,6 +28,7 @@ from fleet.server.inputs import (
     ReportFlag,
     ReportRow,
     ReportsHeard,
+    SiteAcknowledgementHeard,
     TruckEventHeard,
 )
 from fleet.v1 import common_pb2, gateway_pb2, truck_pb2
@@ -163,6 +164,7 @@ class Codec:
             end_held=self._place("end_held", hello.end_held) if hello.HasField("end_held") else None,
             body_lanes=tuple(self._lane_ix.get(lane_id, -1) for lane_id in hello.body_lane_ids),
             report=self.report(hello.report),
+            ready_digest=text("ready_digest", hello.ready_digest),
         )
 
     def report(self, report: truck_pb2.Report) -> ReportRow:
@@ -223,6 +225,15 @@ class Codec:
             detail=text("detail", message.detail),
             place=self._place("place", message.place) if message.HasField("place") else None,
         )
+
+    def site_acknowledged(self, row: int, message: truck_pb2.SiteAcknowledged) -> SiteAcknowledgementHeard:
+        """
+        The truck can serve under another site as well.
+
+        Raises:
+            InvalidField: the digest is too long to be one.
+        """
+        return SiteAcknowledgementHeard(row=row, digest=text("digest", message.digest))
 
     def goodbye(self, row: int, message: truck_pb2.Goodbye) -> GoodbyeHeard:
         """

@@ -15,6 +15,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from fleet.clock import NS_PER_S
 from fleet.server import commands as c
 from fleet.server.outgoing import BayCall, BayLeft, BorderCall, Crossing, GateCall, GatePassed, ManifestDeclared
+from fleet.server.site_commands import SiteAnswer
 from fleet.server.wire.codec_out import containers
 from fleet.v1 import border_pb2 as b
 from fleet.v1 import common_pb2
@@ -48,6 +49,7 @@ class AnswerWriter:
             c.GateAnswer: gate,
             c.BayAnswer: _bay,
             c.OpeningAnswer: lambda _: b.SetOpeningResponse(),
+            SiteAnswer: self.site,
         }
 
     def message(self, answer: object) -> Message:
@@ -97,6 +99,24 @@ class AnswerWriter:
             since=stamp(self._utc_at_zero_ns + value.since_ns),
             heard=stamp(self._utc_at_zero_ns + value.heard_ns),
             stopped_truck_ids=value.stopped_truck_ids,
+        )
+
+    def site(self, value: SiteAnswer) -> d.SiteProposal:
+        """A proposed site and how far it has come."""
+        return d.SiteProposal(
+            digest=value.digest,
+            site_id=value.site_id,
+            state=d.SiteProposalState.ValueType(value.state),
+            digest_in_force=value.digest_in_force,
+            propose_time=stamp(self._utc_at_zero_ns + value.proposed_ns),
+            proposed_by=value.proposed_by,
+            changed_lane_ids=value.changed_lane_ids,
+            changed_truck_type_ids=value.changed_truck_type_ids,
+            acknowledged_truck_ids=value.acknowledged_truck_ids,
+            blocks=[
+                d.SiteBlock(truck_id=block.truck_id, reason=d.SiteBlockReason.ValueType(block.reason), subject_id=block.subject_id)
+                for block in value.blocks
+            ],
         )
 
     def crossing(self, value: c.CrossingAnswer | Crossing) -> b.Crossing:

@@ -23,6 +23,7 @@ from fleet.server.outgoing import (
     ResumeOut,
     RouteOut,
     ShorteningOut,
+    SiteOut,
     StopOut,
     WelcomeOut,
 )
@@ -140,6 +141,13 @@ def stop(value: StopOut) -> truck_pb2.Stop:
 def resume(value: ResumeOut) -> truck_pb2.Resume:
     """Lifts a stop."""
     return truck_pb2.Resume(stop_id=value.stop_id)
+
+
+def site(value: SiteOut) -> truck_pb2.ControlMessage:
+    """Another site is proposed, or no longer."""
+    if value.withdrawn:
+        return truck_pb2.ControlMessage(site_withdrawn=truck_pb2.SiteWithdrawn(digest=value.digest))
+    return truck_pb2.ControlMessage(site_proposed=truck_pb2.SiteProposed(digest=value.digest))
 
 
 def refusal(error: FleetError) -> truck_pb2.Refusal:

@@ -13,9 +13,10 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from fleet.clock import NS_PER_S
-from fleet.errors import InvalidField
+from fleet.errors import InvalidField, NotFound
 from fleet.server import commands as c
 from fleet.server.outgoing import Container
+from fleet.server.site_commands import ProposeSite, SwitchSite, WithdrawSite
 from fleet.server.wire.codec import COUNT_MAX, RANGES, finite, identifier, text, whole
 from fleet.v1 import border_pb2 as b
 from fleet.v1 import common_pb2
@@ -54,6 +55,9 @@ class RequestReader:
             d.AcquireControlRequest: _acquire_control,
             d.RenewControlRequest: _renew_control,
             d.TakeOverControlRequest: _take_over_control,
+            d.ProposeSiteRequest: _propose_site,
+            d.SwitchSiteRequest: _switch_site,
+            d.WithdrawSiteRequest: _withdraw_site,
             b.DecideCrossingRequest: _decide_crossing,
             b.ReportBarrierRequest: _report_barrier,
             b.ReportBayRequest: _report_bay,
@@ -62,10 +66,11 @@ class RequestReader:
 
     def command(self, request: Message) -> c.Command:
         """
-        The command that *request* asks for.
+        The command that *request* asks for. Reading a proposed site takes a second; everything else is quick.
 
         Raises:
             InvalidField: a field cannot be used.
+            NotFound, SiteError: the proposed site is not there, or not sound.
         """
         return self._readers[type(request)](request)
 
@@ -248,6 +253,29 @@ def _take_over_control(r: d.TakeOverControlRequest) -> c.Command:
     return c.TakeOverControl(
         request_id=identifier("request_id", r.request_id), holder=identifier("holder", r.holder), reason=text("reason", r.reason)
     )
+
+
+def _propose_site(r: d.ProposeSiteRequest) -> c.Command:
+    # pydantic, shapely and scipy cost most of a second: a server whose map does not change goes without.
+    from fleet.site import corridor_of_text, site_names, text_of  # noqa: PLC0415
+
+    request_id = identifier("request_id", r.request_id)
+    if r.WhichOneof("source") == "name" and r.name not in site_names():
+        # Only what comes with the server has a name here: files are on the disk of whoever asks.
+        raise NotFound(kind="site", name=r.name)
+    if r.WhichOneof("source") is None:
+        raise InvalidField(name="source", problem="is required: a site's name, or its file's text")
+    written = text_of(r.name) if r.WhichOneof("source") == "name" else r.text
+    corridor = corridor_of_text(written)
+    return ProposeSite(request_id=request_id, text=written, digest=corridor.digest, site_id=corridor.site_id)
+
+
+def _switch_site(r: d.SwitchSiteRequest) -> c.Command:
+    return SwitchSite(request_id=identifier("request_id", r.request_id), digest=identifier("digest", r.digest))
+
+
+def _withdraw_site(r: d.WithdrawSiteRequest) -> c.Command:
+    return WithdrawSite(request_id=identifier("request_id", r.request_id), digest=identifier("digest", r.digest))
 
 
 def _decide_crossing(r: b.DecideCrossingRequest) -> c.Command:

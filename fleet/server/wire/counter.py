@@ -16,6 +16,7 @@ from typing import ClassVar, Final, Protocol, TypeVar
 from google.protobuf.message import Message
 
 from fleet.errors import Code, FleetError
+from fleet.server.commands import Command
 from fleet.server.inputs import CommandGiven
 from fleet.server.outgoing import Reply
 from fleet.server.wire.codec_answers import AnswerWriter
@@ -67,7 +68,13 @@ class Counter:
             FleetError: it cannot be read, was refused, or found no room; nothing changed.
             NotAnswered: it waits too long for the journal.
         """
-        command = self._reader.command(request)
+        return await self._answer(self._reader.command(request), actor, form)
+
+    async def ask_slowly(self, request: Message, actor: str, form: type[MessageT]) -> MessageT:
+        """As `ask`, for a request that takes long to read: streams are served meanwhile."""
+        return await self._answer(await asyncio.to_thread(self._reader.command, request), actor, form)
+
+    async def _answer(self, command: Command, actor: str, form: type[MessageT]) -> MessageT:
         ticket = next(self._tickets)
         answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         self._open[ticket] = answer

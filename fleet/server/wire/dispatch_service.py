@@ -154,6 +154,23 @@ class DispatchService(dispatch_pb2_grpc.DispatchServiceServicer):
         """Takes it from its holder."""
         return await self._counter.ask(request, actor_of(context), d.ControlLease)
 
+    async def GetSiteProposal(self, request: d.GetSiteProposalRequest, context: _Context) -> d.SiteProposal:
+        """Who is ready, and what blocks."""
+        del request, context
+        return await self._reads.site_proposal()
+
+    async def ProposeSite(self, request: d.ProposeSiteRequest, context: _Context) -> d.SiteProposal:
+        """First phase of a map change."""
+        return await self._counter.ask_slowly(request, actor_of(context), d.SiteProposal)
+
+    async def SwitchSite(self, request: d.SwitchSiteRequest, context: _Context) -> d.SiteProposal:
+        """Second phase."""
+        return await self._counter.ask(request, actor_of(context), d.SiteProposal)
+
+    async def WithdrawSite(self, request: d.WithdrawSiteRequest, context: _Context) -> d.SiteProposal:
+        """Ends a proposal."""
+        return await self._counter.ask(request, actor_of(context), d.SiteProposal)
+
 
 def register(server: grpc.aio.Server, counter: Counter, reads: Reads) -> None:
     """Serves operators on *server*."""

@@ -23,7 +23,12 @@ from fleet.server.wire.inbox import Overloaded
 DOMAIN: Final = "fleet.v1"
 REQUEST_BYTES_MAX: Final = 65_536
 GATEWAY_BYTES_MAX: Final = 1 << 20
-RELAY_METHOD: Final = "/fleet.v1.GatewayService/Relay"
+SITE_BYTES_MAX: Final = 1 << 20
+# What a method's request may be when it is no small one.
+BYTES_MAX: Final[Mapping[str, int]] = {
+    "/fleet.v1.GatewayService/Relay": GATEWAY_BYTES_MAX,
+    "/fleet.v1.DispatchService/ProposeSite": SITE_BYTES_MAX,
+}
 
 GRPC_BY_CODE: Final[Mapping[Code, int]] = {
     Code.INVALID: code_pb2.INVALID_ARGUMENT,
@@ -71,9 +76,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None or not handler_call_details.method.startswith("/fleet."):
             return handler
-        parse = _total(
-            handler.request_deserializer, GATEWAY_BYTES_MAX if handler_call_details.method == RELAY_METHOD else REQUEST_BYTES_MAX
-        )
+        parse = _total(handler.request_deserializer, BYTES_MAX.get(handler_call_details.method, REQUEST_BYTES_MAX))
         write = handler.response_serializer
         if handler.unary_unary is not None:
             return grpc.unary_unary_rpc_method_handler(_answering(handler.unary_unary), parse, write)

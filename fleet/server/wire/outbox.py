@@ -30,6 +30,7 @@ class Slots:
     refusal: truck_pb2.Refusal | None = None
     stops: dict[str, truck_pb2.Stop] = field(default_factory=dict)
     resumes: dict[str, truck_pb2.Resume] = field(default_factory=dict)
+    site: truck_pb2.ControlMessage | None = None
     mission: truck_pb2.Mission | None = None
     routes: list[truck_pb2.Route] = field(default_factory=list)
     shortening: truck_pb2.Shortening | None = None
@@ -68,6 +69,8 @@ class Slots:
             out.append(message(welcome=self.welcome))
         out.extend(message(stop=stop) for stop in self.stops.values())
         out.extend(message(resume=resume) for resume in self.resumes.values())
+        if self.site is not None:
+            out.append(self.site)
         if self.mission is not None:
             out.append(message(mission=self.mission))
         out.extend(self._take_sequenced())
@@ -79,6 +82,7 @@ class Slots:
             out.append(message(refusal=self.refusal))
         self.stops.clear()
         self.resumes.clear()
+        self.site = None
         self.welcome = self.mission = self.report_refused = self.heartbeat = self.refusal = None
         return out
 

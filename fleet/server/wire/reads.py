@@ -15,6 +15,7 @@ from fleet.errors import InvalidField, NotFound
 from fleet.server import commands as c
 from fleet.server.fleet_view import FleetView
 from fleet.server.outgoing import BorderCall
+from fleet.server.site_commands import SiteAnswer
 from fleet.server.wire.codec_answers import AnswerWriter, gate, lane, stamp
 from fleet.server.wire.counter import BetweenTicks
 from fleet.server.wire.watch import TruckDrawer, page_of
@@ -93,6 +94,15 @@ class Readable(Protocol):
 
     def open_calls(self) -> Sequence[BorderCall]:
         """Every call nobody has answered."""
+        ...
+
+    def site_proposal(self) -> SiteAnswer:
+        """
+        The site proposed, and what blocks the switch.
+
+        Raises:
+            NotFound: nothing is proposed.
+        """
         ...
 
     def totals(self) -> TotalsRead:
@@ -205,6 +215,15 @@ class Reads:
     async def open_calls(self) -> Sequence[BorderCall]:
         """Every call to the border that nobody has answered."""
         return await self._between.read(self._readable.open_calls)
+
+    async def site_proposal(self) -> d.SiteProposal:
+        """
+        The site proposed, and what blocks the switch.
+
+        Raises:
+            NotFound: nothing is proposed.
+        """
+        return self._writer.site(await self._between.read(self._readable.site_proposal))
 
     async def fleet(self) -> FleetRead:
         """Trucks, stops and totals of one moment."""

@@ -121,12 +121,7 @@ class Switchboard:
             self._welcome(welcome, outgoing)
         for refusal in outgoing.refusals:
             self._refusal(refusal.link, refusal.error)
-        for resume in outgoing.resumes:
-            if (link := self._touched(resume.row)) is not None:
-                link.slots.put_resume(codec_out.resume(resume))
-        for mission in outgoing.missions:
-            if (link := self._touched(mission.row)) is not None:
-                link.slots.mission = self._speech.mission(mission)
+        self._unsequenced(outgoing)
         for route in outgoing.routes:
             self._route(route)
         for shortening in outgoing.shortenings:
@@ -179,6 +174,8 @@ class Switchboard:
             self._inbox.put(link.called, self._codec.acknowledgement(link.row, message.acknowledgement))
         elif content == "event":
             self._inbox.put(link.called, self._codec.truck_event(link.row, message.event))
+        elif content == "site_acknowledged":
+            self._inbox.put(link.called, self._codec.site_acknowledged(link.row, message.site_acknowledged))
         elif content == "goodbye":
             self._inbox.put(link.called, self._codec.goodbye(link.row, message.goodbye))
             self._links.drop(link)
@@ -262,6 +259,18 @@ class Switchboard:
             self._links.refuse(link)
         else:
             link.connection.end()
+
+    def _unsequenced(self, outgoing: Outgoing) -> None:
+        """What may overtake routes and authorities."""
+        for resume in outgoing.resumes:
+            if (link := self._touched(resume.row)) is not None:
+                link.slots.put_resume(codec_out.resume(resume))
+        for site in outgoing.sites:
+            if (link := self._touched(site.row)) is not None:
+                link.slots.site = codec_out.site(site)
+        for mission in outgoing.missions:
+            if (link := self._touched(mission.row)) is not None:
+                link.slots.mission = self._speech.mission(mission)
 
     def _route(self, route: RouteOut) -> None:
         link = self._touched(route.row)
