@@ -88,3 +88,21 @@ def export(folder: Folder) -> None:
     with _opened(folder) as journal:
         for sealed in journal.chain():
             typer.echo(json.dumps(_read(sealed), ensure_ascii=False, default=str))
+
+
+@app.command()
+def site(folder: Folder) -> None:
+    """Prints the file of the site that the journal was switched to; exits 1 when it is still on the one it began on."""
+    from fleet.server.facts import decode  # noqa: PLC0415 - as above
+    from fleet.server.site_facts import SiteInForce  # noqa: PLC0415 - as above
+
+    with _opened(folder) as journal:
+        kept = [record for record in journal.recover().records if record.kind == SiteInForce.__name__]
+    fact = decode(kept[-1].kind, kept[-1].body) if kept else None
+    if not isinstance(fact, SiteInForce):
+        typer.echo("fleet journal: no server of a site has begun this journal yet.", err=True)
+        raise typer.Exit(1)
+    if not fact.text:
+        typer.echo(f"fleet journal: it began on {fact.site_id} (digest {fact.digest}), whose file was given from outside.", err=True)
+        raise typer.Exit(1)
+    typer.echo(fact.text)

@@ -17,7 +17,7 @@ SUMMARIES: Final = {
     "demo": "Run the main job on this machine: server, 24 simulated trucks, a summary.",
     "serve": "Run the control server.",
     "sim": "Run scenarios in the simulator.",
-    "site": "Check and draw site files.",
+    "site": "Check, draw and change sites.",
     "order": "Create, list, show and cancel transport orders.",
     "truck": "List, show, explain, hold and resume trucks.",
     "lane": "Close, open and limit lanes.",

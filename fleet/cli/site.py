@@ -1,4 +1,4 @@
-"""`fleet site`: is a site file sound, and what does it look like?"""
+"""`fleet site`: is a site file sound, what does it look like, and how does a running server come to drive by it?"""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fleet.cli import site_change
+
 if TYPE_CHECKING:
     from planner.corridor import Corridor
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Check and draw site files. Example: fleet site check ganqimaodu")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Check and draw site files, and change the site of a running server. Example: fleet site check ganqimaodu",
+)
 
 FileArgument = Annotated[str, typer.Argument(metavar="FILE", help="a site that comes with the package, or a YAML file")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print data instead of text")]
@@ -138,3 +144,7 @@ def _text(corridor: Corridor) -> str:
     width = max((len(path) for path in corridor.assumed), default=0)
     lines += [f"  {path:<{width}}  {standing}" for path, standing in sorted(corridor.assumed.items())]
     return "\n".join(lines)
+
+
+for _command in (site_change.propose, site_change.proposal, site_change.switch, site_change.withdraw):
+    app.command()(_command)

@@ -31,6 +31,7 @@ from fleet.client.values import (
     Intrusion,
     Lane,
     LanePoint,
+    SiteProposal,
     Stretch,
     TransportOrder,
     Truck,
@@ -390,3 +391,27 @@ def set_opening(*, is_open: bool, gate_id: str = "", until: datetime | None = No
 def watch_border(gate_ids: Sequence[str] = ()) -> Ask[BorderCall]:
     """A stream: every call still open, then each new one."""
     return Ask(BORDER, "WatchBorder", border_pb2.WatchBorderRequest(gate_ids=gate_ids), _to(BorderCall))
+
+
+# Another site.
+
+
+def propose_site(*, name: str = "", text: str = "") -> Ask[SiteProposal]:
+    """Asks every truck to be ready for another site: one that comes with the server, or a file's text that extends no other."""
+    source = {"name": name} if name else {"text": text}
+    return Ask(DISPATCH, "ProposeSite", dispatch_pb2.ProposeSiteRequest(request_id=_fresh(), **source), _to(SiteProposal))
+
+
+def site_proposal() -> Ask[SiteProposal]:
+    """Asks who is ready for the proposed site, and what blocks the switch."""
+    return Ask(DISPATCH, "GetSiteProposal", dispatch_pb2.GetSiteProposalRequest(), _to(SiteProposal))
+
+
+def switch_site(digest: str) -> Ask[SiteProposal]:
+    """Switches to the site proposed under *digest*; the server begins anew on it."""
+    return Ask(DISPATCH, "SwitchSite", dispatch_pb2.SwitchSiteRequest(request_id=_fresh(), digest=digest), _to(SiteProposal))
+
+
+def withdraw_site(digest: str) -> Ask[SiteProposal]:
+    """Ends the proposal of *digest*."""
+    return Ask(DISPATCH, "WithdrawSite", dispatch_pb2.WithdrawSiteRequest(request_id=_fresh(), digest=digest), _to(SiteProposal))

@@ -261,15 +261,53 @@ class BorderCall:
     bay_left: BayLeft | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteBlock:
+    """One thing that blocks a switch to another site; *truck_id* is empty when it is no truck's."""
+
+    truck_id: str
+    reason: str
+    subject_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteProposal:
+    """A site proposed, and how far it has come; when nothing is in *blocks*, it may be switched to."""
+
+    digest: str
+    site_id: str
+    state: str
+    digest_in_force: str
+    propose_time: datetime | None
+    proposed_by: str
+    changed_lane_ids: tuple[str, ...]
+    changed_truck_type_ids: tuple[str, ...]
+    acknowledged_truck_ids: tuple[str, ...]
+    blocks: tuple[SiteBlock, ...]
+
+
 Value: TypeAlias = (
-    TransportOrder | Truck | Explanation | Lane | AllStop | Intrusion | ControlLease | FleetUpdate | Crossing | Gate | Bay | BorderCall
+    TransportOrder
+    | Truck
+    | Explanation
+    | Lane
+    | AllStop
+    | Intrusion
+    | ControlLease
+    | FleetUpdate
+    | Crossing
+    | Gate
+    | Bay
+    | BorderCall
+    | SiteProposal
 )
 
 _CLASSES: Final[Mapping[str, type[Any]]] = {
     f"fleet.v1.{kind.__name__}": kind
     for kind in (
         LanePoint, Stretch, Container, TransportOrder, Truck, Cause, Explanation, Lane, AllStop, Intrusion, ControlLease, FleetTotals,
-        FleetUpdate, Crossing, Gate, Bay, ManifestDeclared, GateCall, GatePassed, BayCall, BayLeft, BorderCall,
+        FleetUpdate, Crossing, Gate, Bay, ManifestDeclared, GateCall, GatePassed, BayCall, BayLeft, BorderCall, SiteBlock,
+        SiteProposal,
     )
 }  # fmt: skip
 

@@ -15,6 +15,7 @@ from fleet.server.dispatch.books import TotalsKept
 from fleet.server.facts import AllStopLifted
 from fleet.server.journal.records import records_of
 from fleet.server.journal.sqlite import JOURNAL_FILE, SqliteJournal
+from fleet.server.site_facts import SiteInForce
 
 RUNNER = CliRunner()
 
@@ -68,11 +69,26 @@ def test_an_export_reads_back(folder: Path) -> None:
 
 def test_the_desks_records_are_shown_too(tmp_path: Path) -> None:
     """A process that has not loaded the desk for any other reason still knows its kinds of facts."""
+    site = SiteInForce(site_id="mandula", digest="d", before_digest="", text="", actor="khulan", at_ns=0)
     with closing(SqliteJournal(tmp_path)) as journal:
         journal.recover()
-        journal.append(journal.acquire(), records_of([TotalsKept(round_trips=3)]))
+        journal.append(journal.acquire(), records_of([site, TotalsKept(round_trips=3)]))
 
     command = [sys.executable, "-c", "from fleet.cli.main import main; main()", "journal", "show", str(tmp_path)]
     shown = subprocess.run(command, check=True, capture_output=True, text=True)
 
+    assert "SiteInForce  site_id=mandula" in shown.stdout
     assert "TotalsKept  round_trips=3" in shown.stdout
+
+
+def test_a_journal_that_was_never_switched_has_no_file_to_give(tmp_path: Path) -> None:
+    """It says which site it is on, and that its file came from outside."""
+    with closing(SqliteJournal(tmp_path)) as journal:
+        journal.recover()
+        site = SiteInForce(site_id="mandula", digest="d", before_digest="", text="", actor="khulan", at_ns=0)
+        journal.append(journal.acquire(), records_of([site]))
+
+    named = RUNNER.invoke(app, ["site", str(tmp_path)])
+
+    assert named.exit_code == 1
+    assert "it began on mandula (digest d)" in named.stderr
