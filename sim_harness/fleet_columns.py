@@ -85,7 +85,7 @@ class FleetColumns:
         self.map_digests = [corridor.digest] * count
         self.handle = np.full(count, -1, dtype=np.int32)
         self.row_of_handle = np.full(count, -1, dtype=np.int32)
-        self.answers: list[tuple[int, words.Acknowledgement]] = []
+        self.answers: list[tuple[int, words.Acknowledgement | words.SiteAcknowledged]] = []
         self.was_emergency = np.zeros(count, dtype=np.bool_)
         self.battery_wh = roster.column("battery_wh")
         self.end_path_m = np.full(count, np.nan)

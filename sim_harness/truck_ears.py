@@ -114,7 +114,10 @@ class Ears:
                 self._set_goal(row)
             case words.ReportRefused(reason=reason):
                 self._fleet.happened.append((row, "report_refused", reason))
-            case words.Heartbeat():
+            case words.SiteProposed(digest=digest):
+                # Simulated trucks have every site loaded; which one counts is said by the next welcome.
+                self._fleet.answers.append((row, words.SiteAcknowledged(digest=digest)))
+            case words.Heartbeat() | words.SiteWithdrawn():
                 pass  # a gateway brings heartbeats as frames
 
     def _forget_doubt(self, row: int) -> None:
@@ -136,6 +139,10 @@ class Ears:
         state = self._fleet.onboard
         now_ns = int(self._fleet.belief.clock_ns[row])
         if welcome.hello_stamp_ns != state.hello_ns[row] or now_ns - welcome.hello_stamp_ns > WELCOME_AGE_MAX_NS:
+            return
+        if welcome.map_digest != self._fleet.roster.corridor.digest:
+            # These columns are rows of one site: trucks on another are built anew, where these stand.
+            self._fleet.happened.append((row, "message_refused", "the server is on another site"))
             return
         self._fleet.permissions[row].agree(welcome.epoch)
         state.waiting[row] |= state.lost[row]

@@ -300,6 +300,46 @@ def test_columns_and_own_code_find_ice_alike() -> None:
     assert drove.brake_health == 1.0
 
 
+def greeted(digest: str | None = None) -> tuple[Trucks, Office]:
+    """Trucks that said hello at tick 1, and were welcomed by a server on the site of *digest* (usual: theirs)."""
+    office = Office(1)
+    roster = Roster(corridor=office.corridor, truck_ids=("t1", "t2", "t3"), truck_types=(TRUCK,) * TRUCK_COUNT)
+    lane_ix = np.full(TRUCK_COUNT, office.corridor.lane_ix["load"], dtype=np.int32)
+    trucks = Trucks(roster, Streams(1), lane_ix, np.full(TRUCK_COUNT, 50.0))
+    trucks.step(TICK_NS)
+    trucks.say(1, TICK_NS)
+    office.welcome(TICK_NS)
+    for relayed in office.to_frame.relayed:
+        relayed.message.welcome.map_digest = office.corridor.digest if digest is None else digest
+    trucks.hear(office.take()[0], TICK_NS)
+    return trucks, office
+
+
+def test_trucks_in_columns_say_that_they_are_ready_for_another_site() -> None:
+    """A map change waits for every truck; what comes to nothing later is no answer."""
+    trucks, office = greeted()
+    office.say(truck_pb2.ControlMessage(site_proposed=truck_pb2.SiteProposed(digest="other")))
+    office.say(truck_pb2.ControlMessage(site_withdrawn=truck_pb2.SiteWithdrawn(digest="another")))
+
+    trucks.hear(office.take()[0], 2 * TICK_NS)
+    trucks.step(2 * TICK_NS)
+    said = gateway_pb2.GatewayMessage.FromString(trucks.say(2, 2 * TICK_NS) or b"")
+
+    acknowledged = {relayed.truck_id: relayed.message.site_acknowledged.digest for relayed in said.relayed}
+    assert acknowledged == {"t1": "other", "t2": "other", "t3": "other"}
+    assert trucks.happened == []
+
+
+def test_trucks_in_columns_do_not_obey_a_server_on_another_site() -> None:
+    """Its lanes are other rows than theirs: they would drive where nobody sent them."""
+    under_their_own, _ = greeted()
+    under_another, _ = greeted("other")
+
+    assert under_their_own._fleet.onboard.agreed_epoch.tolist() == [1, 1, 1]
+    assert under_another._fleet.onboard.agreed_epoch.tolist() == [0, 0, 0]
+    assert [event for _, event, _ in under_another.happened] == ["message_refused"] * TRUCK_COUNT
+
+
 def test_every_function_of_the_supervisor_is_compiled() -> None:
     """A helper left out of the list would be a different truck in the simulator."""
     import fleet.onboard.supervisor as module  # noqa: PLC0415 - looked at as a module
