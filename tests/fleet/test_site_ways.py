@@ -58,19 +58,26 @@ def test_nobody_sets_out_over_a_lane_that_is_to_change() -> None:
 
 @pytest.mark.parametrize("laid_up", [False, True])
 def test_who_stands_idle_on_what_is_to_change_makes_way(*, laid_up: bool) -> None:
-    """Otherwise he would block the switch for as long as there is nothing to do; with weak brakes, until a person mends them."""
-    road = DeskRoad(MANDULA, ["mn_park_01", "mn_park_02"])
+    """
+    Otherwise he would block the switch for as long as there is nothing to do; with weak brakes, until a person mends them.
+
+    He goes nowhere that is to change as well.
+    """
+    road = DeskRoad(MANDULA, ["mn_park_01", "mn_park_12"])
     if laid_up:
         road.desk.apply(BrakesDerated(row=0, brake_health=0.8, at_ns=1))
     road.step(50)
     before = goal(road, 0), goal(road, 1)
 
-    bar(road, "mn_park_01")
+    bar(road, *(f"mn_park_{at:02}" for at in range(1, 11)))
 
-    assert road.until(lambda: goal(road) not in {"", "mn_park_01"} and bool(road.desk.books.trips.settled[0]), 400)
-    assert before == ("mn_park_01", "mn_park_02")
-    assert goal(road, 1) == "mn_park_02"
-    assert road.desk.books.stands.held_by(0) == [MANDULA.stand_ix[goal(road)]]
+    assert road.until(lambda: goal(road) != "mn_park_01", 5)
+    chosen = goal(road)
+    assert road.until(lambda: bool(road.desk.books.trips.settled[0]), 400)
+    assert chosen == "mn_park_11"
+    assert before == ("mn_park_01", "mn_park_12")
+    assert (goal(road, 0), goal(road, 1)) == ("mn_park_11", "mn_park_12")
+    assert road.desk.books.stands.held_by(0) == [MANDULA.stand_ix["mn_park_11"]]
 
 
 def test_no_stand_that_is_to_change_is_booked() -> None:
