@@ -140,7 +140,7 @@ class Ears:
         now_ns = int(self._fleet.belief.clock_ns[row])
         if welcome.hello_stamp_ns != state.hello_ns[row] or now_ns - welcome.hello_stamp_ns > WELCOME_AGE_MAX_NS:
             return
-        if welcome.map_digest != self._fleet.roster.corridor.digest:
+        if welcome.map_digest != self._fleet.map_digests[row]:
             # These columns are rows of one site: trucks on another are built anew, where these stand.
             self._fleet.happened.append((row, "message_refused", "the server is on another site"))
             return

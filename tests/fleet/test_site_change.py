@@ -11,9 +11,14 @@ from fleet.onboard import LanePoint
 from fleet.server.dispatch.sites import SiteAlreadyProposed, SiteSame, SiteUnfit, SwitchBlocked
 from fleet.server.engine import SiteDiffers
 from fleet.server.headless import HeadlessServer
+from fleet.server.inputs import CommandGiven
 from fleet.server.journal.journal import MemoryJournal
 from fleet.server.journal.records import facts_of, records_of
 from fleet.server.loop.truck_session import State
+from fleet.server.replay.checkpoint import checkpoint_of, loop_of
+from fleet.server.replay.form import encode
+from fleet.server.replay.kept import answers_of
+from fleet.server.site_commands import SiteAnswer, SiteState, SwitchSite
 from fleet.server.site_facts import SiteInForce
 from fleet.site import text_of
 from fleet.v1 import dispatch_pb2 as d
@@ -288,3 +293,20 @@ def test_a_journal_that_names_no_site_is_taken_for_this_ones() -> None:
     named = [fact for fact in facts_of(journal.recover().records) if isinstance(fact, SiteInForce)]
 
     assert [(fact.site_id, fact.digest) for fact in named] == [("mandula", SITE.digest)]
+
+
+def test_a_core_written_down_while_a_site_is_proposed_switches_like_the_one_it_was_written_from(steep: str) -> None:
+    """Replay goes on from such a checkpoint; the proposed site is no part of it, only its text."""
+    shuttle = under_way()
+    after = propose(shuttle, steep)
+    drained(shuttle)
+    restored = loop_of(checkpoint_of(shuttle.loop), SITE)
+    command = SwitchSite(request_id="switch", digest=after.digest)
+    asked = [CommandGiven(ticket=1, command=command, actor="op")]
+    now_ns = shuttle.now_ns + 100_000_000
+
+    said, said_by_restored = shuttle.loop.tick(now_ns, asked), restored.tick(now_ns, asked)
+
+    assert isinstance(said.replies[0].value, SiteAnswer)
+    assert said.replies[0].value.state is SiteState.SWITCHED
+    assert encode([answers_of(said_by_restored)]) == encode([answers_of(said)])

@@ -167,17 +167,20 @@ async def test_after_a_switch_the_server_wants_the_new_sites_file(served: Served
     refused = await fleet("serve", "--site", "mandula", "--data", data, "--listen", "127.0.0.1:0")
     code, text, _ = await fleet("journal", "site", data)
     shown = await fleet("journal", "export", data)
-    kept = tmp_path / "kept.yaml"
-    kept.write_text(text, "utf-8")
+    kept = Path(data) / f"steeper-{after.digest[:12]}.yaml"
     goes_on = await served.start(str(kept))
+    await served.end()
+    replayed = await fleet("sim", "replay", data, "--json")
 
     assert (proposed.state, proposed.blocks, switched.state) == ("proposed", (), "switched")
     assert (ended, refused[0], code, shown[0]) == (0, 1, 0, 0)
     assert refused[2].splitlines()[-1].startswith("fleet serve: The journal is on another site than the one given")
     assert after.digest in refused[2]
     assert [line for line in shown[1].splitlines() if '"SiteInForce"' in line]
-    assert load_site(kept).digest == after.digest
+    assert corridor_of_text(text).digest == load_site(kept).digest == after.digest
     assert goes_on == ("steeper", 3)
+    assert replayed[0] == 0, replayed[1]
+    assert json.loads(replayed[1])["epochs"] == [1, 2, 3]
 
 
 async def test_a_proposal_is_withdrawn_and_a_site_that_is_not_sound_never_made(served: Served, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from fleet.server.headless import HeadlessServer
-from fleet.server.journal.journal import MemoryJournal
 from fleet.site import corridor_of_text, text_of
 from fleet.v1 import dispatch_pb2 as d
 from planner.corridor import Corridor
@@ -29,9 +28,9 @@ class ChangedServer(InMemoryServer):
     """A server whose operator proposes another site at *propose_tick* and asks for the switch until it is made."""
 
     def __init__(self, corridor: Corridor, day_start_s: int, text: str) -> None:
-        super().__init__(corridor, day_start_s)
-        self.journal = MemoryJournal(keep=True)
-        self.server = self._server = HeadlessServer(corridor, self._server.engine.options, self.journal)
+        super().__init__(corridor, day_start_s, mortal=True)
+        assert self._server is not None
+        self.server = self._server
         self.propose_tick = 0
         self.refused: list[str] = []
         self._text = text
@@ -49,7 +48,7 @@ class ChangedServer(InMemoryServer):
         return replace(answers, refusals=[(method, reason) for method, reason in answers.refusals if method != "SwitchSite"])
 
     def _own(self, method: str, request: Any) -> None:
-        self._asked[self._server.call(f"DispatchService/{method}", request)] = method
+        self._asked[self.server.call(f"DispatchService/{method}", request)] = (method, request)
 
 
 def grounds(server: HeadlessServer, corridor: Corridor) -> list[list[tuple[str, float, float]]]:
@@ -78,7 +77,7 @@ def test_a_map_is_changed_in_full_traffic(tmp_path: Path) -> None:
                 break
     figures = checkers.figures()
     emergencies = runner.totals(0.0).emergency_brakes
-    successor = HeadlessServer(after, server.server.engine.options, server.journal)
+    successor = HeadlessServer(after, server.server.engine.options, server._journal)
 
     assert server.server.switched_to is after
     assert f"on changed lane {CHANGED}" in server.refused[0]

@@ -307,7 +307,7 @@ def greeted(digest: str | None = None) -> tuple[Trucks, Office]:
     lane_ix = np.full(TRUCK_COUNT, office.corridor.lane_ix["load"], dtype=np.int32)
     trucks = Trucks(roster, Streams(1), lane_ix, np.full(TRUCK_COUNT, 50.0))
     trucks.step(TICK_NS)
-    trucks.say(1, TICK_NS)
+    trucks.say(1)
     office.welcome(TICK_NS)
     for relayed in office.to_frame.relayed:
         relayed.message.welcome.map_digest = office.corridor.digest if digest is None else digest
@@ -321,9 +321,9 @@ def test_trucks_in_columns_say_that_they_are_ready_for_another_site() -> None:
     office.say(truck_pb2.ControlMessage(site_proposed=truck_pb2.SiteProposed(digest="other")))
     office.say(truck_pb2.ControlMessage(site_withdrawn=truck_pb2.SiteWithdrawn(digest="another")))
 
-    trucks.hear(office.take()[0], 2 * TICK_NS)
+    trucks.hear(office.take()[0], TICK_NS)
     trucks.step(2 * TICK_NS)
-    said = gateway_pb2.GatewayMessage.FromString(trucks.say(2, 2 * TICK_NS) or b"")
+    said = gateway_pb2.GatewayMessage.FromString(trucks.say(2) or b"")
 
     acknowledged = {relayed.truck_id: relayed.message.site_acknowledged.digest for relayed in said.relayed}
     assert acknowledged == {"t1": "other", "t2": "other", "t3": "other"}
