@@ -386,11 +386,18 @@ def _blocks(file: Path) -> Iterator[Any]:
             return
 
 
-def test_a_core_goes_on_from_its_checkpoint_as_if_nothing_had_been(fleets: Callable[..., Fleet]) -> None:
+@pytest.mark.parametrize("intruders", [0, 1])
+def test_a_core_goes_on_from_its_checkpoint_as_if_nothing_had_been(fleets: Callable[..., Fleet], intruders: int) -> None:
     """Columns share memory: a checkpoint that tore them apart would let a kernel write where nobody reads."""
     fleet = fleets()
     fleet.order("r1")
+    person = dispatch_pb2.INTRUSION_KIND_PERSON
+    report = dispatch_pb2.ReportIntrusionRequest(request_id="seen", intrusion_id="I1", kind=person, radius_m=5.0)
+    report.place.lane_id = CORRIDOR.lanes[0].lane_id
+    for _ in range(intruders):
+        fleet.server.call("DispatchService/ReportIntrusion", report)
     fleet.run(30)
+    assert len(fleet.server.engine.loop.intrusions.book.open) == intruders
     live = fleet.server.engine.loop
     copy = loop_of(checkpoint_of(live), CORRIDOR)
     said = [answers_of(loop.tick(fleet.now_ns + at * TICK_NS)) for loop in (live, copy) for at in range(1, 40)]

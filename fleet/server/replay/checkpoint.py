@@ -28,7 +28,7 @@ _LANES: Final = "lanes"
 _HOMES: Final = ("fleet.server.loop.", "fleet.server.dispatch.", "planner.")
 _VALUES: Final = frozenset({
     "fleet.server.facts", "fleet.server.site_facts", "fleet.server.outgoing", "fleet.server.commands", "fleet.server.inputs",
-    "fleet.server.site_commands", "fleet.server.succession",
+    "fleet.server.site_commands", "fleet.server.succession", "fleet.server.intrusions", "fleet.server.keep_out", "fleet.server.reach",
 })  # fmt: skip
 _LIBRARY: Final = frozenset(
     {
