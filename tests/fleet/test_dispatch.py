@@ -13,6 +13,7 @@ from fleet.server import commands as c
 from fleet.server.dispatch.control import ControlHeld, ControlNotHeld
 from fleet.server.dispatch.dispatch import DispatchOptions
 from fleet.server.dispatch.operators import SecondPersonMissing, TruckGone, TruckUnderPower
+from fleet.server.dispatch.passage import GateNotCalled
 from fleet.server.dispatch.yard import BayBusy, BayNotCalled
 from fleet.server.fact_form import decode, encode
 from fleet.server.facts import TruckRemoved
@@ -394,7 +395,8 @@ def test_a_restart_at_any_moment_loses_nothing(steps: list[int]) -> None:
         road = after
 
     assert road.until(lambda: counts(road, order_id) == (0, 0, 6, 0), 1500)
-    assert road.refused == []
+    # Each server says its open calls again, so a gate may open twice for one call; the second time it is told so.
+    assert [fault for fault in road.refused if not isinstance(fault, GateNotCalled)] == []
 
 
 def test_a_snapshot_recreates_the_desk() -> None:

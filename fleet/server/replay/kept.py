@@ -45,7 +45,8 @@ class Fault:
     @classmethod
     def of(cls, error: Exception) -> Fault:
         """*error* as it is written down."""
-        return cls(reason=type(error).__name__, detail=str(error))
+        # What tools add below the first line (where objects lie in memory) is of this process alone.
+        return cls(reason=type(error).__name__, detail=str(error).partition("\n")[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
