@@ -120,6 +120,7 @@ class Totals:
     unexplained_wait_s: float
     emergency_brakes: int
     energy_wh: float
+    shared_grounds: int = 0
     faults: Sequence[Mapping[str, object]] = field(default_factory=tuple)
     failures: Sequence[str] = field(default_factory=tuple)
 

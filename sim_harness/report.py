@@ -94,6 +94,9 @@ class Report(_Part):
     unexplained_wait_s: float = Field(description="Standing seconds without a named cause.")
     overlaps: int = Field(description="Episodes in which the true bodies of two trucks intersect.")
     overruns: int = Field(description="Episodes of a true nose beyond the end of authority held onboard.")
+    shared_grounds: int = Field(
+        default=0, description="Episodes in which two trucks held the same ground: true tail to end held onboard, and zones under it."
+    )
     authority_margin_m_min: float | None = Field(description="Least of end - true nose - worst-case stopping distance.")
     authority_margin_m_by_minute: tuple[float | None, ...] = Field(
         default=(), description="The least of each simulated minute; null where nobody held an end."
@@ -242,6 +245,7 @@ def build_report(roster: Roster, totals: Totals, checks: CheckFigures, bound: Bo
         unexplained_wait_s=_exact(totals.unexplained_wait_s),
         overlaps=len(checks.overlaps),
         overruns=len(checks.overruns),
+        shared_grounds=totals.shared_grounds,
         authority_margin_m_min=_rounded(checks.authority_margin_m_min),
         authority_margin_m_by_minute=tuple(map(_rounded, checks.authority_margin_m_by_minute)),
         ttc_s_min=_rounded(checks.ttc_s_min),

@@ -10,6 +10,7 @@ import numpy as np
 from sim_harness import link
 from sim_harness.books import UNEXPLAINED, Books, Causes
 from sim_harness.clock import Streams, VirtualClock
+from sim_harness.ground_check import GroundCheck
 from sim_harness.observation import SAMPLE_TICKS, TICK_S, Checker, Recorder, Sample, Totals
 from sim_harness.operator import Operator
 from sim_harness.plant import Plant, PlantRules, Site
@@ -32,6 +33,7 @@ class Stage(Generic[Fleet]):
         corridor = scenario.corridor
         self.clock = VirtualClock()
         self.books = Books(scenario.roster, self._recorder)
+        self.grounds = GroundCheck(scenario.roster)
         lane_ix = np.array([corridor.lane_ix[stand.lane_id] for stand in scenario.stands], dtype=np.int32)
         stop_m = np.array([stand.stop_m for stand in scenario.stands], dtype=np.float64)
         self.trucks = fleet(scenario.roster, self.streams, lane_ix, stop_m)
@@ -85,6 +87,7 @@ class Stage(Generic[Fleet]):
         books.tick(view)
         self._checker.tick(view)
         if self.samples:
+            self.grounds.look(self.trucks.columns.paths, view)
             named = books.sample(view, causes())
             end_lane_ix, end_chainage_m = self.trucks.ends()
             self._recorder.sample(Sample(view=view, end_lane_ix=end_lane_ix, end_chainage_m=end_chainage_m, standing_cause=named))
@@ -93,6 +96,12 @@ class Stage(Generic[Fleet]):
         """What went wrong that no figure shows."""
         refused = self.books.refused
         found = []
+        if self.grounds.found:
+            first = self.grounds.found[0]
+            found.append(
+                f"trucks held the same ground {len(self.grounds.found)} times; the first at {first.time_s:.1f} s: "
+                f"{first.truck_id} and {first.other_truck_id} at {first.place_id}"
+            )
         if refused["truck_refused"] and not self.scenario.troubled:
             found.append(f"the server refused to take on a truck {refused['truck_refused']} times")
         if refused["order_refused"]:
@@ -117,5 +126,6 @@ class Stage(Generic[Fleet]):
             unexplained_wait_s=books.waiting_s[UNEXPLAINED],
             emergency_brakes=books.emergency_brakes,
             energy_wh=float(np.sum(self.trucks.motion.energy_wh)),
+            shared_grounds=len(self.grounds.found),
             failures=((fault,) if fault else ()) + self.failures(),
         )
