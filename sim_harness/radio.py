@@ -98,6 +98,8 @@ class Radio:
         self._trucks = trucks
         self._ways: dict[int, Way] = {}
         self.shed = 0
+        # Who else is told what reaches the trucks: the frame, and the row of the one truck it reaches, None for all that travel together.
+        self.listener: Callable[[bytes, int | None], None] | None = None
         self._up, self._down = (
             link.Wire(stream("gateway-1", way), delay_ticks=spec.delay_ticks, jitter_ticks=spec.jitter_ticks, loss=spec.loss)
             for way in ("uplink", "downlink")
@@ -120,10 +122,15 @@ class Radio:
     def hear(self, tick: int, now_ns: int) -> None:
         """Let the trucks hear what has arrived."""
         for frame in self._down.arrived(tick):
-            self._trucks.hear(frame, now_ns)
+            self._reach(frame, now_ns, None)
         for row, way in self._ways.items():
             for frame in way.arrived_down(tick):
-                self._trucks.hear(frame, now_ns, only=row)
+                self._reach(frame, now_ns, row)
+
+    def _reach(self, frame: bytes, now_ns: int, only: int | None) -> None:
+        self._trucks.hear(frame, now_ns, only)
+        if self.listener is not None:
+            self.listener(frame, only)
 
     def speak(self, tick: int, mast: Mast) -> None:
         """Send what the trucks say, and let the server hear what has arrived."""

@@ -12,6 +12,7 @@ from fleet.server.outgoing import Alarm
 from sim_harness import dynamics
 from sim_harness.books import NO_CAUSE, Causes
 from sim_harness.fault_service import FaultDesk
+from sim_harness.faults.contact import ContactWatch
 from sim_harness.faults.engine import Faults
 from sim_harness.faults.scene import Scene
 from sim_harness.faults.spec import FaultSpec
@@ -47,6 +48,8 @@ class Troubles:
         )
         self.faults = Faults(scene, specs, stage.books.notice)
         self._persons = Persons(self.faults, stage, server)
+        self.contact = ContactWatch(self._fleet)
+        radio.listener = self.contact.hear
         self._view: FleetView | None = None
 
     def step(self) -> None:
@@ -59,6 +62,7 @@ class Troubles:
     def watch(self, alarms: Sequence[Alarm]) -> None:
         """After the server has decided."""
         now_s, tick = self._stage.clock.now_s, self._stage.clock.tick
+        self.contact.tick(now_s)
         for alarm in alarms:
             fields = {("truck_id" if name == "truck" else name): value for name, value in alarm.fields}
             self._stage.books.notice("alarm_raised", alarm=alarm.name, **fields)
@@ -97,5 +101,5 @@ class Troubles:
     def account(self, totals: Totals) -> Totals:
         """*totals* with the faults in them, and with what they left undone."""
         now_s = self._stage.clock.now_s
-        failures = self.faults.failures(now_s)
+        failures = (*self.faults.failures(now_s), *self.contact.found)
         return replace(totals, faults=self.faults.accounts(now_s), failures=(*totals.failures, *failures))
