@@ -24,6 +24,7 @@ EFFECTS: Final[Mapping[str, Callable[[Scene, FaultSpec], Effect]]] = {
     "dead_spot": wireless.DeadSpot,
     "reports": wireless.Reports,
     "clock": sensors.ClockFault,
+    "nails": sensors.Nails,
     "position_sensor": sensors.PositionSensor,
     "speed_sensor": sensors.SpeedSensor,
     "brakes": mechanics.Brakes,
@@ -45,6 +46,7 @@ EFFECTS: Final[Mapping[str, Callable[[Scene, FaultSpec], Effect]]] = {
     "slippery": mechanics.Slippery,
     "parted": mechanics.Parted,
     "roll_back": mechanics.RollBack,
+    "wall": mechanics.Wall,
     "breakdown": mechanics.Breakdown,
     "barrier": roadside.Barrier,
     "gate": roadside.Halted,
@@ -54,7 +56,8 @@ EFFECTS: Final[Mapping[str, Callable[[Scene, FaultSpec], Effect]]] = {
 # Kinds that lay hands on the same thing of one truck.
 TOGETHER: Final[Mapping[str, str]] = {
     **dict.fromkeys(("link", "reports", "reconnect", "flood"), "radio"),
-    **dict.fromkeys(("position_sensor", "speed_sensor", "clock", "roll_back"), "senses"),
+    **dict.fromkeys(("nails", "position_sensor", "speed_sensor", "clock", "roll_back"), "senses"),
+    **dict.fromkeys(("wall", "breakdown"), "motors"),
 }
 # Alarms about the server or the site as a whole count for faults of the server.
 ABOUT_ALL: Final = frozenset({"journal_append_failed", "journal_space_returned", "all_stop_ordered"})

@@ -10,6 +10,8 @@ from sim_harness.observation import TICK_S
 
 FRICTION_DRY: Final = 0.7
 CREPT_MPS: Final = 0.01
+# A truck that rolls back faster has no brakes at all.
+CREEP_MAX_MPS: Final = 1.5
 EMERGENCY_BRAKE: Final = 3
 
 
@@ -25,7 +27,8 @@ class Brakes:
 
     def begin(self) -> None:
         """Weaken them."""
-        guaranteed_mps2 = float(self._fleet.fitted.brake_guaranteed_mps2[self._row])
+        # Of what the type declares: what the truck's own computer makes of that is not the brakes' affair.
+        guaranteed_mps2 = self._fleet.roster.truck_types[self._row].brake_guaranteed_mps2
         self._set((guaranteed_mps2, guaranteed_mps2), self._share)
 
     def tick(self) -> None:
@@ -107,14 +110,38 @@ class Breakdown:
         self._build.pull_laden_mps2[self._row], self._build.pull_empty_mps2[self._row] = pull
 
 
+class Wall(Breakdown):
+    """The truck stops dead, harder than any brakes would: it hit something. Nothing moves it until the fault ends."""
+
+    def __init__(self, scene: Scene, spec: FaultSpec) -> None:
+        super().__init__(scene, spec)
+        self._fleet = scene.fleet
+
+    def begin(self) -> None:
+        """Hit it."""
+        super().begin()
+        self.tick()
+
+    def tick(self) -> None:
+        """It stands, whatever its motors and a slope want."""
+        motion, row = self._fleet.motion, self._row
+        for column in (motion.speed_mps, motion.acceleration_mps2, motion.driveline_mps2):
+            column[row] = 0.0
+        self._fleet.onboard.same[row] = False
+
+
 class RollBack:
-    """A standing truck creeps backwards, up to the amount, until its emergency brake or the end of the fault holds it."""
+    """
+    A standing truck creeps backwards, up to the amount, until its emergency brake or the end of the fault holds it.
+
+    How far it would get is not limited to what the safety case allows for: that it gets no further is its supervisor's work.
+    """
 
     def __init__(self, scene: Scene, spec: FaultSpec) -> None:
         self._fleet = scene.fleet
         self._row = scene.row(spec)
-        self._left_m = min(spec.amount, float(scene.fleet.fitted.roll_back_m[self._row]))
-        self._step_m = self._left_m * TICK_S / max(spec.lasts_s, TICK_S)
+        self._left_m = spec.amount
+        self._step_m = min(self._left_m / max(spec.lasts_s, TICK_S), CREEP_MAX_MPS) * TICK_S
         self._rolling = False
 
     def begin(self) -> None:

@@ -12,6 +12,7 @@ import math
 from collections import deque
 from typing import Final, NamedTuple
 
+from sim_harness.columns import DRIFT
 from sim_harness.faults.kinds import Shape
 from sim_harness.faults.scene import Scene
 from sim_harness.faults.spec import FaultSpec
@@ -138,6 +139,46 @@ class SpeedSensor(SensorFault):
 
     def _wrong(self, true: Reading) -> Reading:
         return true._replace(speed_mps=true.speed_mps * self._amount)
+
+
+class Nails:
+    """
+    The truck reads no nails: its place runs away from the truth with the way it goes, and its bound grows as it should.
+
+    The amount is the share of the way by which the odometer is wrong, negative where the truck is further than it believes. The
+    bound allows for `DRIFT` of the way, and the odometer is never worse.
+    """
+
+    def __init__(self, scene: Scene, spec: FaultSpec) -> None:
+        self._fleet = scene.fleet
+        self._row = scene.row(spec)
+        self._drift = min(max(spec.amount, -DRIFT), DRIFT)
+        self._fix_m = 0.0
+        self._offset_m = 0.0
+        self._bound_m = 0.0
+
+    def begin(self) -> None:
+        """Read the last nail."""
+        belief, row = self._fleet.belief, self._row
+        self._fix_m = float(self._fleet.motion.nose_m[row])
+        self._offset_m = float(belief.nose_m[row]) - self._fix_m
+        self._bound_m = float(belief.bound_m[row])
+        self._fleet.sensing.append(self._disturb)
+
+    def tick(self) -> None:
+        """What the truck senses is spoilt when it senses."""
+
+    def end(self) -> None:
+        """The next nail is read."""
+        self._fleet.sensing.remove(self._disturb)
+        self._fleet.onboard.same[self._row] = False
+
+    def _disturb(self) -> None:
+        belief, row = self._fleet.belief, self._row
+        true_m = float(self._fleet.motion.nose_m[row])
+        run_m = abs(true_m - self._fix_m)
+        belief.nose_m[row] = true_m + self._offset_m + self._drift * run_m
+        belief.bound_m[row] = self._bound_m + DRIFT * run_m
 
 
 class ClockFault:

@@ -101,8 +101,9 @@ def aim(scenario: Scenario) -> Aim:
     return found
 
 
-# These may pass without anybody's having had to do anything: brakes nobody used, a clock that is only odd, a grip that sufficed.
-MAY_PASS = {"roll_back", "brakes", "slippery", "clock"}
+# These may pass without anybody's having had to do anything: brakes nobody used, a clock that is only odd, a grip that sufficed, a
+# place that is known to be uncertain.
+MAY_PASS = {"roll_back", "brakes", "slippery", "clock", "nails"}
 
 
 @pytest.mark.parametrize("name", sorted(EFFECTS))
