@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from planner.bound import Bound
 from sim_harness.checkers import CheckFigures
+from sim_harness.faults.kinds import KINDS
 from sim_harness.observation import Roster, Totals
 
 REPORT: Final = "report.json"
@@ -24,6 +25,8 @@ SECONDS_PER_HOUR: Final = 3600.0
 SECONDS_PER_DAY: Final = 86_400.0
 # Figures are published to a tenth of a millimetre or millisecond at best; more digits would be noise.
 DIGITS: Final = 4
+# Faults that may use up a margin.
+UNDECLARED: Final = frozenset(name for name, kind in KINDS.items() if not kind.declared)
 
 
 class _Part(BaseModel):
@@ -161,6 +164,12 @@ def failures_of(totals: Totals, checks: CheckFigures) -> tuple[str, ...]:
         found.append(
             f"{len(checks.overruns)} overruns; the first at {past.time_s:.1f} s: {past.truck_id} on {past.lane_id} "
             f"at {past.chainage_m:.1f} m, {past.beyond_m:.2f} m beyond its end"
+        )
+    margin_m = checks.authority_margin_m_min
+    worse = UNDECLARED.intersection(str(fault["fault"]) for fault in totals.faults)
+    if margin_m is not None and margin_m < 0.0 and not worse and not checks.overruns:
+        found.append(
+            f"the authority margin of {checks.authority_margin_truck_id} was {margin_m:.2f} m at {checks.authority_margin_time_s:.1f} s"
         )
     if totals.unexplained_wait_s > 0.0:
         found.append(f"trucks stood {totals.unexplained_wait_s:.1f} s without a named cause")

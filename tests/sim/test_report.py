@@ -134,7 +134,19 @@ def test_reports_satisfy_the_published_schema() -> None:
     assert (empty.authority_margin_m_min, empty.energy_kwh_per_tonne, empty.bottleneck) == (None, None, None)
 
 
-@pytest.mark.parametrize("wrong", ["overlap", "overrun", "unexplained", "scenario"])
+def test_a_margin_used_up_by_ice_that_nobody_knew_of_is_no_failure() -> None:
+    """The safety case allows for what is declared; ice and weak brakes are another matter until they are noticed."""
+    roster = tiny_roster(1)
+    checks = _checks(roster, Place(lane_id="out", chainage_m=100.0, speed_mps=5.0, ahead_m=5.0))
+
+    verdicts = {
+        name: build_report(roster, replace(_totals(), faults=[{"fault": name}]), checks, BOUND).verdict for name in ("slippery", "link")
+    }
+
+    assert verdicts == {"slippery": "pass", "link": "fail"}
+
+
+@pytest.mark.parametrize("wrong", ["overlap", "overrun", "margin", "unexplained", "scenario"])
 def test_each_wrong_fails_the_run_and_says_why(wrong: str) -> None:
     """The verdict is what a build reads; the sentence is what a person reads."""
     roster = tiny_roster(2)
@@ -142,6 +154,7 @@ def test_each_wrong_fails_the_run_and_says_why(wrong: str) -> None:
     places = {
         "overlap": (Place(lane_id="out", chainage_m=100.0), Place(lane_id="out", chainage_m=110.0)),
         "overrun": (Place(lane_id="out", chainage_m=100.0, ahead_m=-1.0), apart),
+        "margin": (Place(lane_id="out", chainage_m=100.0, speed_mps=5.0, ahead_m=5.0), apart),
     }
     totals = {
         "unexplained": replace(_totals(), unexplained_wait_s=3.0),
@@ -152,7 +165,13 @@ def test_each_wrong_fails_the_run_and_says_why(wrong: str) -> None:
         roster, totals.get(wrong, _totals()), _checks(roster, *places.get(wrong, (Place(lane_id="out", chainage_m=100.0), apart))), BOUND
     )
 
-    words = {"overlap": "overlaps", "overrun": "overruns", "unexplained": "without a named cause", "scenario": "fewer than 90"}
+    words = {
+        "overlap": "overlaps",
+        "overrun": "overruns",
+        "margin": "margin of T0",
+        "unexplained": "without a named cause",
+        "scenario": "fewer than 90",
+    }
     assert report.verdict == "fail"
     assert len(report.failures) == 1
     assert words[wrong] in report.failures[0]
