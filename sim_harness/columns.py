@@ -28,6 +28,7 @@ from fleet.onboard.senses import (
     watch_grip,
 )
 from fleet.onboard.supervisor import (
+    EMERGENCY_BRAKE,
     HOLD,
     SERVICE_BRAKE,
     SERVICE_STOP,
@@ -258,7 +259,8 @@ def _settled(belief: Belief, state: Onboard, i: int, reaction: int) -> bool:
 def _park(belief: Belief, state: Onboard, i: int) -> None:
     """Set the parking brake at the goal of a mission that asks for it, until the truck is free to leave."""
     goal_m = state.goal_m[i]
-    standing = state.mode[i] == HOLD and abs(belief.speed_mps[i]) <= SPEED_STANDING_MPS
+    braked = state.mode[i] == HOLD or state.mode[i] == EMERGENCY_BRAKE
+    standing = braked and abs(belief.speed_mps[i]) <= SPEED_STANDING_MPS
     at_goal = state.immobilise[i] and abs(belief.nose_m[i] - goal_m) <= GOAL_TOLERANCE_M
     free = state.end_m[i] > goal_m + GOAL_PASSED_M
     state.parked[i] = at_goal and not free and (standing or state.parked[i])

@@ -35,6 +35,7 @@ from fleet.onboard.senses import (
 from fleet.onboard.site import Sites
 from fleet.onboard.store import MemoryStore, Term, TermStore
 from fleet.onboard.supervisor import (
+    EMERGENCY_BRAKE,
     HOLD,
     SERVICE_BRAKE,
     SERVICE_STOP,
@@ -354,7 +355,7 @@ class Supervisor:
         wanted = mission is not None and mission.immobilise and goal_m is not None
         at_goal = goal_m is not None and abs(self._nose_m - goal_m) <= GOAL_TOLERANCE_M
         free = goal_m is not None and self.permission.end_m > goal_m + GOAL_PASSED_M
-        standing = mode == HOLD and abs(sensors.speed_mps) <= SPEED_STANDING_MPS
+        standing = mode in {HOLD, EMERGENCY_BRAKE} and abs(sensors.speed_mps) <= SPEED_STANDING_MPS
         self._orders.parked = wanted and at_goal and not free and (standing or self._orders.parked)
         return self._orders.parked
 

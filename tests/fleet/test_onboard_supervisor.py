@@ -235,6 +235,21 @@ def test_rolling_back_is_caught_before_the_bound_the_server_counts_on() -> None:
     assert modes.index(EMERGENCY_BRAKE) * 0.05 < 0.5 * BUILD.roll_back_m
 
 
+def test_brakes_that_stopped_a_truck_from_rolling_back_stay_on_until_it_may_drive() -> None:
+    """What held it before did not hold it: let go, it would roll on, bite by bite, past any bound."""
+    memory = at_start(100.0)
+    waiting = Held(900.0, 0.7, 0.0, CLEARING_MPS, SERVICE_STOP)
+    rolled = Sensed(99.7, -0.5, 0.0, BOUND_M, 0.7, 1.0, sound=True)
+    _, memory = supervise(BUILD, rolled, waiting, memory, FLAT)
+
+    modes = []
+    for reaction in (SERVICE_STOP, SERVICE_STOP, 0):
+        demand, memory = supervise(BUILD, rolled._replace(speed_mps=0.0), waiting._replace(reaction=reaction), memory, FLAT)
+        modes.append(demand.mode)
+
+    assert modes == [EMERGENCY_BRAKE, EMERGENCY_BRAKE, DRIVE]
+
+
 def test_a_truck_that_its_brakes_cannot_hold_stays_where_it_is() -> None:
     """On glare ice and a slope nothing is left to stop with, so nothing may start."""
     road = Road((2000.0,), (6.944,), (-0.08,), (False,), 0, 1)
