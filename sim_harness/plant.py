@@ -134,6 +134,8 @@ class Plant:
         self._containers = 0
         self._load_kg: dict[str, float] = {}
         self._open_for: dict[str, str] = {}
+        # The barriers that are up, each with the truck it is up for.
+        self.raised: dict[str, str] = {}
         # What is out of order, and what waits until it is mended.
         self._stopped: dict[str, list[Callable[[], None]]] = {}
         self.held_trucks: set[str] = set()
@@ -157,6 +159,10 @@ class Plant:
             _, _, action = heapq.heappop(self._agenda)
             action()
 
+    def called(self) -> tuple[tuple[str, str], ...]:
+        """Gates that were called and not passed yet, each with the truck it was called for."""
+        return tuple(self._called_ns)
+
     def halt(self, name: str) -> None:
         """A gate, or a bay's machine, does nothing more until it `goes_on`."""
         self._stopped.setdefault(name, [])
@@ -176,6 +182,7 @@ class Plant:
         """The gate's barrier falls shut, and its interlock says so; the truck it had been open for, if any."""
         truck_id = self._open_for.get(gate_id)
         if truck_id is not None:
+            self.raised.pop(gate_id, None)
             self._call(*link.barrier(self._request_id(), gate_id, None))
             self._notice("gate_shut", gate_id=gate_id)
         return truck_id
@@ -183,6 +190,7 @@ class Plant:
     def reopen_barrier(self, gate_id: str, truck_id: str) -> None:
         """The barrier opens again for a truck that has not passed yet."""
         if self._open_for.get(gate_id) == truck_id:
+            self.raised[gate_id] = truck_id
             self._call(*link.barrier(self._request_id(), gate_id, truck_id))
             self._notice("gate_opened", truck_id=truck_id, gate_id=gate_id)
 
@@ -255,7 +263,7 @@ class Plant:
         self._after(seconds, lambda: self._unless_halted(called.gate_id, lambda: self._open(called)))
 
     def _open(self, called: link.GateCalled) -> None:
-        self._open_for[called.gate_id] = called.truck_id
+        self._open_for[called.gate_id] = self.raised[called.gate_id] = called.truck_id
         self._call(*link.barrier(self._request_id(), called.gate_id, called.truck_id))
         self._notice("gate_opened", truck_id=called.truck_id, gate_id=called.gate_id)
 
@@ -266,6 +274,7 @@ class Plant:
         self._after(SHUT_S, lambda: self._unless_halted(passed.gate_id, lambda: self._shut(passed.gate_id)))
 
     def _shut(self, gate_id: str) -> None:
+        self.raised.pop(gate_id, None)
         self._call(*link.barrier(self._request_id(), gate_id, None))
         self._notice("gate_shut", gate_id=gate_id)
 

@@ -8,6 +8,7 @@ from typing import Final, Generic, TypeVar
 import numpy as np
 
 from sim_harness import link
+from sim_harness.barrier_check import BarrierCheck
 from sim_harness.books import UNEXPLAINED, Books, Causes
 from sim_harness.clock import Streams, VirtualClock
 from sim_harness.ground_check import GroundCheck
@@ -34,6 +35,7 @@ class Stage(Generic[Fleet]):
         self.clock = VirtualClock()
         self.books = Books(scenario.roster, self._recorder)
         self.grounds = GroundCheck(scenario.roster)
+        self.barriers = BarrierCheck(scenario.roster)
         lane_ix = np.array([corridor.lane_ix[stand.lane_id] for stand in scenario.stands], dtype=np.int32)
         stop_m = np.array([stand.stop_m for stand in scenario.stands], dtype=np.float64)
         self.trucks = fleet(scenario.roster, self.streams, lane_ix, stop_m)
@@ -88,6 +90,7 @@ class Stage(Generic[Fleet]):
         self._checker.tick(view)
         if self.samples:
             self.grounds.look(self.trucks.columns.paths, view)
+            self.barriers.look(view, self.plant.raised)
             named = books.sample(view, causes())
             end_lane_ix, end_chainage_m = self.trucks.ends()
             self._recorder.sample(Sample(view=view, end_lane_ix=end_lane_ix, end_chainage_m=end_chainage_m, standing_cause=named))
@@ -101,6 +104,12 @@ class Stage(Generic[Fleet]):
             found.append(
                 f"trucks held the same ground {len(self.grounds.found)} times; the first at {first.time_s:.1f} s: "
                 f"{first.truck_id} and {first.other_truck_id} at {first.place_id}"
+            )
+        if self.barriers.found:
+            hit = self.barriers.found[0]
+            found.append(
+                f"{len(self.barriers.found)} shut barriers were driven through; the first at {hit.time_s:.1f} s: "
+                f"{hit.truck_id} at {hit.gate_id}"
             )
         if refused["truck_refused"] and not self.scenario.troubled:
             found.append(f"the server refused to take on a truck {refused['truck_refused']} times")
