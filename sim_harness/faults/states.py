@@ -18,8 +18,9 @@ from fleet.server.fleet_view import FleetView
 from fleet.server.loop.truck_session import State as Session
 from sim_harness.faults.incident import Incident
 from sim_harness.faults.intruders import Intruder, metres_ahead
-from sim_harness.faults.kinds import State
+from sim_harness.faults.kinds import Shape, State
 from sim_harness.faults.scene import Scene
+from sim_harness.fleet_columns import FleetColumns
 
 STANDING_MPS: Final = 0.05
 # A belief is off when the truth lies this far outside its own bound, or when it is this old, or the speed this wrong.
@@ -32,6 +33,13 @@ STALE_NS: Final = 600_000_000
 # Words that left before the fault are still on their way for so long.
 IN_FLIGHT_S: Final = 0.6
 GRANTED_M: Final = 0.01
+
+
+def cannot_stop(fleet: FleetColumns, row: int, lane_ix: int, from_m: float, to_m: float) -> bool:
+    """Whether a truck is too near a stretch of a lane, and too fast, to stop before it in comfort."""
+    ahead_m = metres_ahead(fleet, row, lane_ix, from_m, to_m)
+    speed_mps = float(fleet.motion.speed_mps[row])
+    return ahead_m < 1.5 * speed_mps + speed_mps * speed_mps / 3.0 + 2.0
 
 
 class Watch(Protocol):
@@ -92,13 +100,53 @@ class _Contact(_Watch):
                 self.incident.reach(now_s)
 
 
+class _Claim:
+    """Where a truck said that it is when it was quarantined: it may be there, so whoever could still stop keeps out."""
+
+    def __init__(self, fleet: FleetColumns, row: int) -> None:
+        self._fleet = fleet
+        nose_m = float(fleet.belief.nose_m[row])
+        held = int(fleet.paths.held[row])
+        self._body = []
+        for k in range(held):
+            base_m, end_m = float(fleet.paths.start_m[row, k]), float(fleet.paths.start_m[row, k + 1])
+            low_m, high_m = max(nose_m - float(fleet.length_m[row]), base_m), min(nose_m, end_m)
+            if low_m < high_m:
+                self._body.append((int(fleet.paths.lane[row, k]), low_m - base_m, high_m - base_m))
+        others = [other for other in range(len(fleet.roster.truck_ids)) if other != row]
+        inside = self._inside()
+        self._excused = {row, *inside, *(other for other in others if self._too_near(other))}
+
+    def _inside(self) -> set[int]:
+        return {row for stretch in self._body for row in self._fleet.rows_on(*stretch)}
+
+    def _too_near(self, row: int) -> bool:
+        return any(cannot_stop(self._fleet, row, *stretch) for stretch in self._body)
+
+    def entered(self) -> str | None:
+        """The name of one who drove into it, though he could have stopped."""
+        entered = self._inside() - self._excused
+        return self._fleet.roster.truck_ids[min(entered)] if entered else None
+
+
 class _Belief(_Watch):
-    """A truck whose belief is off brakes or stands, or knows that it does not know: its bound covers the truth again."""
+    """
+    A truck whose belief is off brakes or stands, or knows that it does not know: its bound covers the truth again.
+
+    While it is quarantined, others keep out of where it says it is.
+    """
+
+    _claim: _Claim | None = None
 
     def look(self, now_s: float, view: FleetView | None) -> None:
         if not self.lasts:
             return
         fleet, row = self.fleet, self.row
+        if self.incident.spec.failing is Shape.WRONG and self.session(view) == Session.QUARANTINED:
+            self._claim = self._claim or _Claim(fleet, row)
+            entered = self._claim.entered()
+            if entered is not None:
+                self.incident.breach(f"{entered} drove into where {self.incident.spec.truck} may be")
         belief, state = fleet.belief, fleet.onboard
         error_m = abs(float(belief.nose_m[row] - fleet.motion.nose_m[row])) - float(belief.bound_m[row])
         blind = bool(belief.clock_ns[row] - belief.stamp_ns[row] > OLD_NS)
@@ -224,9 +272,7 @@ class _Avoided(_Watch):
         return self.incident.effect.where()
 
     def _too_near(self, row: int) -> bool:
-        ahead_m = metres_ahead(self.fleet, row, *self._where())
-        speed_mps = float(self.fleet.motion.speed_mps[row])
-        return ahead_m < 1.5 * speed_mps + speed_mps * speed_mps / 3.0 + 2.0
+        return cannot_stop(self.fleet, row, *self._where())
 
     def look(self, now_s: float, view: FleetView | None) -> None:
         del view
