@@ -8,7 +8,7 @@ REFEREE := .venv-referee
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-jitless test-bounds test-long lint format protos bench campaign referee clean
+.PHONY: help setup demo test test-jitless test-bounds test-long lint format protos bench campaign mutants referee clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -50,6 +50,9 @@ bench: setup  ## Measure ratios side by side
 campaign: setup  ## Many seeds and faults, drawn and guided, on the proving ground and at Mandula: about half an hour
 	$(BIN)/fleet sim campaign crossing --runs 1000 --guided 0.3 --out build/campaign/crossing
 	$(BIN)/fleet sim campaign mandula --runs 200 --hours 0.5 --guided 0.3 --out build/campaign/mandula
+
+mutants: setup  ## Play unsafe mutants of controller and trucks in drills; each must be killed
+	$(BIN)/python -m tests.sim.mutants
 
 referee: $(REFEREE)/.made  ## Compare with SUMO, ad-rss, shapely and closed forms, in an environment of their own
 	$(REFEREE)/bin/python -m sim_harness.referee

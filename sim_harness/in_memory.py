@@ -9,7 +9,7 @@ that was heard once is not heard again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from fleet.errors import FleetError
@@ -22,6 +22,7 @@ from fleet.server.outgoing import Alarm
 from fleet.server.replay.kept import Ear
 from fleet.v1 import border_pb2
 from planner.corridor import Corridor
+from planner.limits import FRICTION_DRY
 from sim_harness import link
 from sim_harness.books import Causes
 
@@ -47,8 +48,8 @@ class InMemoryServer:
     """
     One server of one run; *day_start_s* is seconds after local midnight at time 0.
 
-    *mortal*: it may die, so its journal is kept. *on_start* is called with each server that starts. An *ear* is told of everything
-    that the core of each hears and says.
+    *mortal*: it may die, so its journal is kept. *friction* is what it knows of the road. *on_start* is called with each server that
+    starts. An *ear* is told of everything that the core of each hears and says.
     """
 
     def __init__(
@@ -57,11 +58,13 @@ class InMemoryServer:
         day_start_s: int,
         *,
         mortal: bool = False,
+        friction: float = FRICTION_DRY,
         on_start: Callable[[HeadlessServer], None] = lambda _: None,
         ear: Ear | None = None,
     ) -> None:
         self._corridor = corridor
-        self._options = EngineOptions(dispatch=DispatchOptions(day_start_s=day_start_s))
+        options = EngineOptions(dispatch=DispatchOptions(day_start_s=day_start_s))
+        self._options = replace(options, loop=replace(options.loop, friction=friction))
         self._mortal = mortal
         self._on_start = on_start
         self._ear = ear

@@ -57,7 +57,7 @@ class Runner:
         self._server = server
         self._stage = Stage(scenario, Trucks, server.call, (recorder, checker))
         self._radio = Radio(scenario.spec.link, self._stage.trucks, self._stage.streams.stream)
-        self._troubles = None
+        self._troubles: Troubles | None = None
         specs = faults_of(scenario, self._stage.streams)
         if specs or desk is not None:
             assert isinstance(server, InMemoryServer), "faults need a server that can be broken"
@@ -67,6 +67,17 @@ class Runner:
     def trucks(self) -> Trucks:
         """The fleet."""
         return self._stage.trucks
+
+    @property
+    def stage(self) -> Stage[Trucks]:
+        """The world, the plant and its people, and what is watched."""
+        return self._stage
+
+    @property
+    def troubles(self) -> Troubles:
+        """What goes wrong, in a run in which something does."""
+        assert self._troubles is not None, "nothing is to go wrong in this run"
+        return self._troubles
 
     @property
     def books(self) -> Books:

@@ -98,8 +98,11 @@ class Troubles:
                 own[truck_id] = ("fault", "derated")
         return own
 
+    def undone(self, now_s: float) -> tuple[str, ...]:
+        """Safe states not reached and rules broken so far, one sentence each."""
+        return (*self.faults.failures(now_s), *self.contact.found)
+
     def account(self, totals: Totals) -> Totals:
         """*totals* with the faults in them, and with what they left undone."""
         now_s = self._stage.clock.now_s
-        failures = (*self.faults.failures(now_s), *self.contact.found)
-        return replace(totals, faults=self.faults.accounts(now_s), failures=(*totals.failures, *failures))
+        return replace(totals, faults=self.faults.accounts(now_s), failures=(*totals.failures, *self.undone(now_s)))

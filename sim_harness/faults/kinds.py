@@ -144,10 +144,10 @@ KINDS: Final[Mapping[str, Kind]] = {
         ending=Ending.ITSELF,
     ),
     "nails": Kind(
-        about="the truck reads no nails and goes by its odometer; the value is metres lost or gained a metre, at most what its bound allows for",
+        about="the truck reads no nails and goes by its odometer; the value is metres gained a metre, and its bound grows as much",
         row="position jump, drift or spoof",
         target=Target.TRUCK,
-        value=Span(low=-0.01, usual=-0.01, high=0.01),
+        value=Span(low=-0.03, usual=-0.02, high=0.03),
         unit="share",
         lasts_s=Span(low=10.0, usual=60.0, high=300.0),
         state=State.NOT_BELIEVED,

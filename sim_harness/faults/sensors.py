@@ -146,13 +146,13 @@ class Nails:
     The truck reads no nails: its place runs away from the truth with the way it goes, and its bound grows as it should.
 
     The amount is the share of the way by which the odometer is wrong, negative where the truck is further than it believes. The
-    bound allows for `DRIFT` of the way, and the odometer is never worse.
+    bound grows by as much, and by `DRIFT` at least: it stays a true bound.
     """
 
     def __init__(self, scene: Scene, spec: FaultSpec) -> None:
         self._fleet = scene.fleet
         self._row = scene.row(spec)
-        self._drift = min(max(spec.amount, -DRIFT), DRIFT)
+        self._drift = spec.amount
         self._fix_m = 0.0
         self._offset_m = 0.0
         self._bound_m = 0.0
@@ -178,7 +178,7 @@ class Nails:
         true_m = float(self._fleet.motion.nose_m[row])
         run_m = abs(true_m - self._fix_m)
         belief.nose_m[row] = true_m + self._offset_m + self._drift * run_m
-        belief.bound_m[row] = self._bound_m + DRIFT * run_m
+        belief.bound_m[row] = self._bound_m + max(DRIFT, abs(self._drift)) * run_m
 
 
 class ClockFault:
