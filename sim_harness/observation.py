@@ -121,6 +121,8 @@ class Totals:
     emergency_brakes: int
     energy_wh: float
     shared_grounds: int = 0
+    barriers_driven_through: int = 0
+    contact_breaches: int = 0
     faults: Sequence[Mapping[str, object]] = field(default_factory=tuple)
     failures: Sequence[str] = field(default_factory=tuple)
 

@@ -100,6 +100,13 @@ class Report(_Part):
     shared_grounds: int = Field(
         default=0, description="Episodes in which two trucks held the same ground: true tail to end held onboard, and zones under it."
     )
+    barriers_driven_through: int = Field(
+        default=0, description="Times a truck passed a barrier that was not up for it, and could have stopped."
+    )
+    contact_breaches: int = Field(
+        default=0,
+        description="Times a truck drove on without contact, or moved off before it was greeted anew and given road; with faults.",
+    )
     authority_margin_m_min: float | None = Field(description="Least of end - true nose - worst-case stopping distance.")
     authority_margin_m_by_minute: tuple[float | None, ...] = Field(
         default=(), description="The least of each simulated minute; null where nobody held an end."
@@ -255,6 +262,8 @@ def build_report(roster: Roster, totals: Totals, checks: CheckFigures, bound: Bo
         overlaps=len(checks.overlaps),
         overruns=len(checks.overruns),
         shared_grounds=totals.shared_grounds,
+        barriers_driven_through=totals.barriers_driven_through,
+        contact_breaches=totals.contact_breaches,
         authority_margin_m_min=_rounded(checks.authority_margin_m_min),
         authority_margin_m_by_minute=tuple(map(_rounded, checks.authority_margin_m_by_minute)),
         ttc_s_min=_rounded(checks.ttc_s_min),

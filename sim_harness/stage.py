@@ -136,5 +136,6 @@ class Stage(Generic[Fleet]):
             emergency_brakes=books.emergency_brakes,
             energy_wh=float(np.sum(self.trucks.motion.energy_wh)),
             shared_grounds=len(self.grounds.found),
+            barriers_driven_through=len(self.barriers.found),
             failures=((fault,) if fault else ()) + self.failures(),
         )

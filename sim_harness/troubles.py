@@ -105,4 +105,9 @@ class Troubles:
     def account(self, totals: Totals) -> Totals:
         """*totals* with the faults in them, and with what they left undone."""
         now_s = self._stage.clock.now_s
-        return replace(totals, faults=self.faults.accounts(now_s), failures=(*totals.failures, *self.undone(now_s)))
+        return replace(
+            totals,
+            faults=self.faults.accounts(now_s),
+            contact_breaches=len(self.contact.found),
+            failures=(*totals.failures, *self.undone(now_s)),
+        )

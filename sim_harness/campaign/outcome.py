@@ -32,10 +32,13 @@ class Failing(StrEnum):
 
     OVERLAP = "overlap"
     OVERRUN = "overrun"
+    SHARED = "shared ground"
+    BARRIER = "barrier driven through"
     MARGIN = "negative margin"
     STOPPED = "server stopped itself"
     CRASH = "crash"
     DIED = "process died"
+    CONTACT = "contact rules broken"
     MISSED = "safe state missed"
     UNEXPLAINED = "unexplained wait"
     REFUSED = "truck or order refused"
@@ -58,6 +61,9 @@ class Outcome(Part):
     truck_km: float = 0.0
     overlaps: int = 0
     overruns: int = 0
+    shared_grounds: int = 0
+    barriers_driven_through: int = 0
+    contact_breaches: int = 0
     unexplained_wait_s: float = 0.0
     authority_margin_m_min: float | None = None
     ttc_s_min: float | None = None
@@ -94,9 +100,12 @@ def ways(report: Report, hours: float) -> tuple[Failing, ...]:
     happened = {
         Failing.OVERLAP: report.overlaps > 0,
         Failing.OVERRUN: report.overruns > 0,
+        Failing.SHARED: report.shared_grounds > 0,
+        Failing.BARRIER: report.barriers_driven_through > 0,
         Failing.MARGIN: margin_m is not None and margin_m < 0.0,
         # The judge objected, or the loop refused its input: the rest of the day did not take place.
         Failing.STOPPED: report.sim_seconds < hours * 3600.0 - TICK_S,
+        Failing.CONTACT: report.contact_breaches > 0,
         Failing.MISSED: any(fault["reached"] is False for fault in report.faults),
         Failing.UNEXPLAINED: report.unexplained_wait_s > 0.0,
     }

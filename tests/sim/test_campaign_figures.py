@@ -41,6 +41,8 @@ def report(**figures: object) -> Report:
     [
         ({"overlaps": 1, "unexplained_wait_s": 3.0}, (Failing.OVERLAP, Failing.UNEXPLAINED)),
         ({"overruns": 2, "authority_margin_m_min": -0.5}, (Failing.OVERRUN, Failing.MARGIN)),
+        ({"shared_grounds": 1, "contact_breaches": 1}, (Failing.SHARED, Failing.CONTACT)),
+        ({"barriers_driven_through": 1}, (Failing.BARRIER,)),
         ({"sim_seconds": 411.0}, (Failing.STOPPED,)),
         ({"faults": (came_of(reached=None), came_of(reached=False, needed_s=800.0))}, (Failing.MISSED,)),
         ({"faults": (came_of(reached=False, needed_s=899.0, broken="it moved"),)}, (Failing.MISSED,)),

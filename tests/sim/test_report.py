@@ -91,6 +91,8 @@ def test_a_small_run_has_exactly_this_report() -> None:
         "overlaps": 0,
         "overruns": 0,
         "shared_grounds": 0,
+        "barriers_driven_through": 0,
+        "contact_breaches": 0,
         "authority_margin_m_min": 20.5911,
         "authority_margin_m_by_minute": [20.5911],
         "ttc_s_min": 16.75,

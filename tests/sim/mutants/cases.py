@@ -116,7 +116,7 @@ CASES: Final = (
     Case(mutant=controller.handshake_skipped, drill=drills.JOURNAL_COMES_BACK_OLD, shows=UNSAFE),
     # Brakes and the road.
     Case(mutant=controller.grade_ignored, drill=drills.DOWNHILL, shows=MARGIN),
-    Case(mutant=controller.friction_ignored, drill=drills.ON_GLAZE, shows=OVERRUN),
+    Case(mutant=controller.friction_ignored, drill=drills.ON_GLAZE, shows=MARGIN),
     Case(mutant=onboard.brake_over_declared, drill=drills.SERVICE_BRAKES_FAIL, shows=OVERRUN),
     Case(mutant=onboard.no_emergency_curve, drill=drills.SERVICE_BRAKES_FAIL, shows=OVERRUN),
     Case(mutant=onboard.roll_back_ignored, drill=drills.ROLLS_BACK, shows=OVERLAP),
