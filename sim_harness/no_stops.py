@@ -1,21 +1,28 @@
 """
 Where no truck may be left standing, taken from the site's map alone.
 
-Authored stretches, every metre of a zone, and each gate from its stop line to where a tail has cleared it.
+Authored stretches, every metre of a zone, and each gate from just past its stop line, on which an end may lie, to where a tail has
+cleared it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final, NamedTuple
 
+import numpy as np
+
+from planner._jit import kernel
 from planner.corridor import Corridor
-from planner.limits import BOUND_PLANNED_M, NO_STOP_BEYOND_M
-from sim_harness.observation import Roster
+from planner.limits import BOUND_PLANNED_M, GATE_LINE_GAP_M, NO_STOP_BEYOND_M
+from sim_harness.observation import FloatArray, IndexArray, Roster, TickView
+from sim_harness.paths import Paths
 from sim_harness.truck_agent import World
 
 # Two sources of one boundary agree to this, metres.
-TOUCH_M = 1e-3
+TOUCH_M: Final = 1e-3
 
 Road = Sequence[tuple[int, float]]
 """Lanes of a path in order, each with the path coordinate at which it begins."""
@@ -30,7 +37,16 @@ class NoStops:
         for stretch in stretches:
             self._on[corridor.lane_ix[stretch.lane_id]].append((stretch.start_m, stretch.end_m))
         for gate in corridor.gates:
-            self._on[corridor.lane_ix[gate.lane_id]].append((gate.stop_line_m, gate.clear_m))
+            self._on[corridor.lane_ix[gate.lane_id]].append((gate.stop_line_m + GATE_LINE_GAP_M, gate.clear_m))
+
+    def columns(self) -> Banned:
+        """The same for kernels."""
+        flat = [stretch for stretches in self._on for stretch in stretches]
+        return Banned(
+            start=np.cumsum([0, *(len(stretches) for stretches in self._on)], dtype=np.int32),
+            from_m=np.array([low_m for low_m, _ in flat], dtype=np.float64),
+            to_m=np.array([high_m for _, high_m in flat], dtype=np.float64),
+        )
 
     def under(self, road: Road, from_m: float, to_m: float) -> bool:
         """Whether any part of a no-stop stretch lies within [from_m, to_m] of *road*, by more than a touch."""
@@ -39,6 +55,19 @@ class NoStops:
                 if start_m + low_m < to_m - TOUCH_M and start_m + high_m > from_m + TOUCH_M:
                     return True
         return False
+
+
+def _beyond_m(roster: Roster) -> list[float]:
+    """How far past a no-stop stretch an end must lie, by truck."""
+    return [kind.length_m + 2.0 * min(kind.bound_max_m, BOUND_PLANNED_M) + NO_STOP_BEYOND_M for kind in roster.truck_types]
+
+
+class Banned(NamedTuple):
+    """The no-stop stretches by lane: entries of lane i are [start[i], start[i + 1])."""
+
+    start: IndexArray
+    from_m: FloatArray
+    to_m: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +85,7 @@ class EndWatch:
     def __init__(self, roster: Roster) -> None:
         self._roster = roster
         self._no_stops = NoStops(roster.corridor)
-        self._beyond_m = [kind.length_m + 2.0 * min(kind.bound_max_m, BOUND_PLANNED_M) + NO_STOP_BEYOND_M for kind in roster.truck_types]
+        self._beyond_m = _beyond_m(roster)
         self._looked_at: list[tuple[float, int]] = [(0.0, 0)] * len(roster.truck_ids)
         self.ends_count = 0
         self.bad: list[BadEnd] = []
@@ -72,3 +101,60 @@ class EndWatch:
             self.ends_count += 1
             if self._no_stops.under(road, end_m - self._beyond_m[row], end_m):
                 self.bad.append(BadEnd(time_s=time_s, truck_id=self._roster.truck_ids[row], end_m=end_m))
+
+
+class EndCheck:
+    """
+    Looks at every end that has moved on since the last look, at the cost of a glance.
+
+    An end that moved back is not looked at: asked to stop short, a truck answers with the nearest end it can honour, wherever that is.
+    """
+
+    def __init__(self, roster: Roster) -> None:
+        self._truck_ids = roster.truck_ids
+        self._banned = NoStops(roster.corridor).columns()
+        self._beyond_m = np.array(_beyond_m(roster))
+        self._known_m = np.full(len(roster.truck_ids), -np.inf)
+        self._rows = np.empty(len(roster.truck_ids), np.int32)
+        self.bad: list[BadEnd] = []
+
+    def look(self, paths: Paths, view: TickView) -> None:
+        """Look at the ends held now, by trucks on *paths*."""
+        found = bad_ends(paths, view.end_path_m, self._beyond_m, self._banned, self._known_m, self._rows)
+        for row in self._rows[:found].tolist():
+            self.bad.append(BadEnd(time_s=view.time_s, truck_id=self._truck_ids[row], end_m=float(view.end_path_m[row])))
+
+
+@kernel
+def bad_ends(paths: Paths, end_m: FloatArray, beyond_m: FloatArray, banned: Banned, known_m: FloatArray, out_rows: IndexArray) -> int:
+    """
+    Count of ends that moved on to where they leave a truck in a no-stop stretch.
+
+    paths     the trucks' paths
+    end_m     (n,) held now on the path coordinate, nan for none
+    beyond_m  (n,) how far past a stretch an end must lie
+    banned    the stretches
+    known_m   (n,) ends at the last look, minus infinity for none; written
+    out_rows  (n,) the first of them hold whose they are
+    """
+    found = 0
+    for i in range(len(end_m)):
+        moved = end_m[i] > known_m[i]
+        known_m[i] = -math.inf if math.isnan(end_m[i]) else end_m[i]
+        if not moved:
+            continue
+        bad = False
+        for k in range(paths.held[i]):
+            base_m = paths.start_m[i, k]
+            if base_m >= end_m[i]:
+                break
+            if paths.start_m[i, k + 1] <= end_m[i] - beyond_m[i]:
+                continue
+            lane = paths.lane[i, k]
+            for at in range(banned.start[lane], banned.start[lane + 1]):
+                inside = base_m + banned.from_m[at] < end_m[i] - TOUCH_M
+                bad = bad or (inside and base_m + banned.to_m[at] > end_m[i] - beyond_m[i] + TOUCH_M)
+        if bad:
+            out_rows[found] = i
+            found += 1
+    return found

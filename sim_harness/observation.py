@@ -122,6 +122,7 @@ class Totals:
     energy_wh: float
     shared_grounds: int = 0
     barriers_driven_through: int = 0
+    stranding_ends: int = 0
     contact_breaches: int = 0
     faults: Sequence[Mapping[str, object]] = field(default_factory=tuple)
     failures: Sequence[str] = field(default_factory=tuple)

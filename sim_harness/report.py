@@ -103,6 +103,7 @@ class Report(_Part):
     barriers_driven_through: int = Field(
         default=0, description="Times a truck passed a barrier that was not up for it, and could have stopped."
     )
+    stranding_ends: int = Field(default=0, description="Ends of authority that moved on to where a truck may not be left standing.")
     contact_breaches: int = Field(
         default=0,
         description="Times a truck drove on without contact, or moved off before it was greeted anew and given road; with faults.",
@@ -263,6 +264,7 @@ def build_report(roster: Roster, totals: Totals, checks: CheckFigures, bound: Bo
         overruns=len(checks.overruns),
         shared_grounds=totals.shared_grounds,
         barriers_driven_through=totals.barriers_driven_through,
+        stranding_ends=totals.stranding_ends,
         contact_breaches=totals.contact_breaches,
         authority_margin_m_min=_rounded(checks.authority_margin_m_min),
         authority_margin_m_by_minute=tuple(map(_rounded, checks.authority_margin_m_by_minute)),

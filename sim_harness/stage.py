@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Generic, TypeVar
 
 import numpy as np
@@ -12,6 +12,7 @@ from sim_harness.barrier_check import BarrierCheck
 from sim_harness.books import UNEXPLAINED, Books, Causes
 from sim_harness.clock import Streams, VirtualClock
 from sim_harness.ground_check import GroundCheck
+from sim_harness.no_stops import EndCheck
 from sim_harness.observation import SAMPLE_TICKS, TICK_S, Checker, Recorder, Sample, Totals
 from sim_harness.operator import Operator
 from sim_harness.plant import Plant, PlantRules, Site
@@ -36,6 +37,7 @@ class Stage(Generic[Fleet]):
         self.books = Books(scenario.roster, self._recorder)
         self.grounds = GroundCheck(scenario.roster)
         self.barriers = BarrierCheck(scenario.roster)
+        self.ends = EndCheck(scenario.roster)
         lane_ix = np.array([corridor.lane_ix[stand.lane_id] for stand in scenario.stands], dtype=np.int32)
         stop_m = np.array([stand.stop_m for stand in scenario.stands], dtype=np.float64)
         self.trucks = fleet(scenario.roster, self.streams, lane_ix, stop_m)
@@ -91,6 +93,7 @@ class Stage(Generic[Fleet]):
         if self.samples:
             self.grounds.look(self.trucks.columns.paths, view)
             self.barriers.look(view, self.plant.raised)
+            self.ends.look(self.trucks.columns.paths, view)
             named = books.sample(view, causes())
             end_lane_ix, end_chainage_m = self.trucks.ends()
             self._recorder.sample(Sample(view=view, end_lane_ix=end_lane_ix, end_chainage_m=end_chainage_m, standing_cause=named))
@@ -98,24 +101,30 @@ class Stage(Generic[Fleet]):
     def failures(self) -> tuple[str, ...]:
         """What went wrong that no figure shows."""
         refused = self.books.refused
-        found = []
-        if self.grounds.found:
-            first = self.grounds.found[0]
-            found.append(
-                f"trucks held the same ground {len(self.grounds.found)} times; the first at {first.time_s:.1f} s: "
-                f"{first.truck_id} and {first.other_truck_id} at {first.place_id}"
-            )
-        if self.barriers.found:
-            hit = self.barriers.found[0]
-            found.append(
-                f"{len(self.barriers.found)} shut barriers were driven through; the first at {hit.time_s:.1f} s: "
-                f"{hit.truck_id} at {hit.gate_id}"
-            )
+        found = [*self._seen()]
         if refused["truck_refused"] and not self.scenario.troubled:
             found.append(f"the server refused to take on a truck {refused['truck_refused']} times")
         if refused["order_refused"]:
             found.append("a transport order was refused")
         return tuple(found)
+
+    def _seen(self) -> Iterator[str]:
+        """What the watches saw that look twice a second."""
+        for shared in self.grounds.found[:1]:
+            yield (
+                f"trucks held the same ground {len(self.grounds.found)} times; the first at {shared.time_s:.1f} s: "
+                f"{shared.truck_id} and {shared.other_truck_id} at {shared.place_id}"
+            )
+        for hit in self.barriers.found[:1]:
+            yield (
+                f"{len(self.barriers.found)} shut barriers were driven through; the first at {hit.time_s:.1f} s: "
+                f"{hit.truck_id} at {hit.gate_id}"
+            )
+        for end in self.ends.bad[:1]:
+            yield (
+                f"{len(self.ends.bad)} ends of authority would leave a truck where none may stand; the first at {end.time_s:.1f} s: "
+                f"{end.truck_id}"
+            )
 
     def totals(self, wall_s: float, fault: str = "") -> Totals:
         """The books as they stand; *fault* is what ended the run before its time."""
@@ -137,5 +146,6 @@ class Stage(Generic[Fleet]):
             energy_wh=float(np.sum(self.trucks.motion.energy_wh)),
             shared_grounds=len(self.grounds.found),
             barriers_driven_through=len(self.barriers.found),
+            stranding_ends=len(self.ends.bad),
             failures=((fault,) if fault else ()) + self.failures(),
         )

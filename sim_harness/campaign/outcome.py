@@ -38,6 +38,7 @@ class Failing(StrEnum):
     STOPPED = "server stopped itself"
     CRASH = "crash"
     DIED = "process died"
+    STRANDED = "end in a no-stop stretch"
     CONTACT = "contact rules broken"
     MISSED = "safe state missed"
     UNEXPLAINED = "unexplained wait"
@@ -63,6 +64,7 @@ class Outcome(Part):
     overruns: int = 0
     shared_grounds: int = 0
     barriers_driven_through: int = 0
+    stranding_ends: int = 0
     contact_breaches: int = 0
     unexplained_wait_s: float = 0.0
     authority_margin_m_min: float | None = None
@@ -105,6 +107,7 @@ def ways(report: Report, hours: float) -> tuple[Failing, ...]:
         Failing.MARGIN: margin_m is not None and margin_m < 0.0,
         # The judge objected, or the loop refused its input: the rest of the day did not take place.
         Failing.STOPPED: report.sim_seconds < hours * 3600.0 - TICK_S,
+        Failing.STRANDED: report.stranding_ends > 0,
         Failing.CONTACT: report.contact_breaches > 0,
         Failing.MISSED: any(fault["reached"] is False for fault in report.faults),
         Failing.UNEXPLAINED: report.unexplained_wait_s > 0.0,

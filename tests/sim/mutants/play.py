@@ -23,7 +23,6 @@ from sim_harness import paths
 from sim_harness.checkers import Checkers
 from sim_harness.faults.spec import SECONDS_MAX, FaultSpec
 from sim_harness.in_memory import InMemoryServer
-from sim_harness.no_stops import EndWatch
 from sim_harness.recording import Recorder
 from sim_harness.report import UNDECLARED, opening_s
 from sim_harness.runner import Runner
@@ -66,8 +65,7 @@ class Drill:
     """
     A short run: where, from which seed, and what happens.
 
-    *ground* changes the corridor that everybody is given; *friction* is the road's, and the server knows. *ends*: whether an end of
-    authority may never lie in a no-stop stretch; not so where a truck is asked to stop short and answers that it cannot.
+    *ground* changes the corridor that everybody is given; *friction* is the road's, and the server knows.
     """
 
     name: str
@@ -78,7 +76,6 @@ class Drill:
     trucks: int = 8
     ground: Callable[[Corridor], Corridor] | None = None
     friction: float = FRICTION_DRY
-    ends: bool = True
 
 
 @cache
@@ -117,7 +114,6 @@ class Play:
         self._own: dict[str, str] = {}
         roster = self.scenario.roster
         self._checkers = Checkers(roster)
-        self._ends = EndWatch(roster)
         self.server = InMemoryServer(self.scenario.corridor, int(opening_s(roster)), mortal=True, friction=drill.friction)
         self.runner = Runner(self.scenario, self.server, Recorder(None, roster), self._checkers)
         self.fleet.around.friction[:] = drill.friction
@@ -163,9 +159,8 @@ class Play:
         margin_m = figures.authority_margin_m_min
         if margin_m is not None and margin_m < 0.0 and not UNDECLARED.intersection(fault.fault for fault in self.faults):
             yield MARGIN, f"{figures.authority_margin_truck_id}, {margin_m:.2f} m"
-        self._ends.tick(self.runner.trucks, self.now_s)
-        for bad in self._ends.bad[:1] if self.drill.ends else ():
-            yield STRANDED, f"{bad.truck_id} could be left standing there"
+        for end in self.runner.stage.ends.bad[:1]:
+            yield STRANDED, f"{end.truck_id} could be left standing there"
         for broken in self.runner.troubles.undone(self.now_s)[:1]:
             yield UNSAFE, broken
 
