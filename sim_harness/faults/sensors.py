@@ -9,6 +9,7 @@ place with its old stamp, as the onboard computer does.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections import deque
 from typing import Final, NamedTuple
 
@@ -36,7 +37,7 @@ class Reading(NamedTuple):
     stamp_ns: int
 
 
-class SensorFault:
+class SensorFault(ABC):
     """Spoils one truck's readings; subclasses say which part of them."""
 
     def __init__(self, scene: Scene, spec: FaultSpec) -> None:
@@ -57,7 +58,8 @@ class SensorFault:
         self._fleet.sensing.append(self._disturb)
 
     def tick(self) -> None:
-        """A sensor's fault acts when the truck senses, not before."""
+        """It acts when the truck senses; until then the truck must not rest on what it was asked last."""
+        self._fleet.onboard.same[self._row] = False
 
     def end(self) -> None:
         """Mend it: the next reading is true again."""
@@ -108,17 +110,18 @@ class SensorFault:
         """Ticks between readings, or by which they are late; an amount in metres says nothing about time."""
         return max(1, round(min(max(abs(self._amount), SLOW_S[0]), SLOW_S[1]) / TICK_S))
 
+    @abstractmethod
     def _mixed(self, shown: Reading, true: Reading) -> Reading:
         """*true* with the failed part taken from *shown*, and a stamp as if nothing were wrong."""
-        raise NotImplementedError
 
     def _garbage(self, true: Reading) -> Reading:
         """Numbers, but no measurements."""
         away_m = float(self._rng.uniform(-GARBAGE_M, GARBAGE_M))
         return true._replace(nose_m=true.nose_m + away_m, speed_mps=float(self._rng.uniform(-GARBAGE_MPS, GARBAGE_MPS)))
 
+    @abstractmethod
     def _wrong(self, true: Reading) -> Reading:
-        raise NotImplementedError
+        """*true* as a sensor shows it that is off by the amount."""
 
 
 class PositionSensor(SensorFault):

@@ -24,10 +24,10 @@ class Design:
     sequence_check           a truck takes rising terms alone (`Permission._is_new`)
     durable_terms            the highest term a truck took outlives its onboard computer (`FileStore.remember`)
 
-    The last is no rule of theirs but what they ask of the wire, since a server believes the place a hello names:
+    A server believes the place a hello names, so one more must hold:
 
-    fresh_hello              no hello is heard a pass late: it is the first word of a stream that both ends give up within seconds
-                             (`TruckService.Connect`, `Contact.is_answered_by`)
+    fresh_hello              no hello is believed a pass late: one older than what its truck said since is refused
+                             (`Admission.hear`)
     """
 
     handshake: bool = True

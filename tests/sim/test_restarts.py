@@ -2,11 +2,7 @@ from __future__ import annotations
 
 import random
 
-from fleet.server.dispatch.dispatch import DispatchOptions
-from fleet.server.engine import EngineOptions
 from fleet.server.facts import Fact, encode
-from fleet.server.headless import HeadlessServer
-from fleet.server.journal.journal import MemoryJournal
 from planner.corridor import Corridor
 from sim_harness.checkers import Checkers
 from sim_harness.in_memory import Answers, InMemoryServer
@@ -28,12 +24,8 @@ class KilledServer(InMemoryServer):
     """A server that is killed at chance ticks and goes on from its journal; half of the kills come just after a snapshot."""
 
     def __init__(self, corridor: Corridor, day_start_s: int, chance: random.Random) -> None:
-        super().__init__(corridor, day_start_s)
-        self._options = EngineOptions(dispatch=DispatchOptions(day_start_s=day_start_s))
-        self._corridor = corridor
+        super().__init__(corridor, day_start_s, mortal=True)
         self._chance = chance
-        self._journal = MemoryJournal(keep=True)
-        self._server = HeadlessServer(corridor, self._options, self._journal)
         self._ticks_left = chance.randrange(*TICKS_BETWEEN)
         self.kills = 0
         self.differences = 0
@@ -42,15 +34,17 @@ class KilledServer(InMemoryServer):
         """A tick, after a kill if it is time for one."""
         self._ticks_left -= 1
         if self._ticks_left < 0:
-            self._kill()
+            self._kill_and_compare()
         return super().tick(now_ns)
 
-    def _kill(self) -> None:
+    def _kill_and_compare(self) -> None:
         dead = self._server
+        assert dead is not None
         if self._chance.random() < 0.5:
             dead.snapshot()
-        self._server = HeadlessServer(self._corridor, self._options, self._journal)
-        self._asked.clear()
+        self.kill()
+        self.start()
+        assert self._server is not None
         self._ticks_left = self._chance.randrange(*TICKS_BETWEEN)
         self.kills += 1
         self.differences += written(dead.engine.desk.facts()) != written(self._server.engine.desk.facts())
