@@ -283,10 +283,11 @@ def _must_emergency_brake(build: Build, sensed: Sensed, held: Held, memory: Memo
 
 def _service_halt(build: Build, sensed: Sensed, memory: Memory, road: Road, stop_m: float) -> tuple[float, bool]:
     """Return where a service stop is to end, chosen once and then kept, and whether it clears a no-stop stretch first."""
+    if sensed.speed_mps <= SPEED_STANDING_MPS and not memory.clearing:
+        # An order to stop never sets a standing truck in motion, not even up to where it meant to stop.
+        return sensed.nose_m, False
     if memory.halt_m < math.inf:
         return memory.halt_m, memory.clearing
-    if sensed.speed_mps <= SPEED_STANDING_MPS:
-        return sensed.nose_m, False  # an order to stop never sets a standing truck in motion
     behind_m = build.length_m + sensed.bound_m
     rest_m = clear_stop_m(road, stop_m, behind_m, sensed.bound_m)
     clearing = rest_m > stop_m

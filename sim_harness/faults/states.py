@@ -326,7 +326,8 @@ class _WentOn(_Watch):
         state = self.fleet.onboard
         rows = [self.row] if self.row >= 0 else range(len(state.lost))
         ready = [not state.lost[row] and not state.waiting[row] and state.agreed_epoch[row] == self.scene.server.epoch for row in rows]
-        stopped = self.row >= 0 and self.session(view) in {Session.QUARANTINED, Session.HALTED}
+        # A truck that a person must release, or that was declared removed, does not go on by itself.
+        stopped = self.row >= 0 and self.session(view) in {Session.QUARANTINED, Session.HALTED, Session.ABSENT}
         if any(ready) or stopped:
             self.incident.reach(now_s)
 

@@ -188,6 +188,16 @@ def test_an_order_to_stop_sets_no_standing_truck_in_motion() -> None:
     assert demand.mode == HOLD
 
 
+def test_a_truck_that_came_to_rest_short_of_where_it_meant_to_stop_stays_there() -> None:
+    """Better grip, or a lighter load, later makes that place reachable: without contact a truck that stands stays."""
+    sensed = Sensed(100.0, 0.0, 0.0, BOUND_M, 0.7, 1.0, sound=True)
+    memory = Memory(HOLD, 0.0, 103.0, clearing=False, turn_m=100.0)
+
+    demand, _ = supervise(BUILD, sensed, Held(900.0, 0.7, 0.0, CLEARING_MPS, SERVICE_STOP), memory, FLAT)
+
+    assert demand.mode == HOLD
+
+
 def test_one_second_of_silence_ends_acceleration_but_not_the_drive() -> None:
     """A short gap in the radio must not brake a fleet."""
     sensed = Sensed(100.0, 4.0, 0.3, BOUND_M, 0.7, 1.0, sound=True)
