@@ -326,8 +326,9 @@ class _WentOn(_Watch):
         state = self.fleet.onboard
         rows = [self.row] if self.row >= 0 else range(len(state.lost))
         ready = [not state.lost[row] and not state.waiting[row] and state.agreed_epoch[row] == self.scene.server.epoch for row in rows]
-        # A truck that a person must release, or that was declared removed, does not go on by itself.
-        stopped = self.row >= 0 and self.session(view) in {Session.QUARANTINED, Session.HALTED, Session.ABSENT}
+        # A truck that a person must release does not go on by itself, and one that was declared removed never does.
+        stopped = self.row >= 0 and self.session(view) in {Session.QUARANTINED, Session.HALTED}
+        stopped = stopped or f"removed:{self.incident.spec.truck}" in self.scene.server.intrusions()
         if any(ready) or stopped:
             self.incident.reach(now_s)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fleet.errors import AlreadyExists, FleetError, InvalidField, NotFound
@@ -379,6 +379,7 @@ def test_a_truck_found_on_the_road_finds_a_stand() -> None:
 
 
 @given(steps=st.lists(st.integers(1, 900), min_size=2, max_size=6))
+@example(steps=[34, 733])
 @settings(max_examples=3, deadline=None)
 def test_a_restart_at_any_moment_loses_nothing(steps: list[int]) -> None:
     """The journal alone recreates orders, missions, crossings, bookings and calls, and work goes on to its end."""
@@ -395,8 +396,10 @@ def test_a_restart_at_any_moment_loses_nothing(steps: list[int]) -> None:
         road = after
 
     assert road.until(lambda: counts(road, order_id) == (0, 0, 6, 0), 1500)
-    # Each server says its open calls again, so a gate may open twice for one call; the second time it is told so.
+    # A new server trusts no proof of the last one's and asks for it again; where the tail is out before the answer comes, nobody
+    # waits for it any more. At most one such answer a restart, and nothing else is refused.
     assert [fault for fault in road.refused if not isinstance(fault, GateNotCalled)] == []
+    assert len(road.refused) <= len(steps)
 
 
 def test_a_snapshot_recreates_the_desk() -> None:
