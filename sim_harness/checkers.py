@@ -61,6 +61,7 @@ class CheckFigures:
     authority_margin_truck_id: str | None
     authority_margin_time_s: float | None
     authority_margin_m_by_minute: tuple[float | None, ...]
+    undeclared_margin_m_min: float | None
     ttc_s_min: float | None
     headway_s_min: float | None
     drac_mps2_max: float
@@ -129,6 +130,7 @@ class Checkers:
         self._braking_s = np.zeros(count)
         self._margin_m = np.full(count, np.nan)
         self._least: tuple[float, int, float] | None = None
+        self._undeclared_m = math.inf
         self._by_minute: list[float | None] = []
         self._minute_m = math.inf
         # A minute's last tick is its own; ticks are tenths of a second, and sums of tenths are not exact.
@@ -172,9 +174,9 @@ class Checkers:
         self._touching = touching
 
     def _check_ends(self, view: TickView) -> None:
-        row, passed = authority_margin(
+        row, undeclared, passed = authority_margin(
             (view.nose_path_m, view.end_path_m, view.speed_mps, view.grade_least, view.friction, view.brake_health),
-            (view.laden, view.mode),
+            (view.laden, view.mode, view.undeclared),
             self._brakes,
             TICK_S,
             (self._braking_s, self._beyond),
@@ -188,6 +190,8 @@ class Checkers:
                 self._minute_m = margin_m
                 if self._least is None or margin_m < self._least[0]:
                     self._least = (margin_m, row, view.time_s)
+        if undeclared >= 0:
+            self._undeclared_m = min(self._undeclared_m, float(self._margin_m[undeclared]))
         if passed:
             self._overruns += [
                 Overrun(
@@ -221,6 +225,7 @@ class Checkers:
             authority_margin_truck_id=None if row is None else self._roster.truck_ids[row],
             authority_margin_time_s=time_s,
             authority_margin_m_by_minute=(*self._by_minute, *([self._minute_m] if self._minute_m < math.inf else [])),
+            undeclared_margin_m_min=self._undeclared_m if self._undeclared_m < math.inf else None,
             ttc_s_min=ttc_s if np.isfinite(ttc_s) else None,
             headway_s_min=headway_s if np.isfinite(headway_s) else None,
             drac_mps2_max=drac_mps2,

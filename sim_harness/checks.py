@@ -160,22 +160,30 @@ def _stop_distance(
     return distance + 0.5 * v * v / (brake_mps2 - downhill_mps2)
 
 
+@piece
+def _left_of(brakes: FloatArray, pull_mps2: float, past_s: float) -> tuple[tuple[float, float], tuple[float, float, float]]:
+    """What traction and the times of a brake have still to come, *past_s* after it was called."""
+    traction = (pull_mps2, max(0.0, brakes[3] - past_s))
+    return traction, (max(0.0, brakes[1] - past_s), brakes[2], min(brakes[2], max(0.0, past_s - brakes[1])))
+
+
 @kernel
 def authority_margin(
     motion: tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray],
-    kind: tuple[FlagArray, SmallArray],
+    kind: tuple[FlagArray, SmallArray, FlagArray],
     brakes: FloatArray,
     step_s: float,
     kept: tuple[FloatArray, SmallArray],
     out_margin_m: FloatArray,
-) -> tuple[int, int]:
+) -> tuple[int, int, int]:
     """
     Metres left between where each truck would come to rest in the worst case and the end it holds.
 
-    Returns the row with the least margin, -1 where no end is held, and how many noses have just passed their end.
+    Returns the row with the least margin of those that are as declared, of those that are not, -1 where none holds an end, and how many
+    noses have just passed their end.
 
     motion        nose, end (path metres, nan: none held), speed, least grade, friction, brake health; (n,) each
-    kind          laden (n,), what the supervisor demands (n,)
+    kind          laden (n,), what the supervisor demands (n,), something worse than declared (n,)
     brakes        (n, 6) guaranteed m/s², dead s, build-up s, traction cut-off s, acceleration laden and empty m/s²
     kept          (n,) seconds since the emergency brake was called, and (n,) how many ticks the nose has been beyond its end,
                   up to 2; both from tick to tick
@@ -185,9 +193,10 @@ def authority_margin(
     it ahead, and traction until cut off. A truck held at rest needs nothing.
     """
     nose_m, end_m, speed_mps, grade, friction, health = motion
-    laden, mode = kind
+    laden, mode, undeclared = kind
     braking_s, beyond = kept
     least = -1
+    least_undeclared = -1
     passed = 0
     for row in range(len(nose_m)):
         if mode[row] == EMERGENCY_BRAKE:
@@ -206,18 +215,18 @@ def authority_margin(
         v = max(0.0, speed_mps[row])
         stop_m = 0.0
         if v > STANDING_MPS or mode[row] == DRIVE:
-            past_s = braking_s[row]
             pull = 0.0
             if mode[row] == DRIVE:
                 pull = brakes[row, 4] if laden[row] else brakes[row, 5]
-            traction = (pull, max(0.0, brakes[row, 3] - past_s))
-            times = (max(0.0, brakes[row, 1] - past_s), brakes[row, 2], min(brakes[row, 2], max(0.0, past_s - brakes[row, 1])))
             brake = min(health[row] * brakes[row, 0], FRICTION_SHARE * friction[row] * GRAVITY_MPS2)
-            stop_m = _stop_distance(v, brake, GRAVITY_MPS2 * max(0.0, -grade[row]), traction, times)
+            stop_m = _stop_distance(v, brake, GRAVITY_MPS2 * max(0.0, -grade[row]), *_left_of(brakes[row], pull, braking_s[row]))
         out_margin_m[row] = end_m[row] - nose_m[row] - stop_m
-        if least < 0 or out_margin_m[row] < out_margin_m[least]:
+        if undeclared[row]:
+            if least_undeclared < 0 or out_margin_m[row] < out_margin_m[least_undeclared]:
+                least_undeclared = row
+        elif least < 0 or out_margin_m[row] < out_margin_m[least]:
             least = row
-    return least, passed
+    return least, least_undeclared, passed
 
 
 @piece

@@ -96,6 +96,9 @@ class FleetColumns:
         self.sensing: list[Callable[[], None]] = []
         # Clocks that do not show the time, by row.
         self.clocks: dict[int, Callable[[int], int]] = {}
+        # How many things about each truck are worse than declared now, and whether its margins are still marked by them.
+        self.ailments = np.zeros(count, dtype=np.int32)
+        self.undeclared = np.zeros(count, dtype=np.bool_)
         # Whose words travel by a way of their own.
         self.apart = np.zeros(count, dtype=np.bool_)
         paths.locate(self.paths, self.grades, self.motion.nose_m, self.length_m, self.places)
@@ -105,6 +108,11 @@ class FleetColumns:
         self.belief.clock_ns[:] = now_ns
         for row, clock in self.clocks.items():
             self.belief.clock_ns[row] = clock(now_ns)
+
+    def mark_undeclared(self) -> None:
+        """Mark who suffers from what is worse than declared; the mark goes when the truck has come to rest without it."""
+        self.undeclared &= self.motion.speed_mps != 0.0
+        self.undeclared |= self.ailments > 0
 
     def rows_on(self, lane_ix: int, from_m: float, to_m: float) -> list[int]:
         """Rows of the trucks any part of whose true body lies on [from_m, to_m) of a lane."""

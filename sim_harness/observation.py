@@ -70,6 +70,7 @@ class TickView:
     grade_least           (n,) lowest grade from the tail to well beyond the stopping distance, positive uphill
     friction              (n,) true road friction under the truck
     brake_health          (n,) true brakes, 1 as declared
+    undeclared            (n,) brakes, grip, place or speed are worse than declared, or were and the truck has not come to rest since
     """
 
     time_s: float
@@ -85,6 +86,7 @@ class TickView:
     grade_least: FloatArray
     friction: FloatArray
     brake_health: FloatArray
+    undeclared: FlagArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

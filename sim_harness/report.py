@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from planner.bound import Bound
 from sim_harness.checkers import CheckFigures
-from sim_harness.faults.kinds import KINDS
 from sim_harness.observation import Roster, Totals
 
 REPORT: Final = "report.json"
@@ -25,8 +24,6 @@ SECONDS_PER_HOUR: Final = 3600.0
 SECONDS_PER_DAY: Final = 86_400.0
 # Figures are published to a tenth of a millimetre or millisecond at best; more digits would be noise.
 DIGITS: Final = 4
-# Faults that may use up a margin.
-UNDECLARED: Final = frozenset(name for name, kind in KINDS.items() if not kind.declared)
 
 
 class _Part(BaseModel):
@@ -108,9 +105,14 @@ class Report(_Part):
         default=0,
         description="Times a truck drove on without contact, or moved off before it was greeted anew and given road; with faults.",
     )
-    authority_margin_m_min: float | None = Field(description="Least of end - true nose - worst-case stopping distance.")
+    authority_margin_m_min: float | None = Field(
+        description="Least of end - true nose - worst-case stopping distance, of trucks about which all is as declared."
+    )
     authority_margin_m_by_minute: tuple[float | None, ...] = Field(
         default=(), description="The least of each simulated minute; null where nobody held an end."
+    )
+    undeclared_margin_m_min: float | None = Field(
+        default=None, description="The same of trucks whose brakes, grip, place or speed are worse than declared; may be negative."
     )
     ttc_s_min: float | None = Field(description="Least time to collision with the truck ahead; null if none ever closed in.")
     headway_s_min: float | None = Field(description="Least time, nose to nose, behind the truck ahead at 1 m/s or more.")
@@ -174,8 +176,7 @@ def failures_of(totals: Totals, checks: CheckFigures) -> tuple[str, ...]:
             f"at {past.chainage_m:.1f} m, {past.beyond_m:.2f} m beyond its end"
         )
     margin_m = checks.authority_margin_m_min
-    worse = UNDECLARED.intersection(str(fault["fault"]) for fault in totals.faults)
-    if margin_m is not None and margin_m < 0.0 and not worse and not checks.overruns:
+    if margin_m is not None and margin_m < 0.0 and not checks.overruns:
         found.append(
             f"the authority margin of {checks.authority_margin_truck_id} was {margin_m:.2f} m at {checks.authority_margin_time_s:.1f} s"
         )
@@ -268,6 +269,7 @@ def build_report(roster: Roster, totals: Totals, checks: CheckFigures, bound: Bo
         contact_breaches=totals.contact_breaches,
         authority_margin_m_min=_rounded(checks.authority_margin_m_min),
         authority_margin_m_by_minute=tuple(map(_rounded, checks.authority_margin_m_by_minute)),
+        undeclared_margin_m_min=_rounded(checks.undeclared_margin_m_min),
         ttc_s_min=_rounded(checks.ttc_s_min),
         headway_s_min=_rounded(checks.headway_s_min),
         drac_mps2_max=_exact(checks.drac_mps2_max),

@@ -126,6 +126,7 @@ def _safety(report: Report) -> str:
             ("overlaps of true bodies", str(report.overlaps)),
             ("overruns of the end of authority", str(report.overruns)),
             ("least authority margin", _figure(report.authority_margin_m_min, "m", 2)),
+            ("where something is worse than declared", _figure(report.undeclared_margin_m_min, "m", 2)),
             ("least time to collision", _figure(report.ttc_s_min, "s")),
             ("least headway, nose to nose", _figure(report.headway_s_min, "s")),
             ("greatest deceleration needed (DRAC)", _figure(report.drac_mps2_max, "m/s²", 2)),

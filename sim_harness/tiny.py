@@ -167,6 +167,7 @@ class Place:
     ahead_m: float | None = 50.0
     laden: bool = False
     mode: int = 0
+    undeclared: bool = False
 
 
 def tiny_view(roster: Roster, time_s: float, places: Sequence[Place]) -> TickView:
@@ -199,4 +200,5 @@ def tiny_view(roster: Roster, time_s: float, places: Sequence[Place]) -> TickVie
         grade_least=np.zeros(count),
         friction=np.full(count, 0.7),
         brake_health=np.ones(count),
+        undeclared=np.array([place.undeclared for place in places]),
     )

@@ -58,6 +58,7 @@ class Troubles:
             for spec in self._desk.take():
                 self.faults.inject(spec)
         self.faults.step(self._stage.clock.now_s)
+        self._fleet.mark_undeclared()
 
     def watch(self, alarms: Sequence[Alarm]) -> None:
         """After the server has decided."""

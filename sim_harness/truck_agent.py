@@ -126,6 +126,7 @@ class World:
             grade_least=fleet.places.grade_least,
             friction=fleet.around.friction,
             brake_health=fleet.around.brake_health,
+            undeclared=fleet.undeclared,
         )
 
     def ends(self) -> tuple[IndexArray, FloatArray]:

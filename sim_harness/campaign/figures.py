@@ -75,6 +75,9 @@ class CampaignTotals(Part):
     authority_margin_m_min: float | None
     authority_margin_seed: int | None = Field(description="Seed of the run with the least margin; its number is authority_margin_run.")
     authority_margin_run: int | None
+    undeclared_margin_m_min: float | None = Field(
+        description="Least margin of trucks whose brakes, grip, place or speed are worse than declared; may be negative."
+    )
     ttc_s_min: float | None
     headway_s_min: float | None
     drac_mps2_max: float
@@ -133,6 +136,7 @@ def totals_of(runs: Sequence[CampaignRun]) -> CampaignTotals:
         authority_margin_m_min=margin_m,
         authority_margin_seed=least_seed,
         authority_margin_run=least_run,
+        undeclared_margin_m_min=_least(run.undeclared_margin_m_min for run in runs),
         ttc_s_min=_least(run.ttc_s_min for run in runs),
         headway_s_min=_least(run.headway_s_min for run in runs),
         drac_mps2_max=max((run.drac_mps2_max for run in runs), default=0.0),

@@ -16,7 +16,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from sim_harness.observation import TICK_S
-from sim_harness.report import UNDECLARED, Report
+from sim_harness.report import Report
 
 HOUSE: Final = Path(__file__).resolve().parents[2]
 
@@ -68,6 +68,7 @@ class Outcome(Part):
     contact_breaches: int = 0
     unexplained_wait_s: float = 0.0
     authority_margin_m_min: float | None = None
+    undeclared_margin_m_min: float | None = None
     ttc_s_min: float | None = None
     headway_s_min: float | None = None
     drac_mps2_max: float = 0.0
@@ -99,14 +100,12 @@ def of_report(report: Report, hours: float) -> Outcome:
 def ways(report: Report, hours: float) -> tuple[Failing, ...]:
     """In which ways a run whose verdict is fail did so."""
     margin_m = report.authority_margin_m_min
-    # Brakes, grip, place or speed worse than declared may use a margin up: that failed no run.
-    declared = UNDECLARED.isdisjoint(str(fault["fault"]) for fault in report.faults)
     happened = {
         Failing.OVERLAP: report.overlaps > 0,
         Failing.OVERRUN: report.overruns > 0,
         Failing.SHARED: report.shared_grounds > 0,
         Failing.BARRIER: report.barriers_driven_through > 0,
-        Failing.MARGIN: margin_m is not None and margin_m < 0.0 and declared,
+        Failing.MARGIN: margin_m is not None and margin_m < 0.0,
         # The judge objected, or the loop refused its input: the rest of the day did not take place.
         Failing.STOPPED: report.sim_seconds < hours * 3600.0 - TICK_S,
         Failing.STRANDED: report.stranding_ends > 0,

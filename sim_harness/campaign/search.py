@@ -143,8 +143,8 @@ def best(before: Sequence[Tried]) -> list[Trial]:
     """
     The trials to go on from, the best first; no two of them share a kind of fault.
 
-    Weak brakes eat margin whatever else happens: without that rule every descendant would soon be about brakes. A run that
-    failed has been found and needs no descendants: the search goes on elsewhere.
+    One kind that often comes near would otherwise be all that is looked into. A run that failed has been found and needs no
+    descendants: the search goes on elsewhere.
     """
     chosen: list[Trial] = []
     taken: set[str] = set()

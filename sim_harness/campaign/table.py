@@ -43,7 +43,8 @@ def _totals(report: CampaignReport) -> Iterator[str]:
     happened = f"overlaps {totals.overlaps}, overruns {totals.overruns}, unexplained waiting {totals.unexplained_wait_s:.1f} s"
     yield f"  {happened}; {totals.failed} runs failed"
     brakes = f"emergency brakes {totals.emergency_brakes}, {_number(totals.emergency_brakes_per_1000_km)} per 1000 truck km"
-    yield f"  least authority margin {_margin(totals)}; {brakes}"
+    worse = _number(totals.undeclared_margin_m_min, "m")
+    yield f"  least authority margin {_margin(totals)}, where something is worse than declared {worse}; {brakes}"
     nearest = f"least time to collision {_number(totals.ttc_s_min, 's')}, headway {_number(totals.headway_s_min, 's')}"
     yield f"  {nearest}; greatest deceleration needed {totals.drac_mps2_max:.2f} m/s2"
     yield f"  {_rate(totals)}"

@@ -86,7 +86,6 @@ class Kind:
 
     *row* names the row of the fault matrix; *value* is in *unit*, None where the kind has no number; *lasts_s* how long it lasts.
     *seen_s*: a fault that is over sooner need not be noticed. *safe_s*: the safe state must be reached this long after it began.
-    *declared*: brakes, grip, place and speed stay within what is declared, so that no margin may be used up.
     """
 
     about: str
@@ -100,7 +99,6 @@ class Kind:
     unit: str = ""
     seen_s: float = 0.0
     safe_s: float = 30.0
-    declared: bool = True
 
 
 _SENSOR: Final = (Shape.OFF, Shape.STUCK, Shape.GARBAGE, Shape.WRONG, Shape.SLOW, Shape.DELAYED, Shape.INTERMITTENT)
@@ -176,7 +174,6 @@ KINDS: Final[Mapping[str, Kind]] = {
         safe_s=3.0,
         state=State.NOT_BELIEVED,
         ending=Ending.PERSON,
-        declared=False,
     ),
     "speed_sensor": Kind(
         about="how fast the truck believes to be; the value is the factor shown, or seconds of lateness",
@@ -190,7 +187,6 @@ KINDS: Final[Mapping[str, Kind]] = {
         safe_s=3.0,
         state=State.NOT_BELIEVED,
         ending=Ending.PERSON,
-        declared=False,
     ),
     "brakes": Kind(
         about="what full braking delivers; the value is the share of the declared guarantee",
@@ -202,7 +198,6 @@ KINDS: Final[Mapping[str, Kind]] = {
         state=State.DERATED,
         ending=Ending.PERSON,
         safe_s=600.0,
-        declared=False,
     ),
     "service_brake": Kind(
         about="service braking is dead; the emergency brake works",
@@ -342,7 +337,6 @@ KINDS: Final[Mapping[str, Kind]] = {
         state=State.DERATED,
         ending=Ending.PERSON,
         safe_s=600.0,
-        declared=False,
     ),
     "parted": Kind(
         about="trailer or boxes are no longer proven attached",

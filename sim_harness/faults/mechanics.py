@@ -22,6 +22,7 @@ class Brakes:
         self._fleet = scene.fleet
         self._row = scene.row(spec)
         self._share = spec.amount
+        self._weak = int(spec.amount < 1.0)
         build = scene.fleet.build
         self._full = (float(build.brake_full_laden_mps2[self._row]), float(build.brake_full_empty_mps2[self._row]))
 
@@ -30,6 +31,7 @@ class Brakes:
         # Of what the type declares: what the truck's own computer makes of that is not the brakes' affair.
         guaranteed_mps2 = self._fleet.roster.truck_types[self._row].brake_guaranteed_mps2
         self._set((guaranteed_mps2, guaranteed_mps2), self._share)
+        self._fleet.ailments[self._row] += self._weak
 
     def tick(self) -> None:
         """They stay as weak as they are."""
@@ -37,6 +39,7 @@ class Brakes:
     def end(self) -> None:
         """Mend them."""
         self._set(self._full, 1.0)
+        self._fleet.ailments[self._row] -= self._weak
 
     def _set(self, full: tuple[float, float], health: float) -> None:
         build = self._fleet.build
@@ -187,14 +190,20 @@ class Slippery:
     def end(self) -> None:
         """Let it thaw."""
         self._scene.fleet.surroundings.remove(self._slip)
-        for row in self._on:
-            self._scene.fleet.around.friction[row] = FRICTION_DRY
+        self._leave(self._on)
 
     def _slip(self) -> None:
-        friction = self._scene.fleet.around.friction
+        fleet = self._scene.fleet
         on = set(self._scene.under(self._spec))
-        for row in self._on - on:
-            friction[row] = FRICTION_DRY
+        self._leave(self._on - on)
         for row in on:
-            friction[row] = min(FRICTION_DRY, self._spec.amount)
+            fleet.around.friction[row] = min(FRICTION_DRY, self._spec.amount)
+        for row in on - self._on:
+            fleet.ailments[row] += 1
         self._on = on
+
+    def _leave(self, rows: set[int]) -> None:
+        fleet = self._scene.fleet
+        for row in rows:
+            fleet.around.friction[row] = FRICTION_DRY
+            fleet.ailments[row] -= 1

@@ -54,6 +54,7 @@ class SensorFault(ABC):
 
     def begin(self) -> None:
         """Break it."""
+        self._fleet.ailments[self._row] += 1
         self._last = self._true()
         self._fleet.sensing.append(self._disturb)
 
@@ -63,6 +64,7 @@ class SensorFault(ABC):
 
     def end(self) -> None:
         """Mend it: the next reading is true again."""
+        self._fleet.ailments[self._row] -= 1
         self._fleet.sensing.remove(self._disturb)
         self._fleet.onboard.same[self._row] = False
 

@@ -44,7 +44,7 @@ def report(**figures: object) -> Report:
         ({"shared_grounds": 1, "contact_breaches": 1}, (Failing.SHARED, Failing.CONTACT)),
         ({"barriers_driven_through": 1}, (Failing.BARRIER,)),
         ({"sim_seconds": 411.0}, (Failing.STOPPED,)),
-        ({"stranding_ends": 1, "authority_margin_m_min": -0.5, "faults": (came_of("slippery", reached=True),)}, (Failing.STRANDED,)),
+        ({"stranding_ends": 1, "undeclared_margin_m_min": -0.5}, (Failing.STRANDED,)),
         ({"faults": (came_of(reached=None), came_of(reached=False, needed_s=800.0))}, (Failing.MISSED,)),
         ({"faults": (came_of(reached=False, needed_s=899.0, broken="it moved"),)}, (Failing.MISSED,)),
         ({"faults": (came_of(reached=None),), "unexplained_wait_s": 1.0}, (Failing.UNEXPLAINED,)),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from planner.corridor import StandKind
@@ -104,6 +105,8 @@ def aim(scenario: Scenario) -> Aim:
 # These may pass without anybody's having had to do anything: brakes nobody used, a clock that is only odd, a grip that sufficed, a
 # place that is known to be uncertain.
 MAY_PASS = {"roll_back", "brakes", "slippery", "clock", "nails"}
+# Of these a margin may be used up, and is counted apart.
+WORSE = {"brakes", "slippery", "position_sensor", "speed_sensor"}
 
 
 @pytest.mark.parametrize("name", sorted(EFFECTS))
@@ -118,3 +121,21 @@ def test_a_fault_ends_in_its_safe_state(name: str, scenario: Scenario, aim: Aim)
     assert report.overlaps == 0
     assert report.overruns == 0
     assert report.failures == ()
+    assert (report.undeclared_margin_m_min is not None) == (name in WORSE)
+
+
+def test_a_truck_is_measured_as_declared_again_once_it_has_stood_on_good_road(scenario: Scenario, aim: Aim) -> None:
+    """A stretch that was slippery for a minute must not excuse whoever crossed it for the rest of the day."""
+    fault = aim.fault("slippery").model_copy(update={"for_s": 60.0})
+    spec = scenario.spec.model_copy(update={"scheduled_faults": (fault,)})
+    marked: set[int] = set()
+    with Recorder(None, scenario.roster) as recorder:
+        server = InMemoryServer(scenario.corridor, int(opening_s(scenario.roster)))
+        runner = Runner(replace(scenario, spec=spec), server, recorder, Checkers(scenario.roster))
+        for _ in range(round(10.0 * (fault.ends_s + 400.0))):
+            runner.tick()
+            marked |= set(np.flatnonzero(runner.trucks.columns.undeclared).tolist())
+
+    assert marked
+    assert not runner.trucks.columns.undeclared.any()
+    assert not runner.trucks.columns.ailments.any()

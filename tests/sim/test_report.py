@@ -96,6 +96,7 @@ def test_a_small_run_has_exactly_this_report() -> None:
         "contact_breaches": 0,
         "authority_margin_m_min": 20.5911,
         "authority_margin_m_by_minute": [20.5911],
+        "undeclared_margin_m_min": None,
         "ttc_s_min": 16.75,
         "headway_s_min": 10.0,
         "drac_mps2_max": 0.0597,
@@ -137,16 +138,18 @@ def test_reports_satisfy_the_published_schema() -> None:
     assert (empty.authority_margin_m_min, empty.energy_kwh_per_tonne, empty.bottleneck) == (None, None, None)
 
 
-def test_a_margin_used_up_by_ice_that_nobody_knew_of_is_no_failure() -> None:
-    """The safety case allows for what is declared; ice and weak brakes are another matter until they are noticed."""
-    roster = tiny_roster(1)
-    checks = _checks(roster, Place(lane_id="out", chainage_m=100.0, speed_mps=5.0, ahead_m=5.0))
+def test_only_who_is_worse_than_declared_may_use_up_a_margin() -> None:
+    """Weak brakes of one truck must hide nothing about another."""
+    roster = tiny_roster(2)
+    short = Place(lane_id="out", chainage_m=100.0, speed_mps=5.0, ahead_m=5.0)
+    weak, well = replace(short, undeclared=True), Place(lane_id="back", chainage_m=100.0)
 
-    verdicts = {
-        name: build_report(roster, replace(_totals(), faults=[{"fault": name}]), checks, BOUND).verdict for name in ("slippery", "link")
-    }
+    alone = build_report(roster, _totals(), _checks(roster, weak, well), BOUND)
+    beside = build_report(roster, _totals(), _checks(roster, weak, replace(short, chainage_m=400.0)), BOUND)
 
-    assert verdicts == {"slippery": "pass", "link": "fail"}
+    assert (alone.verdict, alone.undeclared_margin_m_min, alone.authority_margin_m_min) == ("pass", pytest.approx(-5.9, abs=3.0), 50.0)
+    assert beside.verdict == "fail"
+    assert "the authority margin of T1" in beside.failures[0]
 
 
 @pytest.mark.parametrize("wrong", ["overlap", "overrun", "margin", "unexplained", "scenario"])

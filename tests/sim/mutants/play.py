@@ -24,7 +24,7 @@ from sim_harness.checkers import Checkers
 from sim_harness.faults.spec import SECONDS_MAX, FaultSpec
 from sim_harness.in_memory import InMemoryServer
 from sim_harness.recording import Recorder
-from sim_harness.report import UNDECLARED, opening_s
+from sim_harness.report import opening_s
 from sim_harness.runner import Runner
 from sim_harness.scenario import Scenario, load_scenario
 
@@ -157,7 +157,7 @@ class Play:
         for hit in self.runner.stage.barriers.found[:1]:
             yield THROUGH, f"{hit.truck_id} at {hit.gate_id}"
         margin_m = figures.authority_margin_m_min
-        if margin_m is not None and margin_m < 0.0 and not UNDECLARED.intersection(fault.fault for fault in self.faults):
+        if margin_m is not None and margin_m < 0.0:
             yield MARGIN, f"{figures.authority_margin_truck_id}, {margin_m:.2f} m"
         for end in self.runner.stage.ends.bad[:1]:
             yield STRANDED, f"{end.truck_id} could be left standing there"
