@@ -48,6 +48,7 @@ EFFECTS: Final[Mapping[str, Callable[[Scene, FaultSpec], Effect]]] = {
     "roll_back": mechanics.RollBack,
     "wall": mechanics.Wall,
     "breakdown": mechanics.Breakdown,
+    "battery": mechanics.Battery,
     "barrier": roadside.Barrier,
     "gate": roadside.Halted,
     "loader": roadside.Halted,
@@ -57,7 +58,7 @@ EFFECTS: Final[Mapping[str, Callable[[Scene, FaultSpec], Effect]]] = {
 TOGETHER: Final[Mapping[str, str]] = {
     **dict.fromkeys(("link", "reports", "reconnect", "flood"), "radio"),
     **dict.fromkeys(("nails", "position_sensor", "speed_sensor", "clock", "roll_back"), "senses"),
-    **dict.fromkeys(("wall", "breakdown"), "motors"),
+    **dict.fromkeys(("wall", "breakdown", "battery"), "motors"),
 }
 # Alarms about the server or the site as a whole count for faults of the server.
 ABOUT_ALL: Final = frozenset({"journal_append_failed", "journal_space_returned", "all_stop_ordered"})

@@ -372,6 +372,17 @@ KINDS: Final[Mapping[str, Kind]] = {
         state=State.WAITED,
         ending=Ending.ITSELF,
     ),
+    "battery": Kind(
+        about="the battery fails; the value is what is left of a full one, and nothing recharges it",
+        row="link loss",
+        target=Target.TRUCK,
+        value=Span(low=0.0, usual=0.0, high=0.4),
+        unit="%",
+        lasts_s=Span(low=300.0, usual=600.0, high=2400.0),
+        state=State.STANDS,
+        ending=Ending.ITSELF,
+        safe_s=300.0,
+    ),
     "removed_in_place": Kind(
         about="an operator declares a truck removed that still stands there",
         row="removed",

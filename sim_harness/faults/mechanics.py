@@ -113,6 +113,34 @@ class Breakdown:
         self._build.pull_laden_mps2[self._row], self._build.pull_empty_mps2[self._row] = pull
 
 
+class Battery(Breakdown):
+    """The battery holds almost nothing; once that is used up the motors give nothing. A charged one is brought when the fault ends."""
+
+    def __init__(self, scene: Scene, spec: FaultSpec) -> None:
+        super().__init__(scene, spec)
+        self._fleet = scene.fleet
+        self._full_wh = scene.fleet.roster.truck_types[self._row].battery_wh
+        self._left_wh = min(spec.amount / 100.0 * self._full_wh, float(scene.fleet.battery_wh[self._row]))
+        self._before_wh = 0.0
+
+    def begin(self) -> None:
+        """Fail."""
+        self._before_wh = float(self._fleet.motion.energy_wh[self._row])
+        self.tick()
+
+    def tick(self) -> None:
+        """What was drawn is gone; with the last of it go the motors."""
+        drawn_wh = float(self._fleet.motion.energy_wh[self._row]) - self._before_wh
+        self._fleet.battery_wh[self._row] = max(0.0, self._left_wh - max(0.0, drawn_wh))
+        if self._fleet.battery_wh[self._row] == 0.0:
+            super().begin()
+
+    def end(self) -> None:
+        """Bring a charged one."""
+        super().end()
+        self._fleet.battery_wh[self._row] = self._full_wh
+
+
 class Wall(Breakdown):
     """The truck stops dead, harder than any brakes would: it hit something. Nothing moves it until the fault ends."""
 
