@@ -6,6 +6,7 @@ import json
 import platform
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -21,6 +22,8 @@ BENCHES: Final = {
     "journal": "sim_harness.bench.journal:journal",
     "streams": "sim_harness.bench.streams:streams",
 }
+
+DISPLIB: Final = "displib"  # needs a directory of problems, so it is not among those run when none is named
 
 app = typer.Typer(add_completion=False, help="Measure ratios side by side. Example: fleet bench conflict --json")
 
@@ -83,15 +86,46 @@ def as_json(outcomes: list[Outcome]) -> str:
     )
 
 
+def _displib(directory: Path, seconds: float, jobs: int, *, json_: bool) -> None:
+    displib = import_module("sim_harness.bench.displib")
+    solved = []
+    console = Console(stderr=True)
+    for each in displib.solve_all(directory, seconds, jobs):
+        solved.append(each)
+        if console.is_terminal:
+            console.print(f"{len(solved)} {each.name}: {each.costs[-1]}")
+    if not solved:
+        typer.echo(f"fleet bench displib: {directory} holds no problems: neither *.json nor {displib.ARCHIVE}.", err=True)
+        raise typer.Exit(2)
+    if json_:
+        typer.echo(json.dumps(displib.as_json(solved, seconds), indent=2))
+    else:
+        Console().print(displib.table(solved, seconds))
+    wrong = [each for each in solved if each.wrong]
+    for each in wrong:
+        typer.echo(f"fleet bench displib: {each.name}: {each.wrong[0]}", err=True)
+    if wrong:
+        raise typer.Exit(1)
+
+
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help=f"one of {', '.join(BENCHES)}; all of them when left out")] = "",
+    name: Annotated[str, typer.Argument(help=f"one of {', '.join(BENCHES)}, or {DISPLIB}; all but {DISPLIB} when left out")] = "",
+    directory: Annotated[Path | None, typer.Argument(help=f"for {DISPLIB}: where the problems are", metavar="DIR")] = None,
+    seconds: Annotated[float, typer.Option(help=f"for {DISPLIB}: of one core, for each problem", min=0.01)] = 10.0,
+    jobs: Annotated[int, typer.Option(help=f"for {DISPLIB}: problems at a time", min=1)] = 1,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Runs one benchmark or all; goals that are missed are said, and are no failure: times depend on the machine."""
-    if name and name not in BENCHES:
-        typer.echo(f"fleet bench: there is no benchmark {name!r}; there are {', '.join(BENCHES)}.", err=True)
+    if name and name != DISPLIB and name not in BENCHES:
+        typer.echo(f"fleet bench: there is no benchmark {name!r}; there are {', '.join([*BENCHES, DISPLIB])}.", err=True)
         raise typer.Exit(2)
+    if (name == DISPLIB) != (directory is not None):
+        typer.echo(f"fleet bench: {DISPLIB} takes a directory, and nothing else does: fleet bench {DISPLIB} DIR.", err=True)
+        raise typer.Exit(2)
+    if directory is not None:
+        _displib(directory, seconds, jobs, json_=json_)
+        return
     outcomes: list[Outcome] = []
     console = Console()
     for each in [name] if name else list(BENCHES):

@@ -1,0 +1,225 @@
+"""
+Large-neighbourhood search: take a late truck and some that it meets out of the plan, and put them back in another order.
+
+Who is taken out is drawn from several neighbourhoods: the trucks along the chain of waits that made a truck late, those that
+hold resources just before or after it, and any. Worse plans are taken too, the less readily the cooler the search has become;
+the best one is kept apart. Chance is a small generator of its own, so that a seed gives the same plan everywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from planner._jit import kernel, piece
+from planner.timetable.columns import IndexArray, Job, Lines, Paths, TimeArray
+from planner.timetable.holds import first_free_after, lift, place
+from planner.timetable.search import NOWHERE, Labels, search, walk_back
+from planner.timetable.settle import NOBODY, Settled
+
+# A multiplicative congruential generator (Lehmer, with Park and Miller's later multiplier): no product exceeds 63 bits.
+FACTOR: Final = 48_271
+MODULUS: Final = 2_147_483_647
+
+TRIES_PER_TRUCK: Final = 4
+
+
+class Hunt(NamedTuple):
+    """
+    The search's state beside the plan.
+
+    seed    (1,) of the generator
+    cost    (2,) of the plan held and of the best one
+    heat    (1,) how much worse than the plan held a plan may be, on average, to be taken
+    chosen  (n,) trucks taken out, in the order in which they go back
+    marked  (n,) whether a truck is chosen
+    size    (1,) how many are chosen
+    barred  (n,) trucks that are never taken out
+    """
+
+    seed: TimeArray
+    cost: TimeArray
+    heat: NDArray[np.float64]
+    chosen: IndexArray
+    marked: NDArray[np.bool_]
+    size: IndexArray
+    barred: NDArray[np.bool_]
+
+
+def hunt_of(paths: Paths, seed: int) -> Hunt:
+    """A search that has not begun; *seed* is any whole number."""
+    trucks = len(paths.length)
+    return Hunt(
+        seed=np.array([seed % (MODULUS - 1) + 1], np.int64),
+        cost=np.zeros(2, np.int64),
+        heat=np.zeros(1, np.float64),
+        chosen=np.zeros(trucks, np.int32),
+        marked=np.zeros(trucks, np.bool_),
+        size=np.zeros(1, np.int32),
+        barred=np.zeros(trucks, np.bool_),
+    )
+
+
+@piece
+def draw(hunt: Hunt, below: int) -> int:
+    """A number from 0 to *below* - 1."""
+    hunt.seed[0] = hunt.seed[0] * FACTOR % MODULUS
+    return int(hunt.seed[0] * below // MODULUS)
+
+
+@piece
+def _choose(hunt: Hunt, truck: int) -> None:
+    if not (hunt.marked[truck] or hunt.barred[truck]):
+        hunt.marked[truck] = True
+        hunt.chosen[hunt.size[0]] = truck
+        hunt.size[0] += 1
+
+
+@piece
+def _late(paths: Paths, hunt: Hunt) -> int:
+    """A truck, the likelier the more it costs; any, where none costs anything."""
+    total = 0
+    for truck in range(len(paths.cost)):
+        total += paths.cost[truck]
+    if total == 0:
+        return draw(hunt, len(paths.cost))
+    left = draw(hunt, total)
+    for truck in range(len(paths.cost)):
+        left -= paths.cost[truck]
+        if left < 0:
+            return truck
+    return 0
+
+
+@piece
+def _choose_blamed(paths: Paths, settled: Settled, hunt: Hunt, truck: int, wanted: int) -> None:
+    """The trucks along the chain of waits that leads to the end of *truck*'s path."""
+    k = paths.length[truck] - 1
+    while k >= 0 and hunt.size[0] < wanted:
+        blamed = settled.blame[truck, k]
+        if blamed == NOBODY or draw(hunt, 4) == 0:
+            k -= 1
+            continue
+        _choose(hunt, blamed)
+        k = settled.blame_k[truck, k]
+        truck = blamed
+
+
+@piece
+def _choose_met(job: Job, lines: Lines, paths: Paths, hunt: Hunt, wanted: int) -> None:
+    """Trucks that hold something of a chosen truck's just before or after it."""
+    for _ in range(TRIES_PER_TRUCK * wanted):
+        if hunt.size[0] >= wanted or hunt.size[0] == 0:
+            return
+        truck = hunt.chosen[draw(hunt, hunt.size[0])]
+        k = draw(hunt, paths.length[truck])
+        op = paths.op[truck, k]
+        uses = job.use_start[op + 1] - job.use_start[op]
+        if uses == 0:
+            continue
+        resource = job.use_resource[job.use_start[op] + draw(hunt, uses)]
+        row = first_free_after(lines, resource, paths.at[truck, k]) + 2 * draw(hunt, 2) - 1
+        if lines.start[resource] <= row < lines.start[resource] + lines.used[resource]:
+            _choose(hunt, lines.truck[row])
+
+
+@kernel
+def choose(job: Job, lines: Lines, paths: Paths, settled: Settled, hunt: Hunt) -> None:
+    """Draw the trucks to take out and the order in which they go back."""
+    trucks = len(paths.cost)
+    for truck in range(trucks):
+        hunt.marked[truck] = False
+    hunt.size[0] = 0
+    wanted = 2
+    while wanted < min(trucks, 12) and draw(hunt, 3) > 0:
+        wanted += 1
+    wanted = min(wanted, trucks)
+    late = _late(paths, hunt)
+    _choose(hunt, late)
+    kind = draw(hunt, 8)
+    if kind < 4:
+        _choose_blamed(paths, settled, hunt, late, wanted)
+    if kind < 7:
+        _choose_met(job, lines, paths, hunt, wanted)
+    else:
+        for _ in range(TRIES_PER_TRUCK * wanted):
+            if hunt.size[0] < wanted:
+                _choose(hunt, draw(hunt, trucks))
+    first = 1 if draw(hunt, 2) == 0 else 0
+    for at in range(hunt.size[0] - 1, first, -1):
+        other = first + draw(hunt, at + 1 - first)
+        hunt.chosen[at], hunt.chosen[other] = hunt.chosen[other], hunt.chosen[at]
+
+
+@kernel
+def copy_path(source: Paths, target: Paths, truck: int) -> None:
+    """The path of *truck* in *source* into *target*."""
+    target.length[truck] = source.length[truck]
+    target.cost[truck] = source.cost[truck]
+    for k in range(source.length[truck]):
+        target.op[truck, k] = source.op[truck, k]
+        target.at[truck, k] = source.at[truck, k]
+
+
+@kernel
+def copy_all(source: Paths, target: Paths) -> None:
+    """Every path of *source* into *target*."""
+    for truck in range(len(source.length)):
+        copy_path(source, target, truck)
+
+
+@kernel
+def take_out(job: Job, lines: Lines, paths: Paths, truck: int, linger: int) -> None:
+    """Leave of *truck* only what it has begun, and hold that for as long as it must be and *linger* more."""
+    lift(job, lines, paths, truck)
+    paths.length[truck] = job.begun[truck]
+    paths.cost[truck] = 0
+    place(job, lines, paths, truck, linger)
+
+
+@kernel
+def put_in(job: Job, lines: Lines, paths: Paths, labels: Labels, truck: int) -> bool:
+    """Give *truck*, of which only what it has begun is in the plan, the best way there is; False where there is none."""
+    lift(job, lines, paths, truck)
+    label = search(job, lines, paths, labels, truck)
+    if label == NOWHERE:
+        place(job, lines, paths, truck, 0)
+        return False
+    walk_back(job, paths, labels, truck, label)
+    place(job, lines, paths, truck, 0)
+    return True
+
+
+@kernel
+def reinsert(job: Job, lines: Lines, paths: Paths, kept: Paths, labels: Labels, hunt: Hunt) -> bool:
+    """Take the chosen trucks out and put them back in their order; their old paths are kept. False where one finds no way."""
+    for at in range(hunt.size[0]):
+        truck = hunt.chosen[at]
+        copy_path(paths, kept, truck)
+        take_out(job, lines, paths, truck, 0)
+    at = 0
+    while at < hunt.size[0] and put_in(job, lines, paths, labels, hunt.chosen[at]):
+        at += 1
+    return bool(at == hunt.size[0])
+
+
+@kernel
+def restore(job: Job, lines: Lines, paths: Paths, kept: Paths, hunt: Hunt) -> None:
+    """Give the chosen trucks their old paths back."""
+    for at in range(hunt.size[0]):
+        lift(job, lines, paths, hunt.chosen[at])
+    for at in range(hunt.size[0]):
+        copy_path(kept, paths, hunt.chosen[at])
+        place(job, lines, paths, hunt.chosen[at], 0)
+
+
+@piece
+def acceptable(hunt: Hunt, cost: int) -> bool:
+    """Whether a plan of this cost is taken: always if it is no worse, else by chance and heat."""
+    if cost <= hunt.cost[0]:
+        return True
+    chance = (draw(hunt, MODULUS - 1) + 1) / MODULUS
+    return bool(cost - hunt.cost[0] < -math.log(chance) * hunt.heat[0])

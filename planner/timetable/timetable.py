@@ -1,0 +1,105 @@
+"""
+Plans for one task: a first one, better ones for as long as the caller likes, and what stands in the way where there is none.
+
+The search knows no clock: `improve` asks the caller's `more` between chunks of tries. Asked for so many chunks it is the same on
+every machine; asked for so many seconds it is as good as the machine is fast. The best plan found is never lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from planner.timetable.columns import INSTANT, Paths, job_of, lines_of, paths_of
+from planner.timetable.construct import Construction, Stranded
+from planner.timetable.hunt import copy_all, hunt_of
+from planner.timetable.improve import Plans, improve
+from planner.timetable.search import labels_of
+from planner.timetable.settle import adopt, settle, settled_of
+from planner.timetable.task import Event, Task, TaskFault
+
+TRIES_PER_CHUNK: Final = 16
+HEAT_SHARE: Final = 0.003  # of the first plan's cost: what a worse plan may cost more, at first
+COOLING: Final = 0.995  # a chunk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """
+    An order of events and the times that follow from it, what has begun included.
+
+    stranded  trucks that could not be planned; they stay where they are, and the others are planned round them
+    """
+
+    cost: int
+    events: tuple[Event, ...]
+    stranded: tuple[Stranded, ...] = ()
+
+
+def _like(paths: Paths) -> Paths:
+    return Paths._make(column.copy() for column in paths)
+
+
+class Timetable:
+    """
+    The search over one task's plans. *seed* draws everything.
+
+    Raises:
+        TaskFault: times too large to plan with, or begun operations that hold one resource at once.
+    """
+
+    def __init__(self, task: Task, *, seed: int = 1) -> None:
+        if not task.trucks:
+            raise TaskFault("there are no trucks to plan")
+        self.task = task
+        self._job = job_of(task)
+        self._lines = lines_of(task, self._job)
+        held = paths_of(task, self._job)
+        self._plans = Plans(held=held, kept=_like(held), best=_like(held))
+        self._labels = labels_of(self._job)
+        self._settled = settled_of(held, self._lines)
+        self._hunt = hunt_of(held, seed)
+        self._stranded: tuple[Stranded, ...] = ()
+        self._built = False
+
+    def first(self) -> Plan:
+        """A plan, quickly; called again, the best one there is."""
+        if not self._built:
+            self._build()
+        return self.best()
+
+    def improve(self, more: Callable[[], bool]) -> Plan:
+        """Look for better plans for as long as *more* says so; the best one."""
+        if not self._built:
+            self._build()
+        hunt = self._hunt
+        while not hunt.barred.all() and more():
+            improve(self._job, self._lines, self._plans, self._labels, self._settled, hunt, TRIES_PER_CHUNK)
+            hunt.heat[0] *= COOLING
+        return self.best()
+
+    @property
+    def cost(self) -> int:
+        """Of the best plan so far."""
+        return int(self._hunt.cost[1])
+
+    def best(self) -> Plan:
+        """The best plan so far."""
+        paths, first = self._plans.best, self._job.truck_op
+        rows = sorted((int(paths.at[truck, k]), truck, k) for truck in range(len(paths.length)) for k in range(int(paths.length[truck])))
+        events = tuple(Event(time=at // INSTANT, truck=truck, operation=int(paths.op[truck, k] - first[truck])) for at, truck, k in rows)
+        return Plan(cost=self.cost, events=events, stranded=self._stranded)
+
+    def _build(self) -> None:
+        held, hunt = self._plans.held, self._hunt
+        building = Construction(self._job, self._lines, held, self._labels, hunt)
+        building.build()
+        self._stranded = tuple(building.stranded)
+        for each in self._stranded:
+            hunt.barred[each.truck] = True
+        hunt.cost[:] = settle(self._job, held, self._settled)
+        adopt(self._job, self._lines, held, self._settled)
+        copy_all(held, self._plans.best)
+        hunt.heat[0] = HEAT_SHARE * hunt.cost[0]
+        self._built = True
