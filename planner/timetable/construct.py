@@ -140,6 +140,7 @@ class Construction:
         return sorted(trucks, key=lambda _: int(draw(self._hunt, MODULUS)))
 
     def _insert(self, truck: int) -> bool:
+        take_out(self._job, self._lines, self._paths, truck, 0)  # it may stand where it gave way to
         self._planned[truck] = bool(put_in(self._job, self._lines, self._paths, self._labels, truck))
         return self._planned[truck]
 

@@ -25,6 +25,8 @@ FACTOR: Final = 48_271
 MODULUS: Final = 2_147_483_647
 
 TRIES_PER_TRUCK: Final = 4
+CHOSEN_MAX: Final = 12
+STEPS_BACK_MAX: Final = 12  # events before a wait that are opened with it
 
 
 class Hunt(NamedTuple):
@@ -37,6 +39,7 @@ class Hunt(NamedTuple):
     chosen  (n,) trucks taken out, in the order in which they go back
     marked  (n,) whether a truck is chosen
     size    (1,) how many are chosen
+    since   (1,) the instant from which the chosen are open; what they do until then stays
     barred  (n,) trucks that are never taken out
     """
 
@@ -46,6 +49,7 @@ class Hunt(NamedTuple):
     chosen: IndexArray
     marked: NDArray[np.bool_]
     size: IndexArray
+    since: TimeArray
     barred: NDArray[np.bool_]
 
 
@@ -59,6 +63,7 @@ def hunt_of(paths: Paths, seed: int) -> Hunt:
         chosen=np.zeros(trucks, np.int32),
         marked=np.zeros(trucks, np.bool_),
         size=np.zeros(1, np.int32),
+        since=np.zeros(1, np.int64),
         barred=np.zeros(trucks, np.bool_),
     )
 
@@ -71,8 +76,23 @@ def draw(hunt: Hunt, below: int) -> int:
 
 
 @piece
-def _choose(hunt: Hunt, truck: int) -> None:
-    if not (hunt.marked[truck] or hunt.barred[truck]):
+def kept_until(paths: Paths, truck: int, since: int) -> int:
+    """How many of the truck's events come at *since* or before."""
+    low = 0
+    high = paths.length[truck]
+    while low < high:
+        mid = (low + high) // 2
+        if paths.at[truck, mid] > since:
+            high = mid
+        else:
+            low = mid + 1
+    return int(low)
+
+
+@piece
+def _choose(paths: Paths, hunt: Hunt, truck: int) -> None:
+    """Choose a truck, unless it is chosen, barred, or done by then."""
+    if not (hunt.marked[truck] or hunt.barred[truck]) and kept_until(paths, truck, hunt.since[0]) < paths.length[truck]:
         hunt.marked[truck] = True
         hunt.chosen[hunt.size[0]] = truck
         hunt.size[0] += 1
@@ -96,26 +116,30 @@ def _late(paths: Paths, hunt: Hunt) -> int:
 
 @piece
 def _choose_blamed(paths: Paths, settled: Settled, hunt: Hunt, truck: int, wanted: int) -> None:
-    """The trucks along the chain of waits that leads to the end of *truck*'s path."""
+    """The trucks along the chain of waits that leads to the end of *truck*'s path, and what they do from its far end on."""
     k = paths.length[truck] - 1
     while k >= 0 and hunt.size[0] < wanted:
         blamed = settled.blame[truck, k]
         if blamed == NOBODY or draw(hunt, 4) == 0:
             k -= 1
             continue
-        _choose(hunt, blamed)
-        k = settled.blame_k[truck, k]
+        k = min(settled.blame_k[truck, k], paths.length[blamed] - 1)
         truck = blamed
+        _choose(paths, hunt, truck)
+    hunt.since[0] = paths.at[truck, max(k - 1 - draw(hunt, STEPS_BACK_MAX), 0)]
 
 
 @piece
 def _choose_met(job: Job, lines: Lines, paths: Paths, hunt: Hunt, wanted: int) -> None:
-    """Trucks that hold something of a chosen truck's just before or after it."""
+    """Trucks that hold something of a chosen truck's just before or after it, soon after the time from which all is open."""
     for _ in range(TRIES_PER_TRUCK * wanted):
         if hunt.size[0] >= wanted or hunt.size[0] == 0:
             return
         truck = hunt.chosen[draw(hunt, hunt.size[0])]
-        k = draw(hunt, paths.length[truck])
+        kept = kept_until(paths, truck, hunt.since[0])
+        if kept == paths.length[truck]:
+            continue
+        k = kept + draw(hunt, 1 + draw(hunt, paths.length[truck] - kept))
         op = paths.op[truck, k]
         uses = job.use_start[op + 1] - job.use_start[op]
         if uses == 0:
@@ -123,31 +147,36 @@ def _choose_met(job: Job, lines: Lines, paths: Paths, hunt: Hunt, wanted: int) -
         resource = job.use_resource[job.use_start[op] + draw(hunt, uses)]
         row = first_free_after(lines, resource, paths.at[truck, k]) + 2 * draw(hunt, 2) - 1
         if lines.start[resource] <= row < lines.start[resource] + lines.used[resource]:
-            _choose(hunt, lines.truck[row])
+            _choose(paths, hunt, lines.truck[row])
 
 
 @kernel
 def choose(job: Job, lines: Lines, paths: Paths, settled: Settled, hunt: Hunt) -> None:
-    """Draw the trucks to take out and the order in which they go back."""
+    """Draw the trucks to take out, the time from which they are open, and the order in which they go back."""
     trucks = len(paths.cost)
     for truck in range(trucks):
         hunt.marked[truck] = False
     hunt.size[0] = 0
+    hunt.since[0] = -1
     wanted = 2
-    while wanted < min(trucks, 12) and draw(hunt, 3) > 0:
+    while wanted < min(trucks, CHOSEN_MAX) and draw(hunt, 3) > 0:
         wanted += 1
     wanted = min(wanted, trucks)
     late = _late(paths, hunt)
-    _choose(hunt, late)
     kind = draw(hunt, 8)
-    if kind < 4:
-        _choose_blamed(paths, settled, hunt, late, wanted)
-    if kind < 7:
-        _choose_met(job, lines, paths, hunt, wanted)
-    else:
+    if kind == 0:
         for _ in range(TRIES_PER_TRUCK * wanted):
             if hunt.size[0] < wanted:
-                _choose(hunt, draw(hunt, trucks))
+                _choose(paths, hunt, draw(hunt, trucks))
+    elif kind < 5:
+        _choose(paths, hunt, late)
+        _choose_blamed(paths, settled, hunt, late, wanted)
+    elif paths.length[late] > 0:
+        hunt.since[0] = paths.at[late, draw(hunt, paths.length[late])]
+        _choose(paths, hunt, late)
+    _choose_met(job, lines, paths, hunt, wanted)
+    if draw(hunt, 4) == 0:
+        hunt.since[0] = -1
     first = 1 if draw(hunt, 2) == 0 else 0
     for at in range(hunt.size[0] - 1, first, -1):
         other = first + draw(hunt, at + 1 - first)
@@ -172,34 +201,47 @@ def copy_all(source: Paths, target: Paths) -> None:
 
 
 @kernel
+def shorten(job: Job, lines: Lines, paths: Paths, truck: int, kept: int) -> None:
+    """Leave of *truck* its first *kept* events, but all that it has begun."""
+    lift(job, lines, paths, truck)
+    paths.length[truck] = max(kept, job.begun[truck])
+    paths.cost[truck] = 0
+    place(job, lines, paths, truck, 0)
+
+
+@kernel
 def take_out(job: Job, lines: Lines, paths: Paths, truck: int, linger: int) -> None:
     """Leave of *truck* only what it has begun, and hold that for as long as it must be and *linger* more."""
-    lift(job, lines, paths, truck)
-    paths.length[truck] = job.begun[truck]
-    paths.cost[truck] = 0
-    place(job, lines, paths, truck, linger)
+    shorten(job, lines, paths, truck, 0)
+    if linger > 0:
+        lift(job, lines, paths, truck)
+        place(job, lines, paths, truck, linger)
 
 
 @kernel
 def put_in(job: Job, lines: Lines, paths: Paths, labels: Labels, truck: int) -> bool:
-    """Give *truck*, of which only what it has begun is in the plan, the best way there is; False where there is none."""
+    """Give *truck*, of which the plan has a first part, the best way on from there; False where there is none."""
     lift(job, lines, paths, truck)
     label = search(job, lines, paths, labels, truck)
     if label == NOWHERE:
         place(job, lines, paths, truck, 0)
         return False
-    walk_back(job, paths, labels, truck, label)
+    walk_back(paths, labels, truck, label)
     place(job, lines, paths, truck, 0)
     return True
 
 
 @kernel
 def reinsert(job: Job, lines: Lines, paths: Paths, kept: Paths, labels: Labels, hunt: Hunt) -> bool:
-    """Take the chosen trucks out and put them back in their order; their old paths are kept. False where one finds no way."""
+    """
+    Take out what the chosen trucks do while they are open and put it back in their order; their old paths are kept.
+
+    False where one finds no way.
+    """
     for at in range(hunt.size[0]):
         truck = hunt.chosen[at]
         copy_path(paths, kept, truck)
-        take_out(job, lines, paths, truck, 0)
+        shorten(job, lines, paths, truck, kept_until(paths, truck, hunt.since[0]))
     at = 0
     while at < hunt.size[0] and put_in(job, lines, paths, labels, hunt.chosen[at]):
         at += 1

@@ -172,8 +172,8 @@ def open_gap(job: Job, lines: Lines, labels: Labels, op: int, at: int, before: i
 
 @piece
 def _root(job: Job, lines: Lines, paths: Paths, labels: Labels, truck: int) -> bool:
-    """The label of what the truck has begun last; False where it cannot stay there for as long as it must."""
-    k = job.begun[truck] - 1
+    """The label of the last event that the truck's path has; False where it cannot stay there for as long as it must."""
+    k = paths.length[truck] - 1
     op, at = paths.op[truck, k], paths.at[truck, k]
     cost = 0
     for each in range(k + 1):
@@ -189,7 +189,7 @@ def _root(job: Job, lines: Lines, paths: Paths, labels: Labels, truck: int) -> b
 @kernel
 def search(job: Job, lines: Lines, paths: Paths, labels: Labels, truck: int) -> int:
     """
-    The cheapest, then earliest way of *truck* to its last operation; its own holds must be off the lines.
+    The cheapest, then earliest way of *truck* from where its path ends to its last operation; its holds must be off the lines.
 
     Returns the label of the last operation, or NOWHERE.
     """
@@ -198,7 +198,7 @@ def search(job: Job, lines: Lines, paths: Paths, labels: Labels, truck: int) -> 
         labels.newest[op] = NOWHERE
     labels.size[0] = 0
     labels.size[1] = 0
-    if job.begun[truck] == 0:
+    if paths.length[truck] == 0:
         open_gap(job, lines, labels, first, 0, NOWHERE, last)
     elif not _root(job, lines, paths, labels, truck):
         return NOWHERE
@@ -207,7 +207,7 @@ def search(job: Job, lines: Lines, paths: Paths, labels: Labels, truck: int) -> 
         op = labels.op[label]
         if op == last:
             return label
-        if labels.before[label] != NOWHERE or job.begun[truck] == 0:
+        if labels.before[label] != NOWHERE or paths.length[truck] == 0:
             open_gap(job, lines, labels, op, labels.gap[label], labels.before[label], last)
         leave = after(labels.at[label], job.duration[op])
         for row in range(job.succ_start[op], job.succ_start[op + 1]):
@@ -216,15 +216,13 @@ def search(job: Job, lines: Lines, paths: Paths, labels: Labels, truck: int) -> 
 
 
 @kernel
-def walk_back(job: Job, paths: Paths, labels: Labels, truck: int, label: int) -> None:
-    """Write the way that ends in *label* as the path of *truck*, behind what it has begun."""
-    length = 0
+def walk_back(paths: Paths, labels: Labels, truck: int, label: int) -> None:
+    """Write the way that ends in *label* behind the path that *truck* had."""
+    length = max(paths.length[truck] - 1, 0)
     at = label
     while at != NOWHERE:
         length += 1
         at = labels.before[at]
-    if job.begun[truck] > 0:
-        length += job.begun[truck] - 1
     paths.length[truck] = length
     paths.cost[truck] = labels.cost[label]
     at = label

@@ -20,8 +20,9 @@ from planner.timetable.settle import adopt, settle, settled_of
 from planner.timetable.task import Event, Task, TaskFault
 
 TRIES_PER_CHUNK: Final = 16
-HEAT_SHARE: Final = 0.003  # of the first plan's cost: what a worse plan may cost more, at first
-COOLING: Final = 0.995  # a chunk
+CHUNKS_PER_CYCLE: Final = 128  # from hot to cold, and hot again
+HEAT_SHARE: Final = 0.01  # of the best plan's cost: what a worse plan may cost more when hot
+COLD_SHARE: Final = 0.02  # of the heat is left when cold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,7 @@ class Timetable:
         self._hunt = hunt_of(held, seed)
         self._stranded: tuple[Stranded, ...] = ()
         self._built = False
+        self._chunks = 0
 
     def first(self) -> Plan:
         """A plan, quickly; called again, the best one there is."""
@@ -75,8 +77,10 @@ class Timetable:
             self._build()
         hunt = self._hunt
         while not hunt.barred.all() and more():
+            phase = self._chunks % CHUNKS_PER_CYCLE / CHUNKS_PER_CYCLE
+            hunt.heat[0] = HEAT_SHARE * COLD_SHARE**phase * hunt.cost[1]
             improve(self._job, self._lines, self._plans, self._labels, self._settled, hunt, TRIES_PER_CHUNK)
-            hunt.heat[0] *= COOLING
+            self._chunks += 1
         return self.best()
 
     @property
@@ -101,5 +105,4 @@ class Timetable:
         hunt.cost[:] = settle(self._job, held, self._settled)
         adopt(self._job, self._lines, held, self._settled)
         copy_all(held, self._plans.best)
-        hunt.heat[0] = HEAT_SHARE * hunt.cost[0]
         self._built = True
