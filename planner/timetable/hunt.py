@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from planner._jit import kernel, piece
 from planner.timetable.columns import IndexArray, Job, Lines, Paths, TimeArray
-from planner.timetable.holds import first_free_after, lift, place
+from planner.timetable.holds import after, first_free_after, lift, place
 from planner.timetable.search import NOWHERE, Labels, search, walk_back
 from planner.timetable.settle import NOBODY, Settled
 
@@ -27,6 +27,7 @@ MODULUS: Final = 2_147_483_647
 TRIES_PER_TRUCK: Final = 4
 CHOSEN_MAX: Final = 12
 STEPS_BACK_MAX: Final = 12  # events before a wait that are opened with it
+STAYS_MAX: Final = 8  # a truck is pushed by up to this many times what the one before it takes in one place
 
 
 class Hunt(NamedTuple):
@@ -115,6 +116,33 @@ def _late(paths: Paths, hunt: Hunt) -> int:
 
 
 @piece
+def _push_blamed(job: Job, paths: Paths, settled: Settled, hunt: Hunt, truck: int) -> None:
+    """Open a truck that waited on the chain of waits, and push the truck that it waited for: it is to go first."""
+    waited, event = NOBODY, 0
+    k = paths.length[truck] - 1
+    while k > 0 and (waited == NOBODY or draw(hunt, 3) > 0):
+        blamed = settled.blame[truck, k]
+        if blamed in (NOBODY, truck) or hunt.barred[blamed]:
+            k -= 1
+            continue
+        waited, event = truck, k
+        k = min(settled.blame_k[truck, k], paths.length[blamed] - 1)
+        truck = blamed
+    if waited in (NOBODY, truck):
+        return
+    op = paths.op[waited, event]
+    stay = job.duration[op]
+    for use in range(job.use_start[op], job.use_start[op + 1]):
+        stay = max(stay, job.duration[op] + job.use_release[use])
+    ready = after(paths.at[waited, event - 1], job.duration[paths.op[waited, event - 1]])
+    hunt.since[0] = paths.at[waited, max(event - 1 - draw(hunt, 1 + draw(hunt, STEPS_BACK_MAX)), 0)]
+    _choose(paths, hunt, waited)
+    settled.push[0] = truck
+    settled.push[1] = max(k - 1 - draw(hunt, 1 + draw(hunt, STEPS_BACK_MAX)), job.begun[truck])
+    settled.push[2] = after(ready, stay * (1 + draw(hunt, 1 + draw(hunt, STAYS_MAX))))
+
+
+@piece
 def _choose_blamed(paths: Paths, settled: Settled, hunt: Hunt, truck: int, wanted: int) -> None:
     """The trucks along the chain of waits that leads to the end of *truck*'s path, and what they do from its far end on."""
     k = paths.length[truck] - 1
@@ -158,12 +186,13 @@ def choose(job: Job, lines: Lines, paths: Paths, settled: Settled, hunt: Hunt) -
         hunt.marked[truck] = False
     hunt.size[0] = 0
     hunt.since[0] = -1
+    settled.push[0] = NOBODY
     wanted = 2
     while wanted < min(trucks, CHOSEN_MAX) and draw(hunt, 3) > 0:
         wanted += 1
     wanted = min(wanted, trucks)
     late = _late(paths, hunt)
-    kind = draw(hunt, 8)
+    kind = draw(hunt, 12)
     if kind == 0:
         for _ in range(TRIES_PER_TRUCK * wanted):
             if hunt.size[0] < wanted:
@@ -171,11 +200,16 @@ def choose(job: Job, lines: Lines, paths: Paths, settled: Settled, hunt: Hunt) -
     elif kind < 5:
         _choose(paths, hunt, late)
         _choose_blamed(paths, settled, hunt, late, wanted)
-    elif paths.length[late] > 0:
+    elif kind < 8 and paths.length[late] > 0:
         hunt.since[0] = paths.at[late, draw(hunt, paths.length[late])]
         _choose(paths, hunt, late)
+    else:
+        _push_blamed(job, paths, settled, hunt, late)
+        wanted = 1 + draw(hunt, wanted)
     _choose_met(job, lines, paths, hunt, wanted)
-    if draw(hunt, 4) == 0:
+    if settled.push[0] != NOBODY and hunt.marked[settled.push[0]]:
+        settled.push[0] = NOBODY
+    if settled.push[0] == NOBODY and draw(hunt, 4) == 0:
         hunt.since[0] = -1
     first = 1 if draw(hunt, 2) == 0 else 0
     for at in range(hunt.size[0] - 1, first, -1):
@@ -232,16 +266,17 @@ def put_in(job: Job, lines: Lines, paths: Paths, labels: Labels, truck: int) -> 
 
 
 @kernel
-def reinsert(job: Job, lines: Lines, paths: Paths, kept: Paths, labels: Labels, hunt: Hunt) -> bool:
-    """
-    Take out what the chosen trucks do while they are open and put it back in their order; their old paths are kept.
-
-    False where one finds no way.
-    """
+def open_chosen(job: Job, lines: Lines, paths: Paths, kept: Paths, hunt: Hunt) -> None:
+    """Take out what the chosen trucks do while they are open; their old paths are kept."""
     for at in range(hunt.size[0]):
         truck = hunt.chosen[at]
         copy_path(paths, kept, truck)
         shorten(job, lines, paths, truck, kept_until(paths, truck, hunt.since[0]))
+
+
+@kernel
+def put_back(job: Job, lines: Lines, paths: Paths, labels: Labels, hunt: Hunt) -> bool:
+    """Plan the chosen trucks in their order; False where one finds no way."""
     at = 0
     while at < hunt.size[0] and put_in(job, lines, paths, labels, hunt.chosen[at]):
         at += 1
@@ -249,7 +284,7 @@ def reinsert(job: Job, lines: Lines, paths: Paths, kept: Paths, labels: Labels, 
 
 
 @kernel
-def restore(job: Job, lines: Lines, paths: Paths, kept: Paths, hunt: Hunt) -> None:
+def give_back(job: Job, lines: Lines, paths: Paths, kept: Paths, hunt: Hunt) -> None:
     """Give the chosen trucks their old paths back."""
     for at in range(hunt.size[0]):
         lift(job, lines, paths, hunt.chosen[at])

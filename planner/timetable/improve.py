@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from planner._jit import kernel
 from planner.timetable.columns import Job, Lines, Paths
-from planner.timetable.hunt import Hunt, acceptable, choose, copy_all, reinsert, restore
+from planner.timetable.hunt import Hunt, acceptable, choose, copy_all, give_back, open_chosen, put_back
 from planner.timetable.search import Labels
-from planner.timetable.settle import Settled, adopt, settle
+from planner.timetable.settle import NOBODY, Settled, adopt, settle
+
+WORTHLESS: Final = -1
 
 
 class Plans(NamedTuple):
@@ -20,18 +22,38 @@ class Plans(NamedTuple):
 
 
 @kernel
+def attempt(job: Job, lines: Lines, plans: Plans, labels: Labels, settled: Settled, hunt: Hunt) -> int:
+    """Change the plan held as drawn; returns its cost, or WORTHLESS where it is left as it was."""
+    pushed = settled.push[0] != NOBODY
+    if pushed:
+        copy_all(plans.held, plans.kept)
+    open_chosen(job, lines, plans.held, plans.kept, hunt)
+    if pushed:
+        settle(job, plans.held, settled)
+        adopt(job, lines, plans.held, settled)
+        settled.push[0] = NOBODY
+    if put_back(job, lines, plans.held, labels, hunt):
+        cost = settle(job, plans.held, settled)
+        if settled.size[1] == 0 and acceptable(hunt, cost):
+            adopt(job, lines, plans.held, settled)
+            return int(cost)
+    if pushed:
+        copy_all(plans.kept, plans.held)
+        settle(job, plans.held, settled)
+        adopt(job, lines, plans.held, settled)
+    else:
+        give_back(job, lines, plans.held, plans.kept, hunt)
+    return WORTHLESS
+
+
+@kernel
 def improve(job: Job, lines: Lines, plans: Plans, labels: Labels, settled: Settled, hunt: Hunt, tries: int) -> int:
-    """Make *tries* tries; returns the cost of the best plan."""
+    """Make *tries* attempts; returns the cost of the best plan."""
     for _ in range(tries):
         choose(job, lines, plans.held, settled, hunt)
-        if not reinsert(job, lines, plans.held, plans.kept, labels, hunt):
-            restore(job, lines, plans.held, plans.kept, hunt)
+        cost = attempt(job, lines, plans, labels, settled, hunt)
+        if cost == WORTHLESS:
             continue
-        cost = settle(job, plans.held, settled)
-        if not acceptable(hunt, cost):
-            restore(job, lines, plans.held, plans.kept, hunt)
-            continue
-        adopt(job, lines, plans.held, settled)
         hunt.cost[0] = cost
         if cost < hunt.cost[1]:
             hunt.cost[1] = cost

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from planner._jit import kernel, piece
 from planner.timetable.columns import FOREVER, INSTANT, MIDDLE, STRIDE, IndexArray, Job, Lines, Paths, TimeArray
@@ -26,7 +27,10 @@ class Settled(NamedTuple):
     at        (n, p) the new instants
     cost      (n,) each truck's cost at them
     blame, blame_k  (n, p) the truck that an event waited for and which of its events, NOBODY where it waited for none
-    truck, k  (e,) all events in order; how many there are is size[0]
+    truck, k  (e,) all events in order
+    size      (2,) how many there are, and how many are later than they may be
+    push      (3,) a truck, one of its events, and the instant before which that may not be; NOBODY in settling a plan
+    stays     (n,) trucks that stay for good where their path ends
     owner, owner_k, avail  (r,) who has or last had each resource, which of its events gave it back, and when it may be had again
     heap      (n,) trucks with events to come
     next_k    (n,) the next event of each
@@ -39,6 +43,8 @@ class Settled(NamedTuple):
     truck: IndexArray
     k: IndexArray
     size: IndexArray
+    push: TimeArray
+    stays: NDArray[np.bool_]
     owner: IndexArray
     owner_k: IndexArray
     avail: TimeArray
@@ -56,7 +62,9 @@ def settled_of(paths: Paths, lines: Lines) -> Settled:
         blame_k=np.zeros(paths.op.shape, np.int32),
         truck=np.zeros(paths.op.size, np.int32),
         k=np.zeros(paths.op.size, np.int32),
-        size=np.zeros(1, np.int32),
+        size=np.zeros(2, np.int32),
+        push=np.full(3, NOBODY, np.int64),
+        stays=np.zeros(trucks, np.bool_),
         owner=np.full(resources, NOBODY, np.int32),
         owner_k=np.zeros(resources, np.int32),
         avail=np.zeros(resources, np.int64),
@@ -105,6 +113,10 @@ def _settle_event(job: Job, paths: Paths, out: Settled, truck: int, k: int) -> N
     op = paths.op[truck, k]
     fixed = k < job.begun[truck]
     at = (paths.at[truck, k] // INSTANT if fixed else job.earliest[op]) * INSTANT + MIDDLE
+    if out.push[0] != NOBODY:
+        at = max(at, paths.at[truck, k])
+        if out.push[0] == truck and out.push[1] == k:
+            at = max(at, out.push[2])
     if k > 0:
         at = max(at, _behind(out.at[truck, k - 1], job.duration[paths.op[truck, k - 1]]))
     blame, blame_k = NOBODY, 0
@@ -115,6 +127,8 @@ def _settle_event(job: Job, paths: Paths, out: Settled, truck: int, k: int) -> N
             blame, blame_k = out.owner[resource], out.owner_k[resource]
     if fixed and at // INSTANT != paths.at[truck, k] // INSTANT:
         at = paths.at[truck, k]  # history need not obey the rules; its times stand, its ranks may move
+    elif at // INSTANT > job.latest[op]:
+        out.size[1] += 1
     out.at[truck, k] = at
     out.blame[truck, k] = blame
     out.blame_k[truck, k] = blame_k
@@ -125,18 +139,24 @@ def _settle_event(job: Job, paths: Paths, out: Settled, truck: int, k: int) -> N
     for use in range(job.use_start[op], job.use_start[op + 1]):
         out.owner[job.use_resource[use]] = truck
         if k + 1 == paths.length[truck]:
-            _give_back(out, job.use_resource[use], FOREVER, k)
+            stays = out.stays[truck] or op + 1 == job.truck_op[truck + 1]
+            avail = FOREVER if stays else _behind(_behind(at, job.duration[op]), job.use_release[use])
+            _give_back(out, job.use_resource[use], avail, k)
     out.cost[truck] += fee_of(job, op, at)
 
 
 @kernel
 def settle(job: Job, paths: Paths, out: Settled) -> int:
-    """Settle every event of *paths* in its order; returns the sum of costs."""
+    """
+    Settle every event of *paths* in its order; returns the sum of costs.
+
+    With a push, no event gets earlier, and those that depend on the one pushed get as much later as they must.
+    """
     out.owner[:] = NOBODY
     out.avail[:] = 0
     out.cost[:] = 0
     out.next_k[:] = 0
-    out.size[0] = 0
+    out.size[:] = 0
     count = 0
     for truck in range(len(paths.length)):
         if paths.length[truck] > 0:
@@ -164,7 +184,7 @@ def settle(job: Job, paths: Paths, out: Settled) -> int:
 
 
 @piece
-def _lay_event(job: Job, lines: Lines, paths: Paths, truck: int, k: int) -> None:
+def _lay_event(job: Job, lines: Lines, paths: Paths, truck: int, k: int, stays: bool) -> None:
     """End the holds of the operation before and begin those of this one, all earlier events being laid."""
     op, at = paths.op[truck, k], paths.at[truck, k]
     if k > 0:
@@ -184,7 +204,9 @@ def _lay_event(job: Job, lines: Lines, paths: Paths, truck: int, k: int) -> None
             lines.free[row] = at
             lines.truck[row] = truck
         if k + 1 == paths.length[truck]:
-            lines.free[row] = FOREVER
+            last = stays or op + 1 == job.truck_op[truck + 1]
+            free = FOREVER if last else after(after(at, job.duration[op]), job.use_release[use])
+            lines.free[row] = max(lines.free[row], free)
 
 
 @kernel
@@ -196,4 +218,4 @@ def adopt(job: Job, lines: Lines, paths: Paths, out: Settled) -> None:
         for k in range(paths.length[truck]):
             paths.at[truck, k] = out.at[truck, k]
     for event in range(out.size[0]):
-        _lay_event(job, lines, paths, out.truck[event], out.k[event])
+        _lay_event(job, lines, paths, out.truck[event], out.k[event], out.stays[out.truck[event]])

@@ -22,6 +22,7 @@ from planner.timetable.task import Event, Task, TaskFault
 TRIES_PER_CHUNK: Final = 16
 CHUNKS_PER_CYCLE: Final = 128  # from hot to cold, and hot again
 HEAT_SHARE: Final = 0.01  # of the best plan's cost: what a worse plan may cost more when hot
+HEAT_SHARE_MAX: Final = 0.16  # after cycles that found nothing better, each of which doubles the heat
 COLD_SHARE: Final = 0.02  # of the heat is left when cold
 
 
@@ -64,6 +65,8 @@ class Timetable:
         self._stranded: tuple[Stranded, ...] = ()
         self._built = False
         self._chunks = 0
+        self._heat_share = HEAT_SHARE
+        self._cost_before = 0
 
     def first(self) -> Plan:
         """A plan, quickly; called again, the best one there is."""
@@ -78,7 +81,10 @@ class Timetable:
         hunt = self._hunt
         while not hunt.barred.all() and more():
             phase = self._chunks % CHUNKS_PER_CYCLE / CHUNKS_PER_CYCLE
-            hunt.heat[0] = HEAT_SHARE * COLD_SHARE**phase * hunt.cost[1]
+            if phase == 0.0:
+                self._heat_share = HEAT_SHARE if self.cost < self._cost_before else min(2.0 * self._heat_share, HEAT_SHARE_MAX)
+                self._cost_before = self.cost
+            hunt.heat[0] = self._heat_share * COLD_SHARE**phase * self.cost
             improve(self._job, self._lines, self._plans, self._labels, self._settled, hunt, TRIES_PER_CHUNK)
             self._chunks += 1
         return self.best()
@@ -101,7 +107,7 @@ class Timetable:
         building.build()
         self._stranded = tuple(building.stranded)
         for each in self._stranded:
-            hunt.barred[each.truck] = True
+            hunt.barred[each.truck] = self._settled.stays[each.truck] = True
         hunt.cost[:] = settle(self._job, held, self._settled)
         adopt(self._job, self._lines, held, self._settled)
         copy_all(held, self._plans.best)
