@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from planner._jit import kernel
-from planner.timetable.columns import Job, Lines, Paths
+from planner._jit import kernel, piece
+from planner.timetable.columns import INSTANT, Job, Lines, Paths
 from planner.timetable.hunt import Hunt, acceptable, choose, copy_all, give_back, open_chosen, put_back
 from planner.timetable.search import Labels
 from planner.timetable.settle import NOBODY, Settled, adopt, settle
 
 WORTHLESS: Final = -1
+HEATS_MAX: Final = 8.0  # dearer than so many times the heat before settling is given up
+SHARE_MAX: Final = 0.01  # but not if it is less than this share of the plan's cost
 
 
 class Plans(NamedTuple):
@@ -19,6 +21,27 @@ class Plans(NamedTuple):
     held: Paths
     kept: Paths
     best: Paths
+
+
+@piece
+def _promising(plans: Plans, hunt: Hunt) -> bool:
+    """
+    Whether the chosen trucks' new ways are worth settling the plan.
+
+    Settling makes others earlier, but hardly ever makes up for much: most attempts end here, at a fraction of the price.
+    """
+    held, kept = plans.held, plans.kept
+    dearer = 0
+    changed = False
+    for at in range(hunt.size[0]):
+        truck = hunt.chosen[at]
+        dearer += held.cost[truck] - kept.cost[truck]
+        changed = changed or held.length[truck] != kept.length[truck]
+        for k in range(held.length[truck]):
+            if changed:
+                break
+            changed = held.op[truck, k] != kept.op[truck, k] or held.at[truck, k] // INSTANT != kept.at[truck, k] // INSTANT
+    return changed and dearer <= HEATS_MAX * hunt.heat[0] + SHARE_MAX * hunt.cost[0]
 
 
 @kernel
@@ -32,7 +55,7 @@ def attempt(job: Job, lines: Lines, plans: Plans, labels: Labels, settled: Settl
         settle(job, plans.held, settled)
         adopt(job, lines, plans.held, settled)
         settled.push[0] = NOBODY
-    if put_back(job, lines, plans.held, labels, hunt):
+    if put_back(job, lines, plans.held, labels, hunt) and (pushed or _promising(plans, hunt)):
         cost = settle(job, plans.held, settled)
         if settled.size[1] == 0 and acceptable(hunt, cost):
             adopt(job, lines, plans.held, settled)
