@@ -94,6 +94,7 @@ class Task:
 
     def _check_begun(self) -> None:
         last: dict[int, Event] = {}
+        holder: dict[int, int] = {}
         before = 0
         for event in self.begun:
             if not 0 <= event.truck < len(self.trucks):
@@ -102,9 +103,15 @@ class Task:
                 raise TaskFault(f"truck {event.truck}: what has begun is not in order of time")
             before = event.time
             previous = last.get(event.truck)
-            follows = (0,) if previous is None else self.trucks[event.truck][previous.operation].successors
+            operations = self.trucks[event.truck]
+            follows = (0,) if previous is None else operations[previous.operation].successors
             if event.operation not in follows:
                 raise TaskFault(f"truck {event.truck}: operation {event.operation} cannot have begun next")
+            for use in () if previous is None else operations[previous.operation].uses:
+                holder.pop(use.resource, None)
+            for use in operations[event.operation].uses:
+                if holder.setdefault(use.resource, event.truck) != event.truck:
+                    raise TaskFault(f"truck {event.truck} has begun in resource {use.resource}, which truck {holder[use.resource]} has")
             last[event.truck] = event
 
 

@@ -48,7 +48,7 @@ class Timetable:
     The search over one task's plans. *seed* draws everything.
 
     Raises:
-        TaskFault: times too large to plan with, or begun operations that hold one resource at once.
+        TaskFault: no trucks, or times too large to plan with.
     """
 
     def __init__(self, task: Task, *, seed: int = 1) -> None:

@@ -316,3 +316,11 @@ def test_what_cannot_have_begun_is_refused() -> None:
     """A picture that skips an operation is not believed."""
     with pytest.raises(TaskFault, match="cannot have begun"):
         Task(trucks=(through(0),), begun=(Event(time=0, truck=0, operation=1),))
+
+
+def test_two_trucks_cannot_have_begun_in_one_place() -> None:
+    """A picture with two trucks in one place is refused before anything is planned on it."""
+    begun = tuple(Event(time=operation, truck=truck, operation=operation) for operation in (0, 1) for truck in (0, 1))
+
+    with pytest.raises(TaskFault, match="which truck 0 has"):
+        Task(trucks=(through(0), through(0)), begun=begun)
