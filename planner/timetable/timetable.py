@@ -21,7 +21,7 @@ from planner.timetable.task import Event, Task, TaskFault
 
 TRIES_PER_CHUNK: Final = 16
 CHUNKS_PER_CYCLE: Final = 128  # from hot to cold, and hot again
-HEAT_SHARE: Final = 0.01  # of the best plan's cost: what a worse plan may cost more when hot
+HEAT_SHARE: Final = 0.003  # of the best plan's cost: what a worse plan may cost more when hot
 HEAT_SHARE_MAX: Final = 0.16  # after cycles that found nothing better, each of which doubles the heat
 COLD_SHARE: Final = 0.02  # of the heat is left when cold
 
