@@ -109,6 +109,24 @@ class Zone:
     parts: tuple[ZonePart, ...]
     derived: bool
 
+    @property
+    def one_lane(self) -> bool:
+        """Whether this is a one-lane section: an authored zone that trucks of two directions pass in turns, one behind the other."""
+        return not self.derived and self.kind is ZoneKind.DIRECTIONAL and {part.branch for part in self.parts} == {0, 1}
+
+    def lies_within(self, section: Zone) -> bool:
+        """Whether this zone excludes nothing that *section* does not: each of its branches lies within one, and not within the same."""
+        over: dict[int, set[int]] = {}
+        for part in self.parts:
+            at = part.stretch
+            around = {
+                other.branch
+                for other in section.parts
+                if other.stretch.lane_id == at.lane_id and other.stretch.start_m <= at.start_m and at.end_m <= other.stretch.end_m
+            }
+            over.setdefault(part.branch, set()).update(around or {NO_ZONE})
+        return {frozenset(each) for each in over.values()} == {frozenset({0}), frozenset({1})}
+
 
 class GateRole(StrEnum):
     """What a gate is for."""
@@ -286,6 +304,20 @@ class Corridor:
     def type_ix(self) -> Mapping[str, int]:
         """Row of each truck type."""
         return {kind.truck_type_id: ix for ix, kind in enumerate(self.truck_types)}
+
+    @cached_property
+    def section_of_zone(self) -> tuple[int, ...]:
+        """
+        By zone, the row of the one-lane section it is part of: itself, or the section within whose two branches it lies; else `NO_ZONE`.
+
+        Where the two directions of a section lie on the same ground, zones are derived within it that add nothing to it.
+        """
+        sections = [ix for ix, zone in enumerate(self.zones) if zone.one_lane]
+        of = [ix if zone.one_lane else NO_ZONE for ix, zone in enumerate(self.zones)]
+        for ix, zone in enumerate(self.zones):
+            if zone.derived:
+                of[ix] = next((section for section in sections if zone.lies_within(self.zones[section])), NO_ZONE)
+        return tuple(of)
 
     @cached_property
     def yard_by_role(self) -> Mapping[YardRole, Yard]:

@@ -30,6 +30,7 @@ class ExtendRequest:
     limit_cause: IndexArray  # (n,) `Cause` of the limit, and of a row that may not extend
     limit_ref: IndexArray  # (n,) what the limit refers to
     claim_since: LongArray  # (n,) tick at which the truck was first held before a zone; 0 for none
+    token: IndexArray  # (n,) zone row of the one-lane section the truck may enter behind another; -1 for none
     grip: Grip  # friction of the road
     even_grip: bool = False  # true: it is the same everywhere, and nobody need look
     walls: Walls = field(default_factory=no_walls)
@@ -68,6 +69,7 @@ def extend(lanes: LaneTable, trucks: TruckTable, request: ExtendRequest) -> Exte
         limit_m=request.limit_m,
         limit_cause=request.limit_cause,
         limit_ref=request.limit_ref,
+        token=request.token,
         first=first_claims(request.claim_since),
         waits=request.claim_since > 0,
         grip=request.grip,
@@ -94,10 +96,10 @@ def _check(request: ExtendRequest, n: int, lane_count: int) -> None:
     sound = (
         request.may_extend.dtype == _BOOL
         and request.limit_m.dtype == request.grip.friction.dtype == _F8
-        and request.limit_cause.dtype == request.limit_ref.dtype == request.grip.cell_start.dtype == _I4
+        and request.limit_cause.dtype == request.limit_ref.dtype == request.token.dtype == request.grip.cell_start.dtype == _I4
         and request.claim_since.dtype == _I8
         and len(request.may_extend) == len(request.limit_m) == len(request.limit_cause) == n
-        and len(request.limit_ref) == len(request.claim_since) == n
+        and len(request.limit_ref) == len(request.claim_since) == len(request.token) == n
         and len(request.grip.cell_start) == lane_count + 1
         and len(request.grip.friction) == request.grip.cell_start[-1]
     )
@@ -109,6 +111,7 @@ def _check(request: ExtendRequest, n: int, lane_count: int) -> None:
     require_column("limit_cause", request.limit_cause, (n,), np.int32)
     require_column("limit_ref", request.limit_ref, (n,), np.int32)
     require_column("claim_since", request.claim_since, (n,), np.int64)
+    require_column("token", request.token, (n,), np.int32)
     require_column("grip.cell_start", request.grip.cell_start, (lane_count + 1,), np.int32)
     require_column("grip.friction", request.grip.friction, (int(request.grip.cell_start[-1]),), np.float64)
 

@@ -9,7 +9,7 @@ lie in three matrices, one row a column, so that a kernel takes three arrays and
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -21,11 +21,11 @@ from planner.limits import (
     BOUND_PLANNED_M,
     BOUND_USUAL_M,
     FRICTION_DRY,
-    GATE_LINE_GAP_M,
     NO_STOP_BEYOND_M,
     PATH_LANES_MAX,
     TRUCKS_MAX,
 )
+from planner.stretches import no_stops, zone_parts
 
 FloatArray = NDArray[np.float64]
 IndexArray = NDArray[np.int32]
@@ -61,6 +61,7 @@ class LaneColumns(NamedTuple):
     stop_start: IndexArray
     stop_from_m: FloatArray
     stop_to_m: FloatArray
+    stop_section: IndexArray
     part_start: IndexArray
     part_zone: IndexArray
     part_branch: IndexArray
@@ -119,7 +120,7 @@ class LaneTable:
     The corridor's lanes as columns; ragged ones as CSR: the entries of lane i are [start[i], start[i + 1]).
 
     No-stop stretches are merged: authored ones, every zone part, and each gate from just past its stop line to its clear
-    point. Entries of one lane ascend.
+    point. Entries of one lane ascend. A stretch that belongs to one one-lane section and to nothing else names it.
     """
 
     length_m: FloatArray  # (m,)
@@ -133,6 +134,7 @@ class LaneTable:
     stop_start: IndexArray  # (m + 1,)
     stop_from_m: FloatArray
     stop_to_m: FloatArray
+    stop_section: IndexArray  # zone row, -1 for none
     part_start: IndexArray  # (m + 1,)
     part_zone: IndexArray
     part_branch: IndexArray
@@ -160,11 +162,11 @@ class LaneTable:
             by_from.setdefault(lane.from_node_id, []).append(ix)
         succ = [[(float(ix),) for ix in by_from.get(lane.to_node_id, [])] for lane in lanes]
         grades = [[(piece.from_m, piece.grade) for piece in lane.grades] for lane in lanes]
-        parts = _zone_parts(corridor)
-        stops = _no_stops(corridor, parts)
+        parts = zone_parts(corridor)
+        stops = no_stops(corridor, parts)
         succ_start, succ_column = _ragged(succ, 1)
         grade_start, grade_columns = _ragged(grades, 2)
-        stop_start, stop_columns = _ragged(stops, 2)
+        stop_start, stop_columns = _ragged(stops, 3)
         part_start, part_columns = _ragged(parts, 4)
         shared = LaneColumns(
             length_m=np.array([lane.length_m for lane in lanes], np.float64),
@@ -173,6 +175,7 @@ class LaneTable:
             stop_start=stop_start,
             stop_from_m=stop_columns[0],
             stop_to_m=stop_columns[1],
+            stop_section=stop_columns[2].astype(np.int32),
             part_start=part_start,
             part_zone=part_columns[2].astype(np.int32),
             part_branch=part_columns[3].astype(np.int32),
@@ -196,37 +199,6 @@ def _ragged(rows: Sequence[Sequence[tuple[float, ...]]], width: int) -> tuple[In
     start[1:] = np.cumsum([len(row) for row in rows])
     flat = np.array([entry for row in rows for entry in row], np.float64).reshape(-1, width)
     return start, [np.ascontiguousarray(flat[:, at]) for at in range(width)]
-
-
-def _zone_parts(corridor: Corridor) -> list[list[tuple[float, float, float, float]]]:
-    """Per lane (from, to, zone row, branch), ascending."""
-    parts: list[list[tuple[float, float, float, float]]] = [[] for _ in corridor.lanes]
-    for zone_ix, zone in enumerate(corridor.zones):
-        for part in zone.parts:
-            at = part.stretch
-            parts[corridor.lane_ix[at.lane_id]].append((at.start_m, at.end_m, float(zone_ix), float(part.branch)))
-    return [sorted(row) for row in parts]
-
-
-def _no_stops(corridor: Corridor, parts: list[list[tuple[float, float, float, float]]]) -> list[list[tuple[float, float]]]:
-    """Per lane the merged stretches where no truck may come to rest, ascending."""
-    stops: list[list[tuple[float, float]]] = [[(part[0], part[1]) for part in row] for row in parts]
-    for stretch in corridor.no_stops:
-        stops[corridor.lane_ix[stretch.lane_id]].append((stretch.start_m, stretch.end_m))
-    for gate in corridor.gates:
-        if gate.clear_m > gate.stop_line_m + GATE_LINE_GAP_M:
-            stops[corridor.lane_ix[gate.lane_id]].append((gate.stop_line_m + GATE_LINE_GAP_M, gate.clear_m))
-    return [_merged(row) for row in stops]
-
-
-def _merged(intervals: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
-    out: list[tuple[float, float]] = []
-    for start, end in sorted(intervals):
-        if out and start <= out[-1][1]:
-            out[-1] = (out[-1][0], max(out[-1][1], end))
-        else:
-            out.append((start, end))
-    return out
 
 
 # Rows of the float matrix. Kernels name columns by these.

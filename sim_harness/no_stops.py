@@ -2,20 +2,21 @@
 Where no truck may be left standing, taken from the site's map alone.
 
 Authored stretches, every metre of a zone, and each gate from just past its stop line, on which an end may lie, to where a tail has
-cleared it.
+cleared it. In a one-lane section trucks follow one another as on a lane: there an end may lie, but only behind a truck that is on its
+way out of the same section or has just left it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from planner._jit import kernel
-from planner.corridor import Corridor
+from planner.corridor import NO_ZONE, Corridor
 from planner.limits import BOUND_PLANNED_M, GATE_LINE_GAP_M, NO_STOP_BEYOND_M
 from sim_harness.observation import FloatArray, IndexArray, Roster, TickView
 from sim_harness.paths import Paths
@@ -23,6 +24,8 @@ from sim_harness.truck_agent import World
 
 # Two sources of one boundary agree to this, metres.
 TOUCH_M: Final = 1e-3
+# How far a truck may have got from where it was last known to the one behind it, metres: some seconds of driving.
+NEWS_M: Final = 60.0
 
 Road = Sequence[tuple[int, float]]
 """Lanes of a path in order, each with the path coordinate at which it begins."""
@@ -32,12 +35,16 @@ class NoStops:
     """The no-stop stretches of a site."""
 
     def __init__(self, corridor: Corridor) -> None:
-        self._on: list[list[tuple[float, float]]] = [[] for _ in corridor.lanes]
-        stretches = [*corridor.no_stops, *(part.stretch for zone in corridor.zones for part in zone.parts)]
-        for stretch in stretches:
-            self._on[corridor.lane_ix[stretch.lane_id]].append((stretch.start_m, stretch.end_m))
+        self._in_section: list[list[tuple[float, float]]] = [[] for _ in corridor.lanes]
+        self._elsewhere: list[list[tuple[float, float]]] = [[] for _ in corridor.lanes]
+        zones = zip(corridor.zones, corridor.section_of_zone, strict=True)
+        stretches = [(part.stretch, section != NO_ZONE) for zone, section in zones for part in zone.parts]
+        for stretch, in_section in [*((each, False) for each in corridor.no_stops), *stretches]:
+            on = self._in_section if in_section else self._elsewhere
+            on[corridor.lane_ix[stretch.lane_id]].append((stretch.start_m, stretch.end_m))
         for gate in corridor.gates:
-            self._on[corridor.lane_ix[gate.lane_id]].append((gate.stop_line_m + GATE_LINE_GAP_M, gate.clear_m))
+            self._elsewhere[corridor.lane_ix[gate.lane_id]].append((gate.stop_line_m + GATE_LINE_GAP_M, gate.clear_m))
+        self._on = [[*one, *other] for one, other in zip(self._elsewhere, self._in_section, strict=True)]
 
     def columns(self) -> Banned:
         """The same for kernels."""
@@ -50,11 +57,40 @@ class NoStops:
 
     def under(self, road: Road, from_m: float, to_m: float) -> bool:
         """Whether any part of a no-stop stretch lies within [from_m, to_m] of *road*, by more than a touch."""
-        for lane_ix, start_m in road:
-            for low_m, high_m in self._on[lane_ix]:
-                if start_m + low_m < to_m - TOUCH_M and start_m + high_m > from_m + TOUCH_M:
-                    return True
-        return False
+        return _meets(self._on, road, from_m, to_m)
+
+    def led_out(self, road: Road, end_m: float, beyond_m: float, ahead: Iterable[tuple[int, float]]) -> bool:
+        """
+        Whether an end on *road* lies in nothing but a one-lane section, and behind a truck that leads the way out of it.
+
+        *ahead*: lane and chainage of other trucks' tails.
+        """
+        if _meets(self._elsewhere, road, end_m - beyond_m, end_m):
+            return False
+        starts, spans = dict(road), self._in_section
+        out_m = max(
+            (start_m + high_m for lane_ix, start_m in road for _, high_m in spans[lane_ix] if start_m + high_m > end_m - beyond_m),
+            default=end_m,
+        )
+        return any(lane in starts and end_m <= starts[lane] + at_m <= out_m + beyond_m + NEWS_M for lane, at_m in ahead)
+
+
+def _meets(on: list[list[tuple[float, float]]], road: Road, from_m: float, to_m: float) -> bool:
+    return any(
+        start_m + low_m < to_m - TOUCH_M and start_m + high_m > from_m + TOUCH_M
+        for lane_ix, start_m in road
+        for low_m, high_m in on[lane_ix]
+    )
+
+
+def _tails(roster: Roster, roads: Callable[[int], Road], view: TickView, row: int) -> Iterator[tuple[int, float]]:
+    """Lane and chainage of every tail but that of *row*."""
+    for other, kind in enumerate(roster.truck_types):
+        if other != row:
+            tail_m = float(view.nose_path_m[other]) - kind.length_m
+            for lane_ix, start_m in roads(other):
+                if start_m <= tail_m < start_m + roster.corridor.lanes[lane_ix].length_m:
+                    yield lane_ix, tail_m - start_m
 
 
 def _beyond_m(roster: Roster) -> list[float]:
@@ -92,14 +128,18 @@ class EndWatch:
 
     def tick(self, trucks: World, time_s: float) -> None:
         """Look at every end that is another than a tick ago."""
-        for row, end_m in enumerate(trucks.view(time_s).end_path_m.tolist()):
+        view = trucks.view(time_s)
+        for row, end_m in enumerate(view.end_path_m.tolist()):
             road = trucks.road(row)
             looked_at = (end_m, road[0][0])
             if end_m != end_m or looked_at == self._looked_at[row]:  # noqa: PLR0124 - not a number: none is held
                 continue
             self._looked_at[row] = looked_at
             self.ends_count += 1
-            if self._no_stops.under(road, end_m - self._beyond_m[row], end_m):
+            if not self._no_stops.under(road, end_m - self._beyond_m[row], end_m):
+                continue
+            tails = _tails(self._roster, trucks.road, view, row)
+            if not self._no_stops.led_out(road, end_m, self._beyond_m[row], tails):
                 self.bad.append(BadEnd(time_s=time_s, truck_id=self._roster.truck_ids[row], end_m=end_m))
 
 
@@ -111,8 +151,9 @@ class EndCheck:
     """
 
     def __init__(self, roster: Roster) -> None:
-        self._truck_ids = roster.truck_ids
-        self._banned = NoStops(roster.corridor).columns()
+        self._roster = roster
+        self._no_stops = NoStops(roster.corridor)
+        self._banned = self._no_stops.columns()
         self._beyond_m = np.array(_beyond_m(roster))
         self._known_m = np.full(len(roster.truck_ids), -np.inf)
         self._rows = np.empty(len(roster.truck_ids), np.int32)
@@ -122,7 +163,14 @@ class EndCheck:
         """Look at the ends held now, by trucks on *paths*."""
         found = bad_ends(paths, view.end_path_m, self._beyond_m, self._banned, self._known_m, self._rows)
         for row in self._rows[:found].tolist():
-            self.bad.append(BadEnd(time_s=view.time_s, truck_id=self._truck_ids[row], end_m=float(view.end_path_m[row])))
+            end_m, tails = float(view.end_path_m[row]), _tails(self._roster, lambda other: _road(paths, other), view, row)
+            if not self._no_stops.led_out(_road(paths, row), end_m, float(self._beyond_m[row]), tails):
+                self.bad.append(BadEnd(time_s=view.time_s, truck_id=self._roster.truck_ids[row], end_m=end_m))
+
+
+def _road(paths: Paths, row: int) -> Road:
+    held = int(paths.held[row])
+    return list(zip(paths.lane[row, :held].tolist(), paths.start_m[row, :held].tolist(), strict=True))
 
 
 @kernel

@@ -46,7 +46,8 @@ class Desk(Protocol):
 
     limit_m       (capacity,) path coordinate that the truck's end may not pass; -inf: no extension at all
     limit_cause   (capacity,) why: a `planner.authority.Cause`
-    limit_ref     (capacity,) whom: row of a gate, stand or lane, by the cause; -1 none
+    limit_ref     (capacity,) whom: row of a gate, stand, lane or zone, by the cause; -1 none
+    token_ix      (capacity,) zone row of the one-lane section the truck may enter behind another; -1 none
     revoked       (capacity,) the limit moved back because a barrier's proof was lost: the end held must come back to it
     """
 
@@ -62,6 +63,11 @@ class Desk(Protocol):
 
     @property
     def limit_ref(self) -> RowColumn:
+        """See above."""
+        ...
+
+    @property
+    def token_ix(self) -> RowColumn:
         """See above."""
         ...
 

@@ -5,6 +5,9 @@ The walk runs along a truck's path from its rear. Stretches where no end may lie
 truck and its margins) join into *chains*; a chain is passed whole or not at all. Every zone lies in a chain, so a truck that
 holds a zone can always leave it without waiting for anyone: no two trucks can wait for each other in zones.
 
+One-lane sections alone are entered behind another truck, spaced as on a lane, and only with the section's *token*: its road
+beyond the section is kept for it by whoever gives tokens (`planner.sections`), so it too can always leave.
+
 Rows take turns, those that wait longest first; what one takes, the next ones see. A truck that only the zone itself keeps
 waiting, with room beyond, marks it: later turns do not enter the zone by another branch. So a stream on one branch cannot
 starve the other.
@@ -72,6 +75,7 @@ class Asks(NamedTuple):
     limit_m        (n,)  path coordinate no end may pass; +inf for none
     limit_cause    (n,)
     limit_ref      (n,)
+    token          (n,)  zone row of the one-lane section the truck may enter behind another, NOBODY for none
     first          (c,)  rows that already wait, oldest claim first
     waits          (n,)  true for the rows in *first*
     grip           the road's friction
@@ -82,6 +86,7 @@ class Asks(NamedTuple):
     limit_m: FloatArray
     limit_cause: IndexArray
     limit_ref: IndexArray
+    token: IndexArray
     first: IndexArray
     waits: BoolArray
     grip: Grip
@@ -103,15 +108,15 @@ class Answers(NamedTuple):
 
 
 @piece
-def _refused(zone: int, branch: int, i: int, lanes: LaneColumns, holders: Holders) -> bool:
-    """Whether *i* may not take *zone* by *branch* now."""
+def _refused(zone: int, branch: int, i: int, within: bool, lanes: LaneColumns, holders: Holders) -> bool:
+    """Whether *i* may not take *zone* by *branch* now; who is *within* already does not make way for those who want it."""
     row = holders.row[zone]
     if row == i:
         return False
     exclusive = lanes.zone_exclusive[zone]
     if row != NOBODY and (exclusive or holders.branch[zone] != branch):
         return True
-    wanted = holders.wanted_row[zone]
+    wanted = NOBODY if within else holders.wanted_row[zone]
     return bool(wanted != i and wanted != NOBODY and (exclusive or holders.wanted_branch[zone] != branch))  # noqa: PLR1714 - numba has no `in` for mixed widths
 
 
@@ -133,7 +138,7 @@ def _occupant_here(i: int, trucks: TruckColumns, heads: Heads, walls: Walls) -> 
 
 
 @piece
-def _refused_part(i: int, k: int, stop: int, lanes: LaneColumns, trucks: TruckColumns, holders: Holders) -> int:
+def _refused_part(i: int, k: int, stop: int, within: bool, lanes: LaneColumns, trucks: TruckColumns, holders: Holders) -> int:
     """The first zone with a part in one no-stop stretch, still ahead of *i*, that is refused to it; NOBODY for none."""
     lane = trucks.path_lane[i, k]
     base_m = trucks.path_start_m[i, k]
@@ -141,7 +146,7 @@ def _refused_part(i: int, k: int, stop: int, lanes: LaneColumns, trucks: TruckCo
         inside = lanes.part_from_m[p] < lanes.stop_to_m[stop] and lanes.stop_from_m[stop] < lanes.part_to_m[p]
         if inside and base_m + lanes.part_to_m[p] > trucks.real[END, i]:
             zone = lanes.part_zone[p]
-            if _refused(zone, lanes.part_branch[p], i, lanes, holders):
+            if _refused(zone, lanes.part_branch[p], i, within, lanes, holders):
                 return int(zone)
     return NOBODY
 
@@ -182,16 +187,18 @@ def _hard_bound(i: int, trucks: TruckColumns, walls: Walls, heads: Heads, asks: 
 
 @piece
 def _walk(
-    i: int, want_m: float, hard_m: float, lanes: LaneColumns, trucks: TruckColumns, holders: Holders, out: Answers
+    i: int, want_m: float, hard_m: float, token: int, lanes: LaneColumns, trucks: TruckColumns, holders: Holders, out: Answers
 ) -> tuple[float, float, float]:
     """
-    Pass chains of no-stop stretches until the target is reached or a chain stays closed.
+    Pass chains of no-stop stretches until the target is reached or a chain stays closed; CAUSE says what the hard bound is.
+
+    A chain that is nothing but the one-lane section of *token* lets the truck in behind the one ahead.
 
     Returns the end, the end of the chain that closed the way (+inf for none), and whether the hard bound has to do with it (1 or 0);
     where a zone closed it REF is written.
     """
     held_m = trucks.real[END, i]
-    chain_from_m, chain_to_m, refused = np.inf, -np.inf, NOBODY
+    chain_from_m, chain_to_m, refused, through = np.inf, -np.inf, NOBODY, False
     for k in range(trucks.rear_k[i], trucks.path_count[i]):
         lane = trucks.path_lane[i, k]
         base_m = trucks.path_start_m[i, k]
@@ -209,10 +216,13 @@ def _walk(
                 want_m = max(want_m, chain_to_m)
                 if from_m >= min(want_m, hard_m):
                     break
-                chain_from_m = from_m
+                chain_from_m, through = from_m, token != NOBODY
             chain_to_m = max(chain_to_m, to_m)
+            through = through and lanes.stop_section[stop] == token
             if refused == NOBODY:
-                refused = _refused_part(i, k, stop, lanes, trucks, holders)
+                refused = _refused_part(i, k, stop, through and chain_from_m < held_m, lanes, trucks, holders)
+    if through and refused == NOBODY and chain_from_m < hard_m < chain_to_m and out.whole[CAUSE, i] == LEADER:
+        return max(held_m, hard_m), np.inf, 1.0
     if hard_m < chain_to_m or refused != NOBODY:
         out.whole[REF, i] = refused
         return max(held_m, chain_from_m), chain_to_m, 1.0 if hard_m < chain_to_m else 0.0
@@ -282,7 +292,8 @@ def _extend(
         # Nothing is ahead and the gain is not worth a message: most trucks in free flow, most of the time.
         out.whole[CAUSE, i], out.whole[REF, i], out.whole[CLAIMING, i] = HORIZON, NOBODY, 0
         return
-    end_m, closed_to_m, hard = _walk(i, want_m, hard_m, lanes, trucks, holders, out)
+    out.whole[CAUSE, i] = cause
+    end_m, closed_to_m, hard = _walk(i, want_m, hard_m, asks.token[i], lanes, trucks, holders, out)
     if not asks.even_grip and end_m > trucks.real[END, i]:
         slips, lane = _slips(i, end_m, lanes, trucks, asks)
         if slips:

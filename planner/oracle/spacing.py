@@ -171,7 +171,8 @@ class _Chain:
 
     from_m: float
     to_m: float
-    needs: list[tuple[int, int]] = field(default_factory=list)  # zone, branch
+    needs: list[tuple[int, int, bool]] = field(default_factory=list)  # zone, branch, whether the truck's section brings it so far
+    sections: set[int] = field(default_factory=set)  # of its stretches, NOBODY for one that is more than a one-lane section
 
 
 @dataclass(slots=True, kw_only=True)
@@ -184,6 +185,7 @@ class SlowSpacing:
     may_extend: Sequence[bool]
     limits: Sequence[tuple[float, int, int]]  # (limit_m, cause, ref)
     claim_since: Sequence[int]
+    token: Sequence[int]
     friction: Sequence[Sequence[float]]  # by lane, by cell
     zones: list[Holding] = field(init=False)
     heads: dict[int, tuple[float, int]] = field(init=False)
@@ -319,9 +321,10 @@ class SlowSpacing:
                 if not chains or from_m > chains[-1].to_m:
                     chains.append(_Chain(from_m=from_m, to_m=to_m))
                 chains[-1].to_m = max(chains[-1].to_m, to_m)
+                chains[-1].sections.add(int(lanes.stop_section[stop]))
                 for zone, branch, part_from_m, part_to_m in _parts(lanes, leg.lane):
                     if part_from_m < stop_to_m and stop_from_m < part_to_m and leg.base_m + part_to_m > held_m:
-                        chains[-1].needs.append((zone, branch))
+                        chains[-1].needs.append((zone, branch, self._let_through(row, chains[-1])))
         return chains
 
     def _choose(self, row: int, hard: tuple[float, int, int]) -> tuple[float, int, int, _Chain | None]:
@@ -333,6 +336,9 @@ class SlowSpacing:
             if chain.from_m >= min(want_m, hard[0]):
                 break
             refusals = self._refusals(row, chain)
+            behind = hard[1] == Cause.LEADER and chain.from_m < hard[0] < chain.to_m
+            if behind and not refusals and self._let_through(row, chain):
+                return max(held_m, hard[0]), hard[1], hard[2], None
             if hard[0] < chain.to_m:
                 return max(held_m, chain.from_m), hard[1], hard[2], chain
             if refusals:
@@ -342,21 +348,30 @@ class SlowSpacing:
             return max(held_m, hard[0]), hard[1], hard[2], None
         return max(held_m, want_m), int(Cause.HORIZON), NOBODY, None
 
+    def _let_through(self, row: int, chain: _Chain) -> bool:
+        return self.token[row] != NOBODY and chain.sections == {self.token[row]}
+
     def _refusals(self, row: int, chain: _Chain) -> list[int]:
         """Zones of *chain* that *row* may not take now."""
         out = []
-        for zone, branch in chain.needs:
+        inside = chain.from_m < float(self.trucks.end_m[row])
+        for zone, branch, through in chain.needs:
             state, exclusive = self.zones[zone], bool(self.lanes.zone_exclusive[zone])
             if state.row == row:
                 continue
             held = bool(state.taken) and (exclusive or state.branch != branch)
-            wanted = state.wanted is not None and state.wanted[0] != row and (exclusive or state.wanted[1] != branch)
+            wanted = (
+                not (inside and through)
+                and state.wanted is not None
+                and state.wanted[0] != row
+                and (exclusive or state.wanted[1] != branch)
+            )
             if held or wanted:
                 out.append(zone)
         return out
 
     def _waits(self, row: int, chain: _Chain, hard: tuple[float, int, int]) -> bool:
-        needed = any(self.zones[zone].row != row for zone, _ in chain.needs)
+        needed = any(self.zones[zone].row != row for zone, _, _ in chain.needs)
         return needed and (hard[0] >= chain.to_m or hard[1] == Cause.LEADER)
 
     def _settle(self, row: int, end_m: float) -> None:
@@ -372,7 +387,7 @@ class SlowSpacing:
                     self.zones[zone].taken.add((row, branch))
 
     def _want(self, row: int, chain: _Chain) -> None:
-        for zone, branch in chain.needs:
+        for zone, branch, _ in chain.needs:
             state = self.zones[zone]
             if state.wanted is None and state.row != row:
                 state.wanted = (row, branch)

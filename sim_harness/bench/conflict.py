@@ -126,6 +126,7 @@ class Traffic:
             limit_cause=np.full(count, Cause.GOAL, np.int32),
             limit_ref=np.full(count, -1, np.int32),
             claim_since=np.zeros(count, np.int64),
+            token=np.full(count, -1, np.int32),
             grip=even_grip(lanes, 0.7),
         )
         return cls(lanes=lanes, trucks=trucks, request=request, road=road, x_m=np.empty(count), y_m=np.empty(count))

@@ -55,6 +55,7 @@ class ScriptedDesk:
         self.limit_m: FloatColumn = np.full(trucks.capacity, np.inf)
         self.limit_cause: CodeColumn = np.full(trucks.capacity, int(Cause.GOAL), np.int8)
         self.limit_ref: RowColumn = np.full(trucks.capacity, -1, np.int32)
+        self.token_ix: RowColumn = np.full(trucks.capacity, -1, np.int32)
         self.revoked: FlagColumn = np.zeros(trucks.capacity, np.bool_)
         self.extra: list[Fact] = []
         self.applied: list[Fact] = []

@@ -75,13 +75,13 @@ def corridor_of(lanes: list[Lane], zones: list[Zone] = (), no_stops: list[Stretc
     )
 
 
-def zone_of(zone_id: str, parts: list[tuple[int, str, float, float]], *, exclusive: bool = False) -> Zone:
+def zone_of(zone_id: str, parts: list[tuple[int, str, float, float]], *, exclusive: bool = False, derived: bool = True) -> Zone:
     """A zone of (branch, lane, from, to)."""
     return Zone(
         zone_id=zone_id,
         kind=ZoneKind.EXCLUSIVE if exclusive else ZoneKind.DIRECTIONAL,
         parts=tuple(ZonePart(branch=b, stretch=Stretch(lane_id=at, start_m=low, end_m=high)) for b, at, low, high in parts),
-        derived=True,
+        derived=derived,
     )
 
 
@@ -111,7 +111,7 @@ def draw_corridor(rng: np.random.Generator) -> Corridor:
         for b, each in enumerate(several):
             low = float(rng.uniform(0, 0.7)) * lanes[each].length_m
             parts.append((b % 2, lanes[each].lane_id, low, low + float(rng.uniform(0.1, 0.3)) * lanes[each].length_m))
-        zones.append(zone_of(f"drawn{k}", parts, exclusive=bool(rng.integers(0, 2))))
+        zones.append(zone_of(f"drawn{k}", parts, exclusive=bool(rng.integers(0, 2)), derived=False))
     no_stops = []
     for _ in range(int(rng.integers(0, 4))):
         each = lanes[int(rng.integers(0, len(lanes)))]

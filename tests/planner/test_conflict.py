@@ -32,6 +32,7 @@ def ask(lanes: LaneTable, trucks: TruckTable, walls: list[tuple[int, float, floa
         limit_cause=np.full(n, Cause.GOAL, np.int32),
         limit_ref=np.full(n, -1, np.int32),
         claim_since=np.zeros(n, np.int64),
+        token=np.full(n, -1, np.int32),
         grip=even_grip(lanes, 0.7),
         walls=walls_of(lanes, walls or []),
     )
@@ -52,7 +53,7 @@ def test_the_kernel_and_its_twin_agree(seed: int, scenes: Callable[[int], Any]) 
     n = scene.trucks.count
     spacing = SlowSpacing(
         lanes=scene.lanes, trucks=scene.trucks, walls=walls, may_extend=[True] * n, limits=[(float("inf"), Cause.GOAL, -1)] * n,
-        claim_since=[0] * n, friction=[[0.7]] * scene.lanes.count,
+        claim_since=[0] * n, token=[-1] * n, friction=[[0.7]] * scene.lanes.count,
     )  # fmt: skip
     turns = spacing.run()
     marks = slow_assess_conflicts(scene.lanes, scene.trucks, walls, spacing.zones, turns)

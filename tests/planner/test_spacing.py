@@ -30,6 +30,7 @@ def free_request(lanes: LaneTable, trucks: TruckTable, **changes: Any) -> Extend
         "limit_cause": np.full(n, Cause.GOAL, np.int32),
         "limit_ref": np.full(n, -1, np.int32),
         "claim_since": np.zeros(n, np.int64),
+        "token": np.full(n, -1, np.int32),
         "grip": even_grip(lanes, 0.7),
     }
     return ExtendRequest(**(columns | changes))
@@ -46,6 +47,17 @@ def drawn_grip(rng: np.random.Generator, lanes: LaneTable) -> Grip:
 def by_lane(grip: Grip) -> list[list[float]]:
     """Friction by lane and cell."""
     return [grip.friction[low:high].tolist() for low, high in pairwise(grip.cell_start.tolist())]
+
+
+def drawn_tokens(rng: np.random.Generator, lanes: LaneTable, trucks: TruckTable) -> np.ndarray:
+    """Half of the trucks may enter a one-lane section of their path behind another."""
+    token = np.full(trucks.count, NOBODY, np.int32)
+    for row in range(trucks.count):
+        ahead = [int(lanes.stop_section[stop]) for at in trucks.path(row) for stop in range(lanes.stop_start[at], lanes.stop_start[at + 1])]
+        sections = [section for section in ahead if section != NOBODY]
+        if sections and rng.random() < 0.5:
+            token[row] = rng.choice(sections)
+    return token
 
 
 def drawn_request(
@@ -65,6 +77,7 @@ def drawn_request(
         may_extend=rng.random(n) < 0.9,
         limit_m=limit,
         claim_since=np.where(rng.random(n) < 0.3, rng.integers(1, 50, n), 0),
+        token=drawn_tokens(rng, lanes, trucks),
         grip=drawn_grip(rng, lanes),
         walls=walls_of(lanes, walls),
     )
@@ -76,7 +89,7 @@ def twin_of(lanes: LaneTable, trucks: TruckTable, request: ExtendRequest, walls:
     limits = zip(request.limit_m.tolist(), request.limit_cause.tolist(), request.limit_ref.tolist(), strict=True)
     return SlowSpacing(
         lanes=lanes, trucks=trucks, walls=walls, may_extend=request.may_extend.tolist(), limits=list(limits),
-        claim_since=request.claim_since.tolist(), friction=by_lane(request.grip),
+        claim_since=request.claim_since.tolist(), token=request.token.tolist(), friction=by_lane(request.grip),
     )  # fmt: skip
 
 
@@ -156,8 +169,8 @@ def test_a_wall_of_nobodys_is_an_intruder(draw: Any) -> None:
     assert got.end_m[0] == 170.0 - STANDING_MARGIN_M
 
 
-def resting_faults(lanes: LaneTable, trucks: TruckTable, before_m: np.ndarray) -> list[str]:
-    """Ends that moved and now lie where no truck may rest, looking along each path from its start."""
+def resting_faults(lanes: LaneTable, trucks: TruckTable, before_m: np.ndarray, token: np.ndarray) -> list[str]:
+    """Ends that moved and now lie where no truck may rest, looking along each path from its start; not in the section of its token."""
     faults = []
     for row in range(trucks.count):
         end = float(trucks.end_m[row])
@@ -169,7 +182,8 @@ def resting_faults(lanes: LaneTable, trucks: TruckTable, before_m: np.ndarray) -
                 low = base + float(lanes.stop_from_m[stop])
                 high = base + float(lanes.stop_to_m[stop]) + float(trucks.beyond_m[row])
                 reached = high > float(trucks.rear_m[row])
-                if reached and low - NO_STOP_BEFORE_M + 1e-9 < end < high:
+                allowed = token[row] != NOBODY and lanes.stop_section[stop] == token[row]
+                if reached and not allowed and low - NO_STOP_BEFORE_M + 1e-9 < end < high:
                     faults.append(f"truck {row} at {end} in [{low}, {high})")
     return faults
 
@@ -185,7 +199,7 @@ def test_no_end_moves_into_a_no_stop_stretch(seed: int, scenes: Callable[[int], 
         before = scene.trucks.end_m[: scene.trucks.count].copy()
         take(scene.trucks, extend(scene.lanes, scene.trucks, request))
 
-        assert resting_faults(scene.lanes, scene.trucks, before) == []
+        assert resting_faults(scene.lanes, scene.trucks, before, request.token) == []
         advance(rng, scene.trucks)
 
 
@@ -355,3 +369,50 @@ def test_cells_cover_every_lane_and_only_their_own(draw: Any) -> None:
     assert list(cells_of(grip, 0, 90.0, 260.0)) == [0, 1, 2]
     assert list(cells_of(grip, 1, -5.0, 180.0)) == [3]
     assert [cell_stretch(grip, cell) for cell in (2, 3)] == [(0, 200.0, 200.0 + FRICTION_CELL_M), (1, 0.0, FRICTION_CELL_M)]
+
+
+def section(draw: Any) -> Any:
+    """A one-lane section of 200 m on two lanes of opposite directions, with road before and beyond."""
+    lanes = [draw.lane("out", ("p", "q"), 900.0), draw.lane("back", ("q", "p"), 900.0)]
+    return draw.scene_of(draw.corridor(lanes, [draw.zone("narrow", [(0, "out", 300.0, 500.0), (1, "back", 400.0, 600.0)], derived=False)]))
+
+
+def test_a_token_lets_a_truck_into_a_section_behind_another(draw: Any) -> None:
+    """A long section must carry more than one truck at a time; without the token the chain is passed whole or not at all."""
+    scene = section(draw)
+    scene.place([0], 400.0, 540.0)
+    follower = scene.place([0], 270.0, 299.0)
+
+    with_token = extend(scene.lanes, scene.trucks, free_request(scene.lanes, scene.trucks, token=np.array([-1, 0], np.int32)))
+    without = extend(scene.lanes, scene.trucks, free_request(scene.lanes, scene.trucks))
+
+    assert with_token.end_m[follower] == 400.0 - STANDING_MARGIN_M
+    assert with_token.cause[follower] == Cause.LEADER
+    assert without.end_m[follower] == 300.0 - NO_STOP_BEFORE_M
+
+
+def test_a_token_opens_no_section_that_the_other_side_holds(draw: Any) -> None:
+    """Tokens are for spacing within a direction; two directions exclude each other whatever anybody decided."""
+    scene = section(draw)
+    scene.place([1], 400.0, 700.0)
+    waiting = scene.place([0], 270.0, 299.0)
+
+    got = extend(scene.lanes, scene.trucks, free_request(scene.lanes, scene.trucks, token=np.array([0, 0], np.int32)))
+
+    assert got.end_m[waiting] == 300.0 - NO_STOP_BEFORE_M
+    assert (got.cause[waiting], got.ref[waiting]) == (Cause.ZONE, 0)
+
+
+def test_a_truck_within_a_section_does_not_make_way_for_one_before_it(draw: Any) -> None:
+    """The other side wants the section and gets it only when it is empty: who is in it must be let out first."""
+    scene = section(draw)
+    first, second = scene.place([0], 430.0, 540.0), scene.place([0], 370.0, 410.0)
+    scene.place([1], 370.0, 399.0)
+    claims = np.array([0, 0, 1], np.int64)
+    token = np.array([0, 0, 0], np.int32)
+    scene.trucks.rear_m[first], scene.trucks.nose_m[first], scene.trucks.end_m[first] = 480.0, 498.0, 640.0
+
+    got = extend(scene.lanes, scene.trucks, free_request(scene.lanes, scene.trucks, token=token, claim_since=claims))
+
+    assert got.holders.wanted_row.tolist() == [2]
+    assert got.end_m[second] > 410.0

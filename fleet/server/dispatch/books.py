@@ -20,6 +20,7 @@ from fleet.server.dispatch.opening import Opening, OpeningSet
 from fleet.server.dispatch.orders import OrderKept, Orders
 from fleet.server.dispatch.reins import Reins
 from fleet.server.dispatch.roads import LaneClosed, RoadBook
+from fleet.server.dispatch.section_turns import SectionTurned, SectionTurns
 from fleet.server.dispatch.stands import BayProven, StandBooked, StandFreed, Stands
 from fleet.server.dispatch.trips import RoundTripMade, Trips, TruckKept
 from fleet.server.fact_form import Fact, fact
@@ -104,6 +105,7 @@ class Books:
         self.opening = Opening(corridor, options.day_start_s)
         self.trips = Trips(corridor, lanes, trucks.capacity)
         self.roads = RoadBook(corridor, lanes)
+        self.section_turns = SectionTurns()
         self.controls = Controls()
         self.totals = TotalsKept()
         self.round_trip_s: list[float] = []
@@ -120,13 +122,12 @@ class Books:
             OrderKept: self.orders.apply,
             MissionKept: self._mission,
             CrossingKept: self.crossings.apply,
-            StandBooked: self.stands.apply,
-            StandFreed: self.stands.apply,
-            BayProven: self.stands.apply,
+            **dict.fromkeys((StandBooked, StandFreed, BayProven), self.stands.apply),
             GateKept: self.gates.apply,
             CallOpened: self.calls.apply,
             CallClosed: self.calls.apply,
             OpeningSet: self.opening.apply,
+            SectionTurned: self.section_turns.apply,
             TruckKept: self._truck,
             RouteSet: self._route,
             TruckRegistered: self._registered,
@@ -176,7 +177,7 @@ class Books:
         facts += self.missions.of_row.values()
         facts += self.crossings.by_id.values()
         facts += self.stands.facts() + self.gates.facts() + self.calls.facts() + self.opening.facts()
-        facts += self.roads.facts() + self.controls.facts()
+        facts += self.roads.facts() + self.section_turns.facts() + self.controls.facts()
         return [*facts, numbers]
 
     def drain(self) -> list[Fact]:

@@ -26,6 +26,7 @@ from fleet.server.dispatch.moves import Moves
 from fleet.server.dispatch.opening import OpeningSet
 from fleet.server.dispatch.operators import Operators
 from fleet.server.dispatch.passage import Passage
+from fleet.server.dispatch.sections import Sections
 from fleet.server.dispatch.site_ways import SiteWays
 from fleet.server.dispatch.sites import Sites
 from fleet.server.dispatch.stands import NOBODY, SERVED, StandBooked
@@ -77,6 +78,7 @@ class Dispatch:
         self._moves = Moves(self.books, self._ways)
         self._yard = Yard(self.books)
         self._passage = Passage(self.books, self._ways)
+        self._sections = Sections(self.books)
         self._departures = Departures(self.books, self._ways, self._moves, self._yard, self._passage)
         self._follow_ups = FollowUps(self.books, self._ways, self._moves, self._passage, self._departures)
         self._site_ways = SiteWays(self.books, self._ways, self._moves)
@@ -111,6 +113,11 @@ class Dispatch:
     def limit_ref(self) -> RowColumn:
         """(capacity,) whom: row of a gate, stand or lane, by the cause; -1 none."""
         return self.books.reins.limit_ref
+
+    @property
+    def token_ix(self) -> RowColumn:
+        """(capacity,) zone row of the one-lane section the truck may enter behind another; -1 none."""
+        return self.books.reins.token_ix
 
     @property
     def revoked(self) -> FlagColumn:
@@ -259,11 +266,12 @@ class Dispatch:
         self._departures.look(view, now_ns)
         self._follow_ups.look(view, now_ns)
         self._site_ways.look(view, now_ns)
+        self._sections.look(view, now_ns)
 
     def _draw_loose(self) -> None:
         books = self.books
         for row in books.reins.take_loose():
-            books.reins.draw(row, self._passage.draw(row))
+            books.reins.draw(row, self._sections.bound(row, self._passage.draw(row)))
             self._work[row] = self._yard.work_for(row) is not BayWork.NONE
 
     def apply(self, fact: Fact) -> None:

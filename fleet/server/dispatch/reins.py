@@ -28,7 +28,8 @@ class Rein:
 
 class Reins:
     """
-    limit_m (n,) path coordinate, -inf no extension at all; limit_cause, limit_ref (n,); revoked (n,) a proof was lost.
+    limit_m (n,) path coordinate, -inf no extension at all; limit_cause, limit_ref (n,); revoked (n,) a proof was lost; token_ix (n,)
+    zone row of the one-lane section that the truck may enter behind another.
 
     wait: why a settled truck does not leave its stand, by row.
     """
@@ -37,6 +38,7 @@ class Reins:
         self.limit_m: FloatColumn = np.full(capacity, -np.inf)
         self.limit_cause: CodeColumn = np.full(capacity, Cause.SESSION, np.int8)
         self.limit_ref: RowColumn = np.full(capacity, NOBODY, np.int32)
+        self.token_ix: RowColumn = np.full(capacity, NOBODY, np.int32)
         self.revoked: FlagColumn = np.zeros(capacity, np.bool_)
         self.wait: list[tuple[Cause, int]] = [(Cause.NO_ORDER, NOBODY)] * capacity
         self._loose: dict[int, None] = {}

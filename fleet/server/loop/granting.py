@@ -90,6 +90,7 @@ class Granting:
             limit_cause=limit_cause,
             limit_ref=limit_ref,
             claim_since=self._claim_since,
+            token=desk.token_ix[:count],
             grip=self._derating.grip,
             even_grip=self._derating.even,
             walls=walls_together(self._doubts.walls, self._intrusions.walls),
