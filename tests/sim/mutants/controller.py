@@ -133,7 +133,7 @@ def leader_overlooked() -> Mutant:
 
 def zone_freed_at_nose() -> Mutant:
     """A zone is free when the nose has left it; the tail still blocks it."""
-    zone_parts, no_stops = vars(planner.tables)["_zone_parts"], vars(planner.tables)["_no_stops"]
+    zone_parts, no_stops = vars(planner.tables)["zone_parts"], vars(planner.tables)["no_stops"]
 
     def cut(corridor: Corridor) -> Any:
         length_m = max(kind.length_m for kind in corridor.truck_types)
@@ -142,7 +142,7 @@ def zone_freed_at_nose() -> Mutant:
     def uncut(corridor: Corridor, _: object) -> Any:
         return no_stops(corridor, zone_parts(corridor))
 
-    return together(patched(planner.tables, "_zone_parts", cut), patched(planner.tables, "_no_stops", uncut))
+    return together(patched(planner.tables, "zone_parts", cut), patched(planner.tables, "no_stops", uncut))
 
 
 def zone_claimed_by_two() -> Mutant:
@@ -151,7 +151,7 @@ def zone_claimed_by_two() -> Mutant:
     def make(zone_parts: Function) -> Function:
         return lambda corridor: [[(*part[:3], 0.0) for part in row] for row in zone_parts(corridor)]
 
-    return wrapped(planner.tables, "_zone_parts", make)
+    return wrapped(planner.tables, "zone_parts", make)
 
 
 def no_stops_ignored() -> Mutant:
@@ -160,7 +160,7 @@ def no_stops_ignored() -> Mutant:
     def make(no_stops: Function) -> Function:
         return lambda corridor, parts: no_stops(replace(corridor, no_stops=(), gates=()), parts)
 
-    return wrapped(planner.tables, "_no_stops", make)
+    return wrapped(planner.tables, "no_stops", make)
 
 
 def trucks_as(change: Callable[[TruckTable, int], None]) -> Mutant:
