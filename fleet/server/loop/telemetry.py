@@ -127,8 +127,12 @@ class Telemetry:
         self._opinions.clear()
         return worse
 
-    def admit(self, row: int, report: ReportRow, path_m: float, *, now_ns: int) -> None:
-        """The report of an accepted hello: a new baseline for place, clock and contact."""
+    def admit(self, row: int, report: ReportRow, path_m: float, *, proves: bool, now_ns: int) -> None:
+        """
+        The report of an accepted hello: a new baseline for place, clock and contact.
+
+        It *proves* road behind the truck empty only where the truck is believed: one in quarantine says hello too.
+        """
         self.trucks.stamp_ns[row] = report.stamp_ns - 1
         self.trucks.nose_m[row] = path_m
         self.trucks.speed_mps[row] = max(report.speed_mps, 0.0)
@@ -136,7 +140,8 @@ class Telemetry:
         self.still_ns[row] = NEVER
         self.answered_tick[row] = NEVER
         self.challenge[row] = 0
-        self._believe(_columns_of(row, report), Findings(verdict=np.zeros(1, np.int8), path_m=np.array([path_m])), now_ns, tick=0)
+        findings = Findings(verdict=np.zeros(1, np.int8), path_m=np.array([path_m]))
+        self._believe(_columns_of(row, report), findings, now_ns, tick=0, proves=proves)
 
     def take(self, batches: Sequence[ReportsHeard], welcome: FlagColumn, *, tick: int, now_ns: int) -> list[Disbelief]:
         """
@@ -202,9 +207,9 @@ class Telemetry:
                 )
             )
 
-    def _believe(self, reports: ReportsHeard, findings: Findings, now_ns: int, *, tick: int) -> None:
-        """Lets reports that all were accepted move what they may."""
-        believe(self.trucks, _for_planner(reports), findings, self._intact(reports))
+    def _believe(self, reports: ReportsHeard, findings: Findings, now_ns: int, *, tick: int, proves: bool = True) -> None:
+        """Lets reports that all were accepted move what they may; rears only where they prove something."""
+        believe(self.trucks, _for_planner(reports), findings, self._intact(reports) & proves)
         said = Said(
             rows=reports.rows,
             speed_mps=reports.speed_mps,
