@@ -11,6 +11,7 @@ from typing import Final
 
 from fleet.server.replay.input_log import RUN_FILE, InputLog
 from planner.bound import Bound, BoundQuestion, upper_bound
+from planner.limits import FRICTION_DRY
 from sim_harness.checkers import Checkers
 from sim_harness.expectations import judged
 from sim_harness.fault_service import FaultDesk
@@ -68,10 +69,13 @@ def run_day(scenario: Scenario, wish: Wish, progress: Callable[[float], None]) -
     Run *scenario* to its end and judge it; *progress* hears simulated seconds.
 
     Raises:
-        ScenarioError: faults are wished for in a run on the wire, where only the server and the links are real.
+        ScenarioError: faults, or a road that is not dry, are wished for in a run on the wire, where only server and links are real.
     """
     if wish.wire and (scenario.troubled or wish.desk is not None):
         raise ScenarioError(scenario.spec.scenario, 1, "faults happen in virtual time only", "leave out --wire, or the faults")
+    friction = scenario.spec.friction
+    if wish.wire and friction < FRICTION_DRY:
+        raise ScenarioError(scenario.spec.scenario, 1, "a server on the wire takes roads for dry", "leave out --wire, or the friction")
     day_start_s = int(opening_s(scenario.roster))
     replay = scenario.replay + (" --wire" if wish.wire else "")
     checkers = Checkers(scenario.roster)
@@ -81,7 +85,7 @@ def run_day(scenario: Scenario, wish: Wish, progress: Callable[[float], None]) -
         else:
             mortal = scenario.troubled or wish.desk is not None
             with input_log(wish.out, scenario) as ear:
-                server = InMemoryServer(scenario.corridor, day_start_s, mortal=mortal, ear=ear)
+                server = InMemoryServer(scenario.corridor, day_start_s, mortal=mortal, friction=friction, ear=ear)
                 runner = Runner(scenario, server, recorder, checkers, wish.desk)
                 runner.pace = wish.pace
                 totals = runner.run(progress)

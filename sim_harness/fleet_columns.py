@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fleet.onboard import permission, store, words
-from planner.limits import CLEARING_SPEED_MPS
+from planner.limits import CLEARING_SPEED_MPS, FRICTION_DRY
 from sim_harness import dynamics, onboard_state, paths
 from sim_harness.clock import Streams
 from sim_harness.observation import FloatArray, IndexArray, Roster
@@ -97,17 +97,24 @@ class FleetColumns:
         # Clocks that do not show the time, by row.
         self.clocks: dict[int, Callable[[int], int]] = {}
         # How many things about each truck are worse than declared now, and whether its margins are still marked by them.
+        # The road's grip where nobody has met less.
+        self.grip_usual = FRICTION_DRY
         self.ailments = np.zeros(count, dtype=np.int32)
         self.undeclared = np.zeros(count, dtype=np.bool_)
         # Whose words travel by a way of their own.
         self.apart = np.zeros(count, dtype=np.bool_)
-        paths.locate(self.paths, self.grades, self.motion.nose_m, self.length_m, self.places)
+        paths.locate(self.paths, self.grades, self.motion.nose_m, self.onboard.end_m, self.length_m, self.places)
 
     def tell_time(self, now_ns: int) -> None:
         """Set every truck's clock; those in `clocks` show what theirs make of the time."""
         self.belief.clock_ns[:] = now_ns
         for row, clock in self.clocks.items():
             self.belief.clock_ns[row] = clock(now_ns)
+
+    def set_weather(self, friction: float) -> None:
+        """Give every road the same grip."""
+        self.grip_usual = friction
+        self.around.friction[:] = friction
 
     def mark_undeclared(self) -> None:
         """Mark who suffers from what is worse than declared; the mark goes when the truck has come to rest without it."""

@@ -8,6 +8,7 @@ that was heard once is not heard again.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -28,6 +29,8 @@ from sim_harness.books import Causes
 
 # A socket's buffers hold this many frames for a frozen process; what comes later pushes out nothing, it is lost.
 FROZEN_FRAMES_MAX: Final = 1000
+# No copy of a journal that somebody starts a server on is older.
+OLD_TICKS_MAX: Final = 200
 # A journal that must outlive its server is cut to a snapshot now and then, so that a day's does not fill the memory.
 SNAPSHOT_TICKS: Final = 6000
 NO_SERVER: Final = ("server", "")
@@ -80,6 +83,9 @@ class InMemoryServer:
         self._asked: dict[int, tuple[str, link.Request]] = {}
         self._unasked: list[tuple[str, link.Request]] = []
         self._newest_call = 0
+        # What the journal counted at the end of each of the last ticks.
+        self._counted: deque[int] = deque(maxlen=OLD_TICKS_MAX)
+        self.behind = False
         self._causes: Causes = {}
         self.epoch = self._server.epoch
 
@@ -119,6 +125,7 @@ class InMemoryServer:
         if self._server is None or self._frozen or self._tick % self._every_ticks:
             return Answers(control=ghostly)
         heard = self._server.tick(now_ns)
+        self._counted.append(self._journal.sequence)
         if self._mortal and self._tick % SNAPSHOT_TICKS == 0:
             self._server.snapshot()
         refusals = []
@@ -180,6 +187,16 @@ class InMemoryServer:
         unasked, self._unasked = self._unasked, []
         for method, request in unasked:
             self.call(method, request)
+
+    def fall_behind(self, ticks: int) -> None:
+        """It dies, and one starts on a copy of its journal as it was so many ticks ago; from then on it is *behind*."""
+        self.kill()
+        records = self._journal.recover().records
+        known = self._counted[-min(ticks + 1, len(self._counted))] if self._counted else 0
+        lost_count = min(self._journal.sequence - known, len(records))
+        self._journal.snapshot(self.epoch, records[: len(records) - lost_count])
+        self.behind = True
+        self.start()
 
     def freeze(self) -> None:
         """It stops where it is; its streams stay up."""

@@ -67,7 +67,7 @@ class TickView:
     speed_mps, acceleration_mps2   (n,) along the path
     laden                 (n,)
     mode                  (n,) what the supervisor demands: 0 hold, 1 drive, 2 service brake, 3 emergency brake
-    grade_least           (n,) lowest grade from the tail to well beyond the stopping distance, positive uphill
+    grade_least           (n,) lowest grade from the tail to the end held, or well beyond the stopping distance; positive uphill
     friction              (n,) true road friction under the truck
     brake_health          (n,) true brakes, 1 as declared
     undeclared            (n,) brakes, grip, place or speed are worse than declared, or were and the truck has not come to rest since
@@ -126,6 +126,9 @@ class Totals:
     barriers_driven_through: int = 0
     stranding_ends: int = 0
     contact_breaches: int = 0
+    word_breaches: int = 0
+    false_books: int = 0
+    containment_breaches: int = 0
     faults: Sequence[Mapping[str, object]] = field(default_factory=tuple)
     failures: Sequence[str] = field(default_factory=tuple)
 

@@ -124,14 +124,16 @@ def place_of(paths: Paths, row: int, path_m: float) -> tuple[int, float]:
 
 
 @kernel
-def locate(paths: Paths, grades: Grades, nose_m: FloatArray, length_m: FloatArray, out: Places) -> None:
+def locate(paths: Paths, grades: Grades, nose_m: FloatArray, end_m: FloatArray, length_m: FloatArray, out: Places) -> None:
     """
     Find lane, chainage, lanes under the body and grades for every nose.
 
     paths     lane (n, PATH_MAX), start_m (n, PATH_MAX + 1), held (n,); nose_k (n,) is updated
     nose_m    (n,) path coordinate; before the path's start and beyond its end the first and last lane are extended
+    end_m     (n,) ends of authority held, minus infinity for none
     length_m  (n,) bodies
-    out       written; grade_mean is taken at nose, middle and tail, grade_least from the tail to LOOK_AHEAD_M beyond the nose
+    out       written; grade_mean is taken at nose, middle and tail, grade_least from the tail to the end held, LOOK_AHEAD_M beyond the
+              nose at most: what lies beyond the end pulls at nobody who stops before it
     """
     for i in range(nose_m.shape[0]):
         count = paths.held[i]
@@ -161,7 +163,7 @@ def locate(paths: Paths, grades: Grades, nose_m: FloatArray, length_m: FloatArra
             + _grade_at(paths, grades, i, k, 0.5 * (nose_m[i] + tail_m))
             + _grade_at(paths, grades, i, k, tail_m)
         ) / 3.0
-        out.grade_least[i] = _grade_least(paths, grades, i, tail_m, nose_m[i] + LOOK_AHEAD_M)
+        out.grade_least[i] = _grade_least(paths, grades, i, tail_m, max(nose_m[i], min(end_m[i], nose_m[i] + LOOK_AHEAD_M)))
 
 
 @kernel

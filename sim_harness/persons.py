@@ -25,8 +25,8 @@ RESPONSE_S: Final = 30.0
 ASK_AGAIN_S: Final = 30.0
 STOPPED: Final = frozenset({int(State.HALTED), int(State.QUARANTINED)})
 REMOVED: Final = "removed:"
-SERVER_STOPS: Final = ("doubt", "journal_behind")
-GRIP: Final = 0.7
+BEHIND: Final = "journal_behind"
+SERVER_STOPS: Final = ("doubt", BEHIND)
 
 
 class Persons:
@@ -68,7 +68,9 @@ class Persons:
         self._ask(link.resume, truck_id)
         self._stage.books.notice("truck_resumed", truck_id=truck_id)
         for stop_id in SERVER_STOPS:
-            self._ask(link.lift, stop_id)
+            # Who finds the journal to be an old copy looks for the newest one, and lifts nothing before.
+            if stop_id != BEHIND or not self._server.behind:
+                self._ask(link.lift, stop_id)
 
     def _release(self, now_s: float) -> None:
         """Say that the road is clear, once it has been for a while; a truck that still stands there keeps its road closed."""
@@ -102,7 +104,7 @@ class Persons:
         """The road was gritted and measured."""
         assert incident.spec.lane is not None
         self._asked_count += 1
-        self._stage.call(*link.grip(f"person-{self._asked_count}", incident.spec.lane, GRIP))
+        self._stage.call(*link.grip(f"person-{self._asked_count}", incident.spec.lane, self._stage.trucks.columns.grip_usual))
 
     def _ask(self, request: Callable[[str, str], tuple[str, link.Request]], name: str) -> None:
         self._asked_count += 1

@@ -105,6 +105,18 @@ class Report(_Part):
         default=0,
         description="Times a truck drove on without contact, or moved off before it was greeted anew and given road; with faults.",
     )
+    word_breaches: int = Field(
+        default=0,
+        description="Times a truck took an old word or one of another term, or went on in spite of a stop; with faults.",
+    )
+    false_books: int = Field(
+        default=0,
+        description="Trucks that held more road than the server knew of, or whose confirmed rear lay ahead of their true tail; with faults.",
+    )
+    containment_breaches: int = Field(
+        default=0,
+        description="Times a truck could not stop before its end from where it may have been, or rolled back further than it may; with faults.",
+    )
     authority_margin_m_min: float | None = Field(
         description="Least of end - true nose - worst-case stopping distance, of trucks about which all is as declared."
     )
@@ -267,6 +279,9 @@ def build_report(roster: Roster, totals: Totals, checks: CheckFigures, bound: Bo
         barriers_driven_through=totals.barriers_driven_through,
         stranding_ends=totals.stranding_ends,
         contact_breaches=totals.contact_breaches,
+        word_breaches=totals.word_breaches,
+        false_books=totals.false_books,
+        containment_breaches=totals.containment_breaches,
         authority_margin_m_min=_rounded(checks.authority_margin_m_min),
         authority_margin_m_by_minute=tuple(map(_rounded, checks.authority_margin_m_by_minute)),
         undeclared_margin_m_min=_rounded(checks.undeclared_margin_m_min),

@@ -20,6 +20,7 @@ from fleet.site import SiteError, load_site
 from fleet.site.format import ProcessSpec
 from fleet.site.source import Source, did_you_mean, parse, read_text
 from planner.corridor import Corridor, Process, Stand, StandKind, Stretch, YardRole
+from planner.limits import FRICTION_DRY
 from sim_harness.clock import Streams
 from sim_harness.expectations import Expectations, figure_names, is_unquoted
 from sim_harness.faults.spec import FaultSpec, unknown_place
@@ -91,6 +92,9 @@ class ScenarioSpec(_Part):
     trucks: int = Field(ge=1, le=2000)
     truck_type: str = "coal_truck_70t"
     hours: float = Field(gt=0.0, le=24.0 * 31)
+    friction: float = Field(
+        default=FRICTION_DRY, ge=0.08, le=FRICTION_DRY, description="the road's grip all day, as the server is told: 0.7 dry, 0.25 snow"
+    )
     seed: int = Field(default=1, ge=0)
     orders: tuple[OrderPart, ...] = Field(default=(), strict=False)
     plant: PlantPart = PlantPart()

@@ -9,13 +9,17 @@ from typing import Final
 
 from fleet.server.fleet_view import FleetView
 from fleet.server.outgoing import Alarm
+from fleet.v1 import gateway_pb2
 from sim_harness import dynamics
 from sim_harness.books import NO_CAUSE, Causes
 from sim_harness.fault_service import FaultDesk
 from sim_harness.faults.contact import ContactWatch
+from sim_harness.faults.containment import ContainmentWatch
 from sim_harness.faults.engine import Faults
 from sim_harness.faults.scene import Scene
+from sim_harness.faults.server_books import BooksWatch
 from sim_harness.faults.spec import FaultSpec
+from sim_harness.faults.words import WordsWatch
 from sim_harness.in_memory import InMemoryServer
 from sim_harness.observation import Totals
 from sim_harness.persons import Persons
@@ -49,7 +53,10 @@ class Troubles:
         self.faults = Faults(scene, specs, stage.books.notice)
         self._persons = Persons(self.faults, stage, server)
         self.contact = ContactWatch(self._fleet)
-        radio.listener = self.contact.hear
+        self.words = WordsWatch(self._fleet)
+        self.server_books = BooksWatch(self._fleet)
+        self.containment = ContainmentWatch(self._fleet)
+        radio.listener = self._overhear
         self._view: FleetView | None = None
 
     def step(self) -> None:
@@ -60,10 +67,19 @@ class Troubles:
         self.faults.step(self._stage.clock.now_s)
         self._fleet.mark_undeclared()
 
+    def _overhear(self, frame: bytes, only: int | None) -> None:
+        """The radio brought *frame*, to everybody whose words travel together or to the truck of row *only*."""
+        control = gateway_pb2.GatewayControl.FromString(frame)
+        self.contact.hear(control, only)
+        self.words.hear(control, only)
+
     def watch(self, alarms: Sequence[Alarm]) -> None:
         """After the server has decided."""
         now_s, tick = self._stage.clock.now_s, self._stage.clock.tick
         self.contact.tick(now_s)
+        self.words.tick(now_s)
+        self.server_books.tick()
+        self.containment.tick(self._stage.trucks.view(now_s))
         for alarm in alarms:
             fields = {("truck_id" if name == "truck" else name): value for name, value in alarm.fields}
             self._stage.books.notice("alarm_raised", alarm=alarm.name, **fields)
@@ -71,6 +87,9 @@ class Troubles:
         if looks_around or not self.faults.quiet:
             self._view = self._server.fleet()
             self.faults.watch(now_s, alarms, self._view)
+            # A server on an old copy of its journal knows less than it should: that it grants nothing is looked at elsewhere.
+            if self._view is not None and not self._server.behind:
+                self.server_books.look(self._view, now_s)
         if self._desk is not None and looks_around:
             self._desk.publish(now_s, self.faults.incidents)
         if looks_around and self._view is not None and self._server.answers:
@@ -101,7 +120,7 @@ class Troubles:
 
     def undone(self, now_s: float) -> tuple[str, ...]:
         """Safe states not reached and rules broken so far, one sentence each."""
-        return (*self.faults.failures(now_s), *self.contact.found)
+        return (*self.faults.failures(now_s), *self.contact.found, *self.words.found, *self.server_books.found, *self.containment.found)
 
     def account(self, totals: Totals) -> Totals:
         """*totals* with the faults in them, and with what they left undone."""
@@ -110,5 +129,8 @@ class Troubles:
             totals,
             faults=self.faults.accounts(now_s),
             contact_breaches=len(self.contact.found),
+            word_breaches=len(self.words.found),
+            false_books=len(self.server_books.found),
+            containment_breaches=len(self.containment.found),
             failures=(*totals.failures, *self.undone(now_s)),
         )

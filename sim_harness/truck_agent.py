@@ -146,7 +146,7 @@ class World:
         columns.read_sensors(own.motion, own.belief, fleet.nail_errors)
         for disturb in fleet.sensing:
             disturb()
-        paths.locate(fleet.paths, fleet.grades, fleet.motion.nose_m, fleet.length_m, fleet.places)
+        paths.locate(fleet.paths, fleet.grades, fleet.motion.nose_m, fleet.onboard.end_m, fleet.length_m, fleet.places)
         fleet.around.grade[:] = fleet.places.grade_mean
 
     def _believe_places(self) -> None:

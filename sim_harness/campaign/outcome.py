@@ -39,7 +39,10 @@ class Failing(StrEnum):
     CRASH = "crash"
     DIED = "process died"
     STRANDED = "end in a no-stop stretch"
+    BOOKS = "server's books false"
+    CONTAINMENT = "not contained"
     CONTACT = "contact rules broken"
+    WORDS = "words not heeded"
     MISSED = "safe state missed"
     UNEXPLAINED = "unexplained wait"
     REFUSED = "truck or order refused"
@@ -66,6 +69,9 @@ class Outcome(Part):
     barriers_driven_through: int = 0
     stranding_ends: int = 0
     contact_breaches: int = 0
+    word_breaches: int = 0
+    false_books: int = 0
+    containment_breaches: int = 0
     unexplained_wait_s: float = 0.0
     authority_margin_m_min: float | None = None
     undeclared_margin_m_min: float | None = None
@@ -109,7 +115,10 @@ def ways(report: Report, hours: float) -> tuple[Failing, ...]:
         # The judge objected, or the loop refused its input: the rest of the day did not take place.
         Failing.STOPPED: report.sim_seconds < hours * 3600.0 - TICK_S,
         Failing.STRANDED: report.stranding_ends > 0,
+        Failing.BOOKS: report.false_books > 0,
+        Failing.CONTAINMENT: report.containment_breaches > 0,
         Failing.CONTACT: report.contact_breaches > 0,
+        Failing.WORDS: report.word_breaches > 0,
         Failing.MISSED: any(fault["reached"] is False for fault in report.faults),
         Failing.UNEXPLAINED: report.unexplained_wait_s > 0.0,
     }

@@ -3,7 +3,7 @@ Which runs a campaign makes: drawn ones, and guided ones that start from what ca
 
 Run i of a campaign draws from streams of the seed FIRST + i and of nothing else, so that any of them can be made again alone.
 Guided runs descend from earlier runs by small changes: of a fault's time, length, shape, value or target, of which faults there
-are, of the day's seed. What is sought is the least authority margin, then the least time to collision. A generation is complete
+are, of the day's seed; its weather they keep. What is sought is the least authority margin, then the least time to collision. A generation is complete
 before the next one begins, and its size does not depend on how many processes share it.
 """
 
@@ -17,11 +17,12 @@ from typing import Final
 import numpy as np
 
 from planner.corridor import Corridor
+from planner.limits import FRICTION_DRY
 from sim_harness.campaign.outcome import Outcome
 from sim_harness.campaign.trial import FAULTS_USUAL, HOURS_USUAL, Plan, Trial
 from sim_harness.clock import Streams
-from sim_harness.faults.draw import evenly, one_of
-from sim_harness.faults.kinds import KINDS, Span, Target
+from sim_harness.faults.draw import USUAL, evenly, one_of
+from sim_harness.faults.kinds import Span, Target
 from sim_harness.faults.spec import FaultSpec
 from sim_harness.scenario import Scenario
 
@@ -34,6 +35,9 @@ CROSSED_SHARE: Final = 0.3
 SHIFT_S: Final = 15.0
 SHIFT_SHARE: Final = 0.2
 MARGIN_STEP_M: Final = 0.1
+# The roads' grip in a run, each as likely as any other: every other day is dry, the rest is rain, snow and ice. What a brake can do on
+# a dry road says little about what it can do on the others.
+WEATHER: Final = (FRICTION_DRY, FRICTION_DRY, FRICTION_DRY, 0.45, 0.25, 0.15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +56,9 @@ class Search:
         self._corridor: Corridor = scenario.corridor
         self._truck_ids = scenario.roster.truck_ids
         self._stated = scenario.spec.scheduled_faults
+        self._friction = scenario.spec.friction
         self._horizon_s = plan.hours * 3600.0
-        self._kinds = tuple(sorted(plan.kinds or KINDS))
+        self._kinds = tuple(sorted(plan.kinds or USUAL))
 
     def drawn(self, run: int) -> Trial:
         """Run number *run*, everything drawn from its own seed."""
@@ -69,8 +74,13 @@ class Search:
             seed=seed,
             hours=self._plan.hours,
             trucks=len(self._truck_ids),
+            friction=self._weather(seed),
             faults=(*self._stated, *faults),
         )
+
+    def _weather(self, seed: int) -> float:
+        """The grip of one run's roads, no better than the scenario's."""
+        return min(self._friction, float(Streams(seed).stream("campaign", "weather").choice(WEATHER)))
 
     def guided(self, run: int, before: Sequence[Tried]) -> Trial:
         """Run number *run*, a descendant of the best of *before*; drawn when none of them can have any."""

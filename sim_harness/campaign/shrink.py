@@ -1,7 +1,7 @@
 """
 A failure made as small as it can be while it still fails the same way.
 
-A person who reads a failure wants the one fault that matters, as few trucks as it takes, the first minutes only, and numbers
+A person who reads a failure wants the one fault that matters, a dry road, as few trucks as it takes, the first minutes only, and numbers
 that say nothing by accident. Each attempt is a run, so attempts are bounded; what is found within the bound is good, not least.
 The search asks for one run after the other and knows nothing of processes.
 """
@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from planner.limits import FRICTION_DRY
 from sim_harness.campaign.trial import Trial
 from sim_harness.faults.spec import FaultSpec
 
@@ -54,6 +55,7 @@ class Shrinker:
     def _all_steps(self) -> Steps:
         """Fewer faults first: each run is dearer than its faults, and what does not matter should not be rounded."""
         yield from self._fewer_faults()
+        yield from self._try(replace(self.best, friction=FRICTION_DRY))
         yield from self._shorter()
         yield from self._fewer_trucks()
         yield from self._rounder()

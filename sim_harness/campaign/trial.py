@@ -10,6 +10,7 @@ from typing import Final
 
 from fleet.site import SiteError
 from fleet.site.source import parse
+from planner.limits import FRICTION_DRY
 from sim_harness.faults.spec import FaultSpec
 
 HOURS_USUAL: Final = 0.25
@@ -46,13 +47,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One run. *faults* are all that are scheduled in it, the scenario file's own among them."""
+    """One run. *faults* are all that are scheduled in it, the scenario file's own among them; *friction* is the day's weather."""
 
     scenario: str
     settings: tuple[str, ...] = ()
     seed: int
     hours: float
     trucks: int
+    friction: float = FRICTION_DRY
     faults: tuple[FaultSpec, ...] = ()
 
     @property
@@ -73,7 +75,8 @@ class Trial:
             "--trucks",
             str(self.trucks),
         ]
-        for setting in (*self.settings, f"scheduled_faults=[{faults}]"):
+        weather = [f"friction={_number(self.friction)}"] if self.friction < FRICTION_DRY else []
+        for setting in (*self.settings, *weather, f"scheduled_faults=[{faults}]"):
             words += ["--set", setting]
         return shlex.join(words)
 

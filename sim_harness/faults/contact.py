@@ -13,18 +13,13 @@ from typing import Final
 import numpy as np
 
 from fleet.v1 import gateway_pb2, truck_pb2
-from planner.limits import CLEARING_SPEED_MPS, CONTACT_STOP_MS, FRICTION_DRY
+from planner.limits import CONTACT_STOP_MS
+from sim_harness.faults.must_stop import MustStop, can_brake
 from sim_harness.fleet_columns import FleetColumns
-from sim_harness.observation import TICK_S, FlagArray, FloatArray
+from sim_harness.observation import FlagArray, FloatArray
 
 # The rung that stops a truck, and the ticks in which heartbeats and supervisor miss each other.
 LAPSED_S: Final = CONTACT_STOP_MS / 1000.0 + 0.25
-# A second to react and the brakes' build-up; then it must slow down, if no more than this.
-SETTLED_S: Final = 1.5
-SLOWING_MPS2: Final = 0.3
-SLACK_MPS: Final = 0.2
-STANDING_MPS: Final = 0.05
-MOVED_OFF_MPS: Final = 0.15
 NEVER_S: Final = -np.inf
 
 
@@ -32,8 +27,7 @@ class ContactWatch:
     """
     Watches every truck of a fleet whose clock and service brakes are sound and whose road is no ice: the others cannot do better.
 
-    By row: *beat_s*, *welcome_s*, *authority_s*: when the radio last brought one that counts; *lapsed_s*: since when it is without
-    contact, infinite while it has contact; *ceiling_mps*: how fast it may be at most, while it is without.
+    By row: *beat_s*, *welcome_s*, *authority_s*: when the radio last brought one that counts. A truck without contact must stop.
     """
 
     def __init__(self, fleet: FleetColumns) -> None:
@@ -42,16 +36,13 @@ class ContactWatch:
         self._beat_s: FloatArray = np.full(count, np.inf)
         self._welcome_s: FloatArray = np.full(count, NEVER_S)
         self._authority_s: FloatArray = np.full(count, NEVER_S)
-        self._lapsed_s: FloatArray = np.full(count, np.inf)
-        self._ceiling_mps: FloatArray = np.full(count, np.inf)
-        self._stood: FlagArray = np.zeros(count, dtype=np.bool_)
+        self._alone = MustStop(fleet)
         self._epoch = np.zeros(count, dtype=np.int64)
         self._now_s = 0.0
         self.found: list[str] = []
 
-    def hear(self, frame: bytes, only: int | None = None) -> None:
-        """The radio brought *frame*, to everybody whose words travel together or to the truck of row *only*."""
-        control = gateway_pb2.GatewayControl.FromString(frame)
+    def hear(self, control: gateway_pb2.GatewayControl, only: int | None = None) -> None:
+        """The radio brought *control*, to everybody whose words travel together or to the truck of row *only*."""
         for relayed in control.relayed:
             row = self._fleet.row.get(relayed.truck_id)
             if row is not None and self._reached(row, only):
@@ -80,40 +71,19 @@ class ContactWatch:
     def tick(self, now_s: float) -> None:
         """After the trucks moved."""
         self._now_s = now_s
-        fleet = self._fleet
-        without = now_s - self._beat_s > LAPSED_S
-        has_lapsed = self._lapsed_s < np.inf
-        if not without.any() and not has_lapsed.any():
+        without: FlagArray = now_s - self._beat_s > LAPSED_S
+        if not without.any() and not self._alone.anybody:
             return
-        speed_mps = fleet.motion.speed_mps
-        fresh = without & ~has_lapsed
-        self._lapsed_s[fresh] = now_s
-        self._ceiling_mps[fresh] = np.inf
-        self._stood[fresh] = False
+        self._alone.begin(without, now_s)
         # A new authority counts only when it came after the welcome that ended the silence.
-        regained = has_lapsed & (self._welcome_s > self._lapsed_s) & (self._authority_s > self._welcome_s)
-        self._lapsed_s[regained] = np.inf
-        bound = (self._lapsed_s < np.inf) & self._sound()
-        self._stood |= bound & (speed_mps <= STANDING_MPS)
-        for row in np.flatnonzero(bound & self._stood & (speed_mps > MOVED_OFF_MPS)).tolist():
-            self._breach(row, "moved off without contact")
-        settled = bound & (now_s - self._lapsed_s >= SETTLED_S)
-        begins = settled & (self._ceiling_mps == np.inf)
-        self._ceiling_mps[begins] = speed_mps[begins]
-        falling = np.maximum(CLEARING_SPEED_MPS, self._ceiling_mps - SLOWING_MPS2 * TICK_S)
-        self._ceiling_mps[settled] = falling[settled]
-        for row in np.flatnonzero(settled & (speed_mps > self._ceiling_mps + SLACK_MPS)).tolist():
-            self._breach(row, "drove on without contact")
+        since_s = self._alone.since_s
+        self._alone.end((since_s < np.inf) & (self._welcome_s > since_s) & (self._authority_s > self._welcome_s))
+        for row, what in self._alone.broken(self._sound(), now_s):
+            self._beat_s[row] = np.inf  # once for each silence
+            self.found.append(f"{self._fleet.roster.truck_ids[row]} {what} without contact at {now_s:.1f} s")
 
     def _sound(self) -> FlagArray:
         """Who can be held to the rules."""
-        fleet = self._fleet
-        sound: FlagArray = (fleet.around.service >= 1.0) & (fleet.around.friction >= FRICTION_DRY)
-        sound[list(fleet.clocks)] = False
+        sound = can_brake(self._fleet)
+        sound[list(self._fleet.clocks)] = False
         return sound
-
-    def _breach(self, row: int, what: str) -> None:
-        """Once for each silence."""
-        self._lapsed_s[row] = np.inf
-        self._beat_s[row] = np.inf
-        self.found.append(f"{self._fleet.roster.truck_ids[row]} {what} at {self._now_s:.1f} s")

@@ -34,6 +34,11 @@ RESTARTS_PER_H: Final = 1.0 / 24.0
 RESTART_S: Final = (3.0, 20.0)
 STRETCH_M: Final = (10.0, 200.0)
 TENTH_S: Final = 10.0
+# What is drawn where nobody says from which.
+USUAL: Final = tuple(sorted(name for name, kind in KINDS.items() if not kind.by_name))
+# In a campaign so many faults begin soon after another one, and how soon.
+NEAR_SHARE: Final = 0.3
+NEAR_S: Final = 10.0
 
 
 def _tenths(value: float) -> float:
@@ -130,14 +135,27 @@ def one_of(name: str, rng: np.random.Generator, corridor: Corridor, truck_ids: S
     return FaultSpec.model_validate({"fault": name, "at_s": at_s, "for_s": lasts_s, "shape": shape, "value": value, **aimed})
 
 
+def _near(rng: np.random.Generator, drawn: Sequence[FaultSpec]) -> list[FaultSpec]:
+    """*drawn*, some of them just after another, and at the same truck: what holds alone may not where two things break together."""
+    moved = list(drawn)
+    for k in range(1, len(moved)):
+        if rng.random() < NEAR_SHARE:
+            other = moved[int(rng.integers(k))]
+            changed: dict[str, object] = {"at_s": _tenths(other.at_s + float(rng.uniform(0.0, NEAR_S)))}
+            if other.truck is not None and moved[k].truck is not None:
+                changed["truck"] = other.truck
+            moved[k] = moved[k].model_copy(update=changed)
+    return moved
+
+
 def evenly(
     rng: np.random.Generator, corridor: Corridor, truck_ids: Sequence[str], horizon_s: float, count: int, names: Sequence[str] = ()
 ) -> tuple[FaultSpec, ...]:
-    """At most *count* faults, each kind of *names* (all when empty) as likely as any other, in the order they begin."""
-    known = sorted(names or KINDS)
+    """At most *count* faults, each kind of *names* (the usual ones when empty) as likely as any other, in the order they begin."""
+    known = sorted(names or USUAL)
     if not corridor.gates:
         known = [name for name in known if KINDS[name].target is not Target.GATE]
-    drawn = [one_of(known[int(rng.integers(len(known)))], rng, corridor, truck_ids, horizon_s) for _ in range(count)]
+    drawn = _near(rng, [one_of(known[int(rng.integers(len(known)))], rng, corridor, truck_ids, horizon_s) for _ in range(count)])
     # Both brakes of one truck at once are more than the safety case answers for: whoever wants that says so.
     dead = {spec.truck for spec in drawn if spec.fault == "service_brake"}
     drawn = [spec for spec in drawn if spec.fault != "brakes" or spec.truck not in dead]

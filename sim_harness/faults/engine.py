@@ -25,6 +25,7 @@ EFFECTS: Final[Mapping[str, Callable[[Scene, FaultSpec], Effect]]] = {
     "reports": wireless.Reports,
     "clock": sensors.ClockFault,
     "nails": sensors.Nails,
+    "misread": sensors.Misread,
     "position_sensor": sensors.PositionSensor,
     "speed_sensor": sensors.SpeedSensor,
     "brakes": mechanics.Brakes,
@@ -41,6 +42,7 @@ EFFECTS: Final[Mapping[str, Callable[[Scene, FaultSpec], Effect]]] = {
     "server_paused": servers.ServerPaused,
     "server_slow": servers.ServerSlow,
     "journal_full": servers.JournalFull,
+    "journal_old": servers.JournalOld,
     "flood": wireless.Flood,
     "map": wireless.WrongMap,
     "slippery": mechanics.Slippery,
@@ -57,7 +59,7 @@ EFFECTS: Final[Mapping[str, Callable[[Scene, FaultSpec], Effect]]] = {
 # Kinds that lay hands on the same thing of one truck.
 TOGETHER: Final[Mapping[str, str]] = {
     **dict.fromkeys(("link", "reports", "reconnect", "flood"), "radio"),
-    **dict.fromkeys(("nails", "position_sensor", "speed_sensor", "clock", "roll_back"), "senses"),
+    **dict.fromkeys(("nails", "misread", "position_sensor", "speed_sensor", "clock", "roll_back"), "senses"),
     **dict.fromkeys(("wall", "breakdown", "battery"), "motors"),
 }
 # Alarms about the server or the site as a whole count for faults of the server.

@@ -86,6 +86,7 @@ class Kind:
 
     *row* names the row of the fault matrix; *value* is in *unit*, None where the kind has no number; *lasts_s* how long it lasts.
     *seen_s*: a fault that is over sooner need not be noticed. *safe_s*: the safe state must be reached this long after it began.
+    *by_name*: the day does not go on after it, so that only who names it draws it.
     """
 
     about: str
@@ -99,6 +100,7 @@ class Kind:
     unit: str = ""
     seen_s: float = 0.0
     safe_s: float = 30.0
+    by_name: bool = False
 
 
 _SENSOR: Final = (Shape.OFF, Shape.STUCK, Shape.GARBAGE, Shape.WRONG, Shape.SLOW, Shape.DELAYED, Shape.INTERMITTENT)
@@ -148,6 +150,17 @@ KINDS: Final[Mapping[str, Kind]] = {
         value=Span(low=-0.03, usual=-0.02, high=0.03),
         unit="share",
         lasts_s=Span(low=10.0, usual=60.0, high=300.0),
+        state=State.NOT_BELIEVED,
+        ending=Ending.PERSON,
+    ),
+    "misread": Kind(
+        about="the truck takes a nail for another one, and its own computer is sure of it; the value is metres that it believes to be ahead",
+        row="position jump, drift or spoof",
+        target=Target.TRUCK,
+        value=Span(low=5.0, usual=12.0, high=100.0),
+        unit="m",
+        lasts_s=_SHORT,
+        safe_s=3.0,
         state=State.NOT_BELIEVED,
         ending=Ending.PERSON,
     ),
@@ -308,6 +321,17 @@ KINDS: Final[Mapping[str, Kind]] = {
         state=State.GRANTS_CEASED,
         ending=Ending.ITSELF,
     ),
+    "journal_old": Kind(
+        about="the server dies, and somebody starts it on a copy of its journal that is so many seconds old; the value is how old",
+        row="journal disk full or failing",
+        target=Target.SERVER,
+        value=Span(low=0.5, usual=3.0, high=10.0),
+        unit="s",
+        lasts_s=_LONG,
+        state=State.GRANTS_CEASED,
+        ending=Ending.PERSON,
+        by_name=True,
+    ),
     "flood": Kind(
         about="a truck says everything hundreds of times over; the value is how many times",
         row="overload / flood of messages",
@@ -352,7 +376,7 @@ KINDS: Final[Mapping[str, Kind]] = {
         target=Target.TRUCK,
         value=Span(low=0.1, usual=0.6, high=10.0),
         unit="m",
-        lasts_s=Span(low=2.0, usual=4.0, high=8.0),
+        lasts_s=Span(low=2.0, usual=4.0, high=40.0),
         state=State.KEPT,
         ending=Ending.ITSELF,
     ),

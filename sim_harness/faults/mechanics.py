@@ -8,7 +8,6 @@ from sim_harness.faults.scene import Scene
 from sim_harness.faults.spec import FaultSpec
 from sim_harness.observation import TICK_S
 
-FRICTION_DRY: Final = 0.7
 CREPT_MPS: Final = 0.01
 # A truck that rolls back faster has no brakes at all.
 CREEP_MAX_MPS: Final = 1.5
@@ -225,7 +224,7 @@ class Slippery:
         on = set(self._scene.under(self._spec))
         self._leave(self._on - on)
         for row in on:
-            fleet.around.friction[row] = min(FRICTION_DRY, self._spec.amount)
+            fleet.around.friction[row] = min(fleet.grip_usual, self._spec.amount)
         for row in on - self._on:
             fleet.ailments[row] += 1
         self._on = on
@@ -233,5 +232,5 @@ class Slippery:
     def _leave(self, rows: set[int]) -> None:
         fleet = self._scene.fleet
         for row in rows:
-            fleet.around.friction[row] = FRICTION_DRY
+            fleet.around.friction[row] = fleet.grip_usual
             fleet.ailments[row] -= 1

@@ -186,6 +186,40 @@ class Nails:
         belief.bound_m[row] = self._bound_m + max(DRIFT, abs(self._drift)) * run_m
 
 
+class Misread:
+    """
+    The truck takes a nail for another: its place jumps ahead and stays off by as much, with a bound as small as ever.
+
+    Its computer takes the new place for good, and what it read last for wrong: only somebody else can see that it cannot be there.
+    """
+
+    def __init__(self, scene: Scene, spec: FaultSpec) -> None:
+        self._fleet = scene.fleet
+        self._row = scene.row(spec)
+        self._ahead_m = spec.amount
+
+    def begin(self) -> None:
+        """Read it."""
+        self._fleet.ailments[self._row] += 1
+        self._fleet.sensing.append(self._disturb)
+
+    def tick(self) -> None:
+        """What the truck senses is spoilt when it senses."""
+
+    def end(self) -> None:
+        """Read one that is where it should be."""
+        self._fleet.ailments[self._row] -= 1
+        self._fleet.sensing.remove(self._disturb)
+        self._fleet.onboard.same[self._row] = False
+
+    def _disturb(self) -> None:
+        belief, state, row = self._fleet.belief, self._fleet.onboard, self._row
+        belief.nose_m[row] += self._ahead_m
+        if state.read_nose_m[row] < belief.nose_m[row] - 0.5 * self._ahead_m:
+            state.read_nose_m[row] += self._ahead_m
+        state.same[row] = False
+
+
 class ClockFault:
     """The truck's monotonic clock steps, drifts or stops; the truck knows no other."""
 

@@ -80,6 +80,24 @@ class ServerSlow:
         self._server.slow(1)
 
 
+class JournalOld:
+    """It dies, and is started on a copy of its journal that is some seconds old. Whatever comes, it stays on that."""
+
+    def __init__(self, scene: Scene, spec: FaultSpec) -> None:
+        self._server = scene.server
+        self._old_ticks = max(1, round(spec.amount / TICK_S))
+
+    def begin(self) -> None:
+        """Lay the copy in the journal's place."""
+        self._server.fall_behind(self._old_ticks)
+
+    def tick(self) -> None:
+        """It knows less than it did."""
+
+    def end(self) -> None:
+        """Nobody has the newest journal: the day ends with everybody where they stand."""
+
+
 class JournalFull:
     """The disk takes nothing more."""
 

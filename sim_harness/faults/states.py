@@ -16,10 +16,12 @@ import numpy as np
 
 from fleet.server.fleet_view import FleetView
 from fleet.server.loop.truck_session import State as Session
+from sim_harness import paths
 from sim_harness.faults.incident import Incident
 from sim_harness.faults.intruders import Intruder, metres_ahead
 from sim_harness.faults.kinds import Shape, State
 from sim_harness.faults.scene import Scene
+from sim_harness.faults.server_books import holds_more, rows_of
 from sim_harness.fleet_columns import FleetColumns
 
 STANDING_MPS: Final = 0.05
@@ -28,7 +30,6 @@ OFF_M: Final = 1.0
 OLD_NS: Final = 700_000_000
 OFF_MPS: Final = 1.5
 EMERGENCY_BRAKE: Final = 3
-FRICTION_DRY: Final = 0.7
 STALE_NS: Final = 600_000_000
 # Words that left before the fault are still on their way for so long.
 IN_FLIGHT_S: Final = 0.6
@@ -113,9 +114,11 @@ class _Claim:
             low_m, high_m = max(nose_m - float(fleet.length_m[row]), base_m), min(nose_m, end_m)
             if low_m < high_m:
                 self._body.append((int(fleet.paths.lane[row, k]), low_m - base_m, high_m - base_m))
-        others = [other for other in range(len(fleet.roster.truck_ids)) if other != row]
+        self._others = [other for other in range(len(fleet.roster.truck_ids)) if other != row]
         inside = self._inside()
-        self._excused = {row, *inside, *(other for other in others if self._too_near(other))}
+        self._excused = {row, *inside, *(other for other in self._others if self._too_near(other))}
+        self._began_s: float | None = None
+        self._granted: set[int] = set()
 
     def _inside(self) -> set[int]:
         return {row for stretch in self._body for row in self._fleet.rows_on(*stretch)}
@@ -125,8 +128,26 @@ class _Claim:
 
     def entered(self) -> str | None:
         """The name of one who drove into it, though he could have stopped."""
-        entered = self._inside() - self._excused
-        return self._fleet.roster.truck_ids[min(entered)] if entered else None
+        return self._first(self._inside() - self._excused)
+
+    def granted(self, now_s: float) -> str | None:
+        """The name of one who was given road up to it or beyond, when everybody knew of the doubt; who held some before is excused."""
+        if self._began_s is None:
+            self._began_s = now_s
+        granted = {other for other in self._others if self._holds_some(other)}
+        if now_s - self._began_s <= IN_FLIGHT_S:
+            self._granted |= granted
+        return self._first(granted - self._granted - self._excused)
+
+    def _holds_some(self, row: int) -> bool:
+        """Whether a truck's end lies in it, or ahead of it with all of it in between."""
+        fleet = self._fleet
+        held_m, tail_m = float(fleet.onboard.end_m[row]), float(fleet.motion.nose_m[row] - fleet.length_m[row])
+        starts_m = [(paths.path_coordinate(fleet.paths, row, lane, low_m), high_m - low_m) for lane, low_m, high_m in self._body]
+        return any(tail_m < start_m + length_m and start_m + GRANTED_M < held_m for start_m, length_m in starts_m)
+
+    def _first(self, rows: set[int]) -> str | None:
+        return self._fleet.roster.truck_ids[min(rows)] if rows else None
 
 
 class _Belief(_Watch):
@@ -142,11 +163,12 @@ class _Belief(_Watch):
         if not self.lasts:
             return
         fleet, row = self.fleet, self.row
-        if self.incident.spec.failing is Shape.WRONG and self.session(view) == Session.QUARANTINED:
+        elsewhere = self.incident.spec.failing is Shape.WRONG or self.incident.spec.fault == "misread"
+        if elsewhere and self.session(view) == Session.QUARANTINED:
             self._claim = self._claim or _Claim(fleet, row)
-            entered = self._claim.entered()
-            if entered is not None:
-                self.incident.breach(f"{entered} drove into where {self.incident.spec.truck} may be")
+            for what, who in (("drove into", self._claim.entered()), ("was given road", self._claim.granted(now_s))):
+                if who is not None:
+                    self.incident.breach(f"{who} {what} where {self.incident.spec.truck} may be")
         belief, state = fleet.belief, fleet.onboard
         error_m = abs(float(belief.nose_m[row] - fleet.motion.nose_m[row])) - float(belief.bound_m[row])
         blind = bool(belief.clock_ns[row] - belief.stamp_ns[row] > OLD_NS)
@@ -201,7 +223,7 @@ class _Kept(_Watch):
 
 
 class _Derated(_Watch):
-    """The truck trusts its brakes with no more than they have, and the server a road on which somebody slipped with less than dry."""
+    """The truck trusts its brakes with no more than they have, and the server a road on which somebody slipped with less than usual."""
 
     def look(self, now_s: float, view: FleetView | None) -> None:
         if self.row < 0:
@@ -219,7 +241,7 @@ class _Derated(_Watch):
         if self.lasts and any(self.fleet.motion.slipping[row] > 0.0 for row in self.scene.under(spec)):
             self.incident.need(now_s)
         lane_ix = self.scene.corridor.lane_ix[spec.lane] if spec.lane is not None else -1
-        if self.incident.needed and view is not None and view.lane_friction[lane_ix] < FRICTION_DRY:
+        if self.incident.needed and view is not None and view.lane_friction[lane_ix] < self.fleet.grip_usual:
             self.incident.reach(now_s)
 
 
@@ -299,20 +321,22 @@ class _LeftAlone(_Watch):
 
 
 class _GrantsCeased(_Watch):
-    """No end of authority moves on anywhere while the journal takes nothing."""
+    """No end of authority moves on anywhere while the journal takes nothing, or is an old copy in which road is missing that trucks hold."""
 
     _ends: np.ndarray[tuple[int], np.dtype[np.float64]] | None = None
+    _forgot = False
 
     def look(self, now_s: float, view: FleetView | None) -> None:
-        del view
-        if not self.lasts or now_s - self.incident.began_s < IN_FLIGHT_S:
+        if self.scene.server.behind and view is not None:
+            self._forgot = self._forgot or bool(holds_more(self.fleet, rows_of(self.fleet, view), view).any())
+        if not self.lasts or now_s - self.incident.began_s < IN_FLIGHT_S or (self.scene.server.behind and not self._forgot):
             return
         ends_m = self.fleet.onboard.end_m
         if self._ends is not None:
             self.incident.need(now_s)
             self.incident.reach(now_s)
             if (ends_m > self._ends + GRANTED_M).any():
-                self.incident.breach("an authority was sent that could not be made durable")
+                self.incident.breach("an authority was sent that could not be made durable, or by a server that has forgotten others")
         self._ends = ends_m.copy()
 
 

@@ -43,6 +43,8 @@ def report(**figures: object) -> Report:
         ({"overruns": 2, "authority_margin_m_min": -0.5}, (Failing.OVERRUN, Failing.MARGIN)),
         ({"shared_grounds": 1, "contact_breaches": 1}, (Failing.SHARED, Failing.CONTACT)),
         ({"barriers_driven_through": 1}, (Failing.BARRIER,)),
+        ({"false_books": 1, "word_breaches": 2}, (Failing.BOOKS, Failing.WORDS)),
+        ({"containment_breaches": 1, "contact_breaches": 1}, (Failing.CONTAINMENT, Failing.CONTACT)),
         ({"sim_seconds": 411.0}, (Failing.STOPPED,)),
         ({"stranding_ends": 1, "undeclared_margin_m_min": -0.5}, (Failing.STRANDED,)),
         ({"faults": (came_of(reached=None), came_of(reached=False, needed_s=800.0))}, (Failing.MISSED,)),

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from planner.limits import FRICTION_DRY
 from sim_harness.campaign.campaign import alike
 from sim_harness.campaign.outcome import Failing, Outcome
 from sim_harness.campaign.search import Search, Tried, best
 from sim_harness.campaign.shrink import Shrinker
 from sim_harness.campaign.trial import Plan, Trial
+from sim_harness.campaign.worker import scenario_of
 from sim_harness.faults.spec import FaultSpec, unknown_place
 from sim_harness.scenario import Scenario, load_scenario
 
@@ -140,3 +143,37 @@ def test_a_run_draws_from_its_own_seed_alone(crossing: Scenario) -> None:
 
     assert late == first
     assert 3.5 < np.mean(counts) < 4.5
+
+
+def test_half_of_the_days_are_dry_and_the_others_are_not_all_alike(crossing: Scenario) -> None:
+    """What a brake can do on a dry road says little about what it can do on ice."""
+    search = Search(Plan(scenario="crossing", runs=300), crossing)
+
+    drawn = [search.drawn(run).friction for run in range(300)]
+
+    assert 0.4 < drawn.count(FRICTION_DRY) / 300 < 0.6
+    assert {0.45, 0.25, 0.15} < set(drawn)
+
+
+def test_a_scenario_that_is_slippery_already_is_never_better() -> None:
+    """Who asks for ice gets ice."""
+    search = Search(Plan(scenario="crossing", runs=50), load_scenario("crossing", ["friction=0.2"]))
+
+    assert {search.drawn(run).friction for run in range(50)} == {0.2, 0.15}
+
+
+def test_the_line_of_a_run_says_its_weather(crossing: Scenario) -> None:
+    """Else it would replay another day."""
+    search = Search(Plan(scenario="crossing", runs=50), crossing)
+    slippery = next(made for run in range(50) if (made := search.drawn(run)).friction == 0.25)
+
+    assert "--set friction=0.25" in slippery.line
+    assert scenario_of(slippery).spec.friction == 0.25
+    assert "friction" not in replace(slippery, friction=FRICTION_DRY).line
+
+
+def test_a_failure_that_needs_no_ice_is_shown_without() -> None:
+    """A reader should not have to wonder what the weather has to do with it."""
+    found, _ = shrunk(trial(link(), friction=0.15), lambda candidate: bool(candidate.faults))
+
+    assert found.friction == FRICTION_DRY

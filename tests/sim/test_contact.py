@@ -30,17 +30,17 @@ class Listening:
         """The radio brings a welcome."""
         message = truck_pb2.ControlMessage(welcome=truck_pb2.Welcome(epoch=EPOCH))
         relayed = gateway_pb2.RelayedControlMessage(truck_id="T0", message=message)
-        self.watch.hear(gateway_pb2.GatewayControl(relayed=[relayed]).SerializeToString())
+        self.watch.hear(gateway_pb2.GatewayControl(relayed=[relayed]))
 
     def beat(self, epoch: int = EPOCH, only: int | None = None) -> None:
         """The radio brings a heartbeat."""
         frame = gateway_pb2.HeartbeatFrame(tick=1, epoch=epoch, handle=[0], challenge_echo=[1], challenge=[1])
-        self.watch.hear(gateway_pb2.GatewayControl(heartbeats=frame).SerializeToString(), only)
+        self.watch.hear(gateway_pb2.GatewayControl(heartbeats=frame), only)
 
     def grant(self) -> None:
         """The radio brings an authority."""
         frame = gateway_pb2.AuthorityFrame(epoch=EPOCH, handle=[0], sequence=[1])
-        self.watch.hear(gateway_pb2.GatewayControl(authorities=frame).SerializeToString())
+        self.watch.hear(gateway_pb2.GatewayControl(authorities=frame))
 
     def drive(self, speed_mps: float, seconds: float, slowing_mps2: float = 0.0) -> list[str]:
         """Time passes; what has been found by its end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 
 from fleet.site import load_site
 from sim_harness.clock import Streams
-from sim_harness.faults.draw import evenly, faults_of, ordinary_day
+from sim_harness.faults.draw import USUAL, evenly, faults_of, ordinary_day
 from sim_harness.faults.kinds import KINDS, Target
 from sim_harness.faults.spec import FaultSpec, unknown_place
 from sim_harness.scenario import ScenarioError, load_scenario
@@ -58,9 +59,31 @@ def test_a_drawn_fault_stated_again_is_the_same_fault() -> None:
     drawn = evenly(np.random.default_rng(10), corridor, trucks, 600.0, 300)
 
     assert [FaultSpec.model_validate(spec.stated()) for spec in drawn] == list(drawn)
-    assert {spec.fault for spec in drawn} == set(KINDS)
+    assert {spec.fault for spec in drawn} == set(USUAL)
     assert [problem for spec in drawn if (problem := unknown_place(spec, corridor, trucks))] == []
     assert drawn == evenly(np.random.default_rng(10), corridor, trucks, 600.0, 300)
+
+
+def test_what_ends_the_day_is_drawn_only_by_whoever_names_it() -> None:
+    """Else most of a campaign would stand still."""
+    corridor = load_site("mandula")
+
+    drawn = evenly(np.random.default_rng(10), corridor, TRUCKS, 600.0, 20, ["journal_old"])
+
+    assert set(KINDS) - set(USUAL) == {"journal_old"}
+    assert {spec.fault for spec in drawn} == {"journal_old"}
+
+
+def test_some_drawn_faults_begin_soon_after_another_of_the_same_truck() -> None:
+    """Two rules that hold alone may not hold together, and evenly drawn faults of many trucks hardly ever meet."""
+    corridor = load_site("mandula")
+
+    drawn = evenly(
+        np.random.default_rng(10), corridor, tuple(f"t{number:03d}" for number in range(100)), 36_000.0, 200, ["link", "reports"]
+    )
+
+    pairs = [(one, next_one) for one, next_one in pairwise(drawn) if one.truck == next_one.truck and next_one.at_s - one.at_s <= 10.0]
+    assert len(pairs) > 20
 
 
 def test_an_ordinary_day_has_what_ordinary_days_have() -> None:

@@ -94,6 +94,7 @@ def test_a_small_run_has_exactly_this_report() -> None:
         "barriers_driven_through": 0,
         "stranding_ends": 0,
         "contact_breaches": 0,
+        **dict.fromkeys(("word_breaches", "false_books", "containment_breaches"), 0),
         "authority_margin_m_min": 20.5911,
         "authority_margin_m_by_minute": [20.5911],
         "undeclared_margin_m_min": None,

@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 
 from planner.corridor import StandKind, YardRole
 from sim_harness import scenarios
+from sim_harness.day import Wish, run_day
 from sim_harness.scenario import ScenarioError, load_scenario, read_spec, scenario_names, scenario_schema
 
 FOLDER = Path(scenarios.__file__).parent
@@ -75,3 +76,21 @@ def test_settings_lie_over_the_file(tmp_path: Path) -> None:
     assert (ready.spec.plant.inspect_share, ready.spec.plant.refuse_share) == (0.5, 0.1)
     assert ready.corridor.processes["bay"].a == 60.0
     assert ready.corridor.digest == load_scenario("mandula").corridor.digest
+
+
+def test_the_road_of_a_slippery_day_is_slippery_and_the_server_is_told() -> None:
+    """A server that took ice for dry road would let trucks brake too late; told of it, nobody uses up a margin."""
+    day = load_scenario("crossing", ["friction=0.15"], hours=0.04)
+
+    report = run_day(day, Wish(), lambda _: None)
+
+    assert report.truck_km > 0.5
+    assert report.verdict == "pass"
+    assert report.authority_margin_m_min is not None
+    assert report.authority_margin_m_min > 0.0
+
+
+def test_a_slippery_day_cannot_be_run_on_the_wire() -> None:
+    """A server of its own takes the road for dry, and nobody must think that it was told."""
+    with pytest.raises(ScenarioError, match="a server on the wire takes roads for dry"):
+        run_day(load_scenario("crossing", ["friction=0.25"], hours=0.04), Wish(wire=True), lambda _: None)

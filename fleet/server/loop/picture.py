@@ -36,6 +36,7 @@ def view_of(loop: Drawn) -> FleetView:
     trucks, count = loop.trucks, loop.trucks.count
     nose_lane, nose_m = _places(trucks, trucks.nose_m[:count])
     end_lane, end_m = _places(trucks, trucks.end_m[:count])
+    rear_lane, rear_m = _places(trucks, trucks.rear_m[:count])
     held = loop.ledger.issued_sequence[:count] > 0
     return FleetView(
         tick=loop.tick_count,
@@ -50,6 +51,8 @@ def view_of(loop: Drawn) -> FleetView:
         laden=trucks.laden[:count].copy(),
         end_lane_ix=np.where(held, end_lane, -1).astype(np.int32),
         end_chainage_m=end_m,
+        rear_lane_ix=rear_lane,
+        rear_chainage_m=rear_m,
         battery_wh=loop.telemetry.battery_wh[:count].copy(),
         brake_health=trucks.brake_health[:count].copy(),
         report_age_ns=loop.telemetry.age_ns(loop.now_ns),

@@ -207,18 +207,9 @@ def restart_with_a_truck_out_of_reach(play: Play) -> Iterator[None]:
 
 def journal_comes_back_old(play: Play) -> Iterator[None]:
     """The server dies, and somebody starts it on a copy of its journal that is some seconds old: it must grant nothing."""
-    copies: list[list[Any]] = []
-    journal = play.server._journal
-
-    def held() -> int | None:
-        copies.append(list(journal._kept))
-        return _holds_the_crossing(play)
-
-    yield from play.until(held)
+    yield from play.until(partial(_holds_the_crossing, play))
     yield from play.seconds(0.3)
-    play.server.kill()
-    journal._kept[:] = copies[-OLD_TICKS]
-    play.server.start()
+    play.server.fall_behind(OLD_TICKS)
     # What the dead server said last is still on its way.
     yield from play.seconds(0.3)
     ends_m = play.fleet.onboard.end_m.copy()
@@ -232,16 +223,7 @@ def journal_comes_back_old(play: Play) -> Iterator[None]:
 def position_jumps_ahead(play: Play) -> Iterator[None]:
     """A truck's place jumps ahead of the truth, its own computer does not notice, and another comes up behind it."""
     pair = yield from play.until(partial(_fast_pair, play))
-    belief, state, row = play.fleet.belief, play.fleet.onboard, pair.leader
-
-    def jumped() -> None:
-        belief.nose_m[row] += JUMP_M
-        # What it read last is made to fit, so that the truck itself sees nothing odd.
-        state.read_nose_m[row] += JUMP_M if state.read_nose_m[row] < belief.nose_m[row] - 0.5 * JUMP_M else 0.0
-        state.same[row] = False
-
-    play.fleet.sensing.append(jumped)
-    # Later a person would let it drive on, and his word would be wrong: that is another story.
+    play.breaks("misread", truck=play.truck_id(pair.leader), value=JUMP_M, for_s=60.0)
     yield from play.seconds(25.0)
 
 
