@@ -130,6 +130,7 @@ class Plant:
         self._generators: dict[tuple[str, str], np.random.Generator] = {}
         self._loaders: dict[str, Loader] = {}
         self._last_work_ns: dict[str, int] = {}
+        self._ready_ns: dict[str, int] = {}
         self._called_ns: dict[tuple[str, str], int] = {}
         self._containers = 0
         self._load_kg: dict[str, float] = {}
@@ -219,7 +220,7 @@ class Plant:
             case link.BayCalled():
                 self._bay(heard)
             case link.BayLeft():
-                self._after(self._changeover_s(heard.bay_id), lambda: self._say_bay(heard.bay_id, BayState.READY, ""))
+                self._after(self._swings_s(heard.bay_id), lambda: self._say_bay(heard.bay_id, BayState.READY, ""))
 
     # -- customs -------------------------------------------------------------------------------------------------------
 
@@ -289,11 +290,15 @@ class Plant:
     def _changeover_s(self, bay_id: str) -> float:
         return self._draw_s("bay_changeover", bay_id) if self._kind(bay_id) is StandKind.BAY else 0.0
 
+    def _swings_s(self, bay_id: str) -> float:
+        """Seconds until the machine is back where it can begin; it sets out the moment its work is done, and no truck waits for it."""
+        return max(0.0, (self._ready_ns.get(bay_id, 0) - self._now_ns) / 1e9)
+
     def _say_bay(self, bay_id: str, state: BayState, truck_id: str, cargo: tuple[Cargo, ...] = ()) -> None:
         self._call(*link.bay(self._request_id(), bay_id, state, truck_id, cargo))
 
     def _bay(self, called: link.BayCalled) -> None:
-        self._after(REACH_S, lambda: self._begin(called))
+        self._after(max(REACH_S, self._swings_s(called.bay_id)), lambda: self._begin(called))
 
     def _begin(self, called: link.BayCalled) -> None:
         self._say_bay(called.bay_id, BayState.WORKING, called.truck_id)
@@ -329,6 +334,7 @@ class Plant:
             mass_kg = self._load_kg.pop(called.truck_id, 0.0)
             self._trucks.load(called.truck_id, 0.0)
             self._notice("unloaded", truck_id=called.truck_id, bay_id=called.bay_id, mass_kg=mass_kg)
+        self._ready_ns[called.bay_id] = self._now_ns + round(self._changeover_s(called.bay_id) * 1e9)
         self._say_bay(called.bay_id, BayState.CLEAR, called.truck_id, cargo)
 
     def _new_container(self) -> Cargo:

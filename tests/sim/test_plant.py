@@ -107,16 +107,55 @@ def test_an_unloaded_truck_weighs_nothing_more() -> None:
     assert not bench.said[-1][2].containers
 
 
+def worked(bench: Bench) -> float:
+    """Bay L1 works on truck t1; the time at which it is clear."""
+    bench.plant.hear(link.BayCalled(bay_id="L1", truck_id="t1", work=link.Work.LOAD, cargo=()))
+    while not bench.said or bench.said[-1][2].state != link.BayState.CLEAR:
+        bench.run(1)
+    return bench.said[-1][0]
+
+
 def test_a_bay_is_ready_again_after_its_changeover() -> None:
     """Calling the next truck into a bay whose crane still swings is what READY prevents."""
     bench = Bench()
+    clear_s = worked(bench)
 
     bench.plant.hear(link.BayLeft(bay_id="L1", truck_id="t1"))
     bench.run(30)
 
-    ((ready_s, _, ready),) = bench.said
-    assert ready_s == pytest.approx(20.0, abs=0.11)
+    ready_s, _, ready = bench.said[-1]
+    assert ready_s == pytest.approx(clear_s + 20.0, abs=0.11)
     assert ready.state == link.BayState.READY
+
+
+def test_a_bay_changes_over_while_its_truck_pulls_out() -> None:
+    """The bound takes service and changeover for the least a bay needs a truck; a crane that waited for the truck would break that."""
+    bench = Bench()
+    worked(bench)
+
+    bench.run(25)
+    bench.plant.hear(link.BayLeft(bay_id="L1", truck_id="t1"))
+    left_s = bench.now_ns / 1e9
+    bench.run(1)
+
+    ready_s, _, ready = bench.said[-1]
+    assert ready_s == pytest.approx(left_s, abs=0.11)
+    assert ready.state == link.BayState.READY
+
+
+def test_no_truck_is_worked_on_before_the_changeover_is_over() -> None:
+    """However close the next truck comes behind the last, a bay gives no more than the bound says."""
+    bench = Bench()
+    clear_s = worked(bench)
+
+    bench.run(3)
+    bench.plant.hear(link.BayLeft(bay_id="L1", truck_id="t1"))
+    bench.plant.hear(link.BayCalled(bay_id="L1", truck_id="t2", work=link.Work.LOAD, cargo=()))
+    bench.run(40)
+
+    said = [(time_s, request.state) for time_s, _, request in bench.said if time_s > clear_s]
+    assert [state for _, state in said] == [link.BayState.READY, link.BayState.WORKING]
+    assert said[1][0] == pytest.approx(clear_s + 20.0, abs=0.11)
 
 
 def test_customs_refuses_and_inspects_at_the_shares_stated() -> None:
