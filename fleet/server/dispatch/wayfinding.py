@@ -21,8 +21,9 @@ from planner.corridor import GateRole, StandKind
 from planner.limits import PATH_LANES_MAX, STAND_END_M
 from planner.slots import queue_wait_s
 
-# Trucks speed up, slow down and wait for each other: a forecast of unhindered travel is short by about this much.
-_SLOWER: Final = 1.25
+# Trucks speed up, slow down and wait for each other on the road: measured, nine in ten come through a full road within 2 % of
+# unhindered travel. What is forecast too long is work time lost before every closing; a margin against the rest is kept apart.
+_SLOWER: Final = 1.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
