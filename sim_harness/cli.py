@@ -9,17 +9,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from planner.policy import BLOCK_M
 from sim_harness.campaign.cli import campaign
 
 if TYPE_CHECKING:
     from sim_harness.fault_service import FaultDesk
     from sim_harness.scenario import Scenario
-
-POLICIES: Final = ("default",)
 
 app = typer.Typer(
     add_completion=False,
@@ -64,9 +63,9 @@ def fault_desk(ready: Scenario, address: str | None) -> Iterator[FaultDesk | Non
 
 
 def _check_policy(policy: str) -> None:
-    if policy not in POLICIES:
-        near = get_close_matches(policy, POLICIES, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(POLICIES)}"
+    if policy not in BLOCK_M:
+        near = get_close_matches(policy, BLOCK_M, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(BLOCK_M)}"
         typer.echo(f"fleet sim: there is no policy {policy!r}; {hint}", err=True)
         raise typer.Exit(2)
 
@@ -79,7 +78,7 @@ def run(  # noqa: PLR0913 - one a flag
     hours: Annotated[float | None, typer.Option(help="simulated hours; default the scenario's day")] = None,
     trucks: Annotated[int | None, typer.Option(help="how many trucks")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="lay a value over the file")] = None,
-    policy: Annotated[str, typer.Option(help="how the desk decides")] = POLICIES[0],
+    policy: Annotated[str | None, typer.Option(metavar="NAME", help=f"how road is given out: {', '.join(BLOCK_M)}")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="write report, trajectory, events and pictures there")] = None,
     wire: Annotated[bool, typer.Option("--wire", help="every message over real gRPC, clocks in lockstep")] = False,
     inject: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="take faults there while the run is under way")] = None,
@@ -91,7 +90,9 @@ def run(  # noqa: PLR0913 - one a flag
 
     Example: fleet sim run as_built_2023 --hours 6.5 --seed 1 --out out/
     """
-    _check_policy(policy)
+    if policy is not None:
+        _check_policy(policy)
+        settings = [*(settings or ()), f"policy={policy}"]
     # The server and its kernels take seconds to import; help and usage errors do not wait for them.
     from fleet.site import SiteError  # noqa: PLC0415
     from sim_harness.scenario import load_scenario  # noqa: PLC0415

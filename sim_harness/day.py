@@ -85,7 +85,8 @@ def run_day(scenario: Scenario, wish: Wish, progress: Callable[[float], None]) -
         else:
             mortal = scenario.troubled or wish.desk is not None
             with input_log(wish.out, scenario) as ear:
-                server = InMemoryServer(scenario.corridor, day_start_s, mortal=mortal, friction=friction, ear=ear)
+                policy = scenario.spec.policy
+                server = InMemoryServer(scenario.corridor, day_start_s, mortal=mortal, friction=friction, policy=policy, ear=ear)
                 runner = Runner(scenario, server, recorder, checkers, wish.desk)
                 runner.pace = wish.pace
                 totals = runner.run(progress)

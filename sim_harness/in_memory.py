@@ -24,6 +24,7 @@ from fleet.server.replay.kept import Ear
 from fleet.v1 import border_pb2
 from planner.corridor import Corridor
 from planner.limits import FRICTION_DRY
+from planner.policy import MOVING
 from sim_harness import link
 from sim_harness.books import Causes
 
@@ -51,8 +52,8 @@ class InMemoryServer:
     """
     One server of one run; *day_start_s* is seconds after local midnight at time 0.
 
-    *mortal*: it may die, so its journal is kept. *friction* is what it knows of the road. *on_start* is called with each server that
-    starts. An *ear* is told of everything that the core of each hears and says.
+    *mortal*: it may die, so its journal is kept. *friction* is what it knows of the road, *policy* how it gives it out. *on_start* is
+    called with each server that starts. An *ear* is told of everything that the core of each hears and says.
     """
 
     def __init__(
@@ -62,12 +63,13 @@ class InMemoryServer:
         *,
         mortal: bool = False,
         friction: float = FRICTION_DRY,
+        policy: str = MOVING,
         on_start: Callable[[HeadlessServer], None] = lambda _: None,
         ear: Ear | None = None,
     ) -> None:
         self._corridor = corridor
         options = EngineOptions(dispatch=DispatchOptions(day_start_s=day_start_s))
-        self._options = replace(options, loop=replace(options.loop, friction=friction))
+        self._options = replace(options, loop=replace(options.loop, friction=friction, policy=policy))
         self._mortal = mortal
         self._on_start = on_start
         self._ear = ear

@@ -101,6 +101,9 @@ class ScenarioSpec(_Part):
     processes: dict[str, ProcessSpec] = Field(default_factory=dict)
     link: LinkPart = LinkPart()
     truck: TruckPart = TruckPart()
+    policy: Literal["moving", "blocks200", "blocks400"] = Field(
+        default="moving", description="how road is given out: behind the truck ahead as it moves, or by fixed blocks of 200 m or 400 m"
+    )
     faults: Literal["off", "on"] = Field(default="off", description="on: what goes wrong on an ordinary day, drawn from the seed")
     scheduled_faults: tuple[FaultSpec, ...] = Field(default=(), strict=False, description="what goes wrong for certain")
     expect: Expectations = Field(

@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, Final
 
+from planner.policy import MOVING
+
 STARTED: Final = re.compile(r" on (\S+:\d+), epoch (\d+)")
 START_WITHIN_S: Final = 120.0
 END_WITHIN_S: Final = 15.0
@@ -29,10 +31,13 @@ class ServerProcess:
     keeps what its core hears.
     """
 
-    def __init__(self, site: str, data: Path, day_start_s: int, *, input_log: bool = False) -> None:
+    def __init__(self, site: str, data: Path, day_start_s: int, *, input_log: bool = False, policy: str = MOVING) -> None:
         day_start = f"{day_start_s // 3600:02d}:{day_start_s % 3600 // 60:02d}"
         where = ("--site", site, "--data", str(data), "--listen", "127.0.0.1:0")
-        self._arguments = ("serve", *where, "--lockstep", "--day-start", day_start, *(() if input_log else ("--input-log-hours", "0")))
+        self._arguments = (
+            *("serve", *where, "--lockstep", "--day-start", day_start, "--policy", policy),
+            *(() if input_log else ("--input-log-hours", "0")),
+        )
         self._log = data / "server.log"
         self._process: asyncio.subprocess.Process | None = None
         self.address = ""
@@ -92,14 +97,14 @@ class ServerProcess:
 
 
 @asynccontextmanager
-async def served(site: str, data: Path, day_start_s: int, *, input_log: bool = False) -> AsyncIterator[str]:
+async def served(site: str, data: Path, day_start_s: int, *, input_log: bool = False, policy: str = MOVING) -> AsyncIterator[str]:
     """
     The address of a server that lives as long as the context; see `ServerProcess`.
 
     Raises:
         ServerDidNotStart: it ended before it served.
     """
-    server = ServerProcess(site, data, day_start_s, input_log=input_log)
+    server = ServerProcess(site, data, day_start_s, input_log=input_log, policy=policy)
     await server.start()
     try:
         yield server.address

@@ -158,7 +158,7 @@ async def _run(
     with tempfile.TemporaryDirectory(prefix="khulan-wire-") as folder:
         data = Path(folder)
         try:
-            async with served(scenario.site, data, day_start_s, input_log=out is not None) as address:
+            async with served(scenario.site, data, day_start_s, input_log=out is not None, policy=scenario.spec.policy) as address:
                 return await WireRunner(scenario, address, *watchers).run(progress)
         finally:
             if out is not None:

@@ -9,6 +9,8 @@ from typing import Annotated, Final
 
 import typer
 
+from planner.policy import MOVING
+
 DAY_START: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 
 app = typer.Typer(
@@ -29,7 +31,7 @@ def _day_start_s(given: str) -> int:
 
 
 @app.command()
-def serve(
+def serve(  # noqa: PLR0913 - one a flag
     site: Annotated[str, typer.Option(help="Site file, or the name of a site that comes with the package.")],
     data: Annotated[Path, typer.Option(help="Folder of the journal; made when it is not there.")],
     listen: Annotated[str, typer.Option(help="HOST:PORT to serve; port 0 lets the system choose.")] = "127.0.0.1:50051",
@@ -37,6 +39,8 @@ def serve(
     ledger: Annotated[str, typer.Option(help="Where the ledger is kept.")] = "sqlite",
     day_start: Annotated[str, typer.Option(help="Local time of day at the start, HH:MM, instead of the wall's.")] = "",
     input_log_hours: Annotated[float, typer.Option(min=0.0, help="Keep what the core hears, for `fleet sim replay`; 0: do not.")] = 24.0,
+    *,
+    policy: Annotated[str, typer.Option(help="How road is given out: moving, or fixed blocks (blocks200, blocks400).")] = MOVING,
     lockstep: Annotated[bool, typer.Option(hidden=True, help="Take the clock from a simulator.")] = False,
 ) -> None:
     """Serves one site until interrupted; exits 0 when asked to end, 1 when it cannot go on, 2 on wrong usage."""
@@ -54,7 +58,9 @@ def serve(
 
     log.configure()
     try:
-        settings = ServerSettings(data=data, listen=listen, lockstep=lockstep, day_start_s=start_s, site=site, input_log_h=input_log_hours)
+        settings = ServerSettings(
+            data=data, listen=listen, lockstep=lockstep, day_start_s=start_s, site=site, input_log_h=input_log_hours, policy=policy
+        )
         corridor = load_site(site)
     except (ValueError, SiteError) as wrong:
         raise _refuse(str(wrong)) from wrong

@@ -113,7 +113,7 @@ class Server:
         self._register()
         address = self._listen()
         await self._grpc.start()
-        await asyncio.to_thread(warm_up, self._corridor)
+        await asyncio.to_thread(warm_up, self._corridor, self._settings.policy)
         _LOG.fact(Event.KERNELS_WARMED)
         self._writer.start()
         if not self._settings.lockstep:

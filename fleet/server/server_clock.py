@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from fleet.clock import NS_PER_S, SystemClock
 from fleet.server.dispatch.dispatch import DispatchOptions
 from fleet.server.engine import EngineOptions
+from fleet.server.loop.control_loop import LoopOptions
 from fleet.server.settings import ServerSettings
 from planner.corridor import Corridor
 
@@ -42,11 +43,12 @@ def engine_options(corridor: Corridor, settings: ServerSettings, clock: EpochClo
     """What the clock of *settings* means for the desk: local midnight, and the Unix time of control time 0."""
     local = clock.utc().astimezone(ZoneInfo(corridor.yards[0].timezone))
     offset_s = int((local.utcoffset() or timedelta()).total_seconds())
+    loop = LoopOptions(policy=settings.policy)
     if settings.lockstep:
         day_start_s = settings.day_start_s or 0
         utc_at_zero_ns = (SIMULATED_DAY_UTC_S + day_start_s - offset_s) * NS_PER_S
-        return EngineOptions(dispatch=DispatchOptions(day_start_s=day_start_s), utc_at_zero_ns=utc_at_zero_ns, ordered=True)
+        return EngineOptions(loop=loop, dispatch=DispatchOptions(day_start_s=day_start_s), utc_at_zero_ns=utc_at_zero_ns, ordered=True)
     if settings.day_start_s is None:
-        return EngineOptions(dispatch=DispatchOptions(day_start_s=offset_s))
+        return EngineOptions(loop=loop, dispatch=DispatchOptions(day_start_s=offset_s))
     day_start_s = (settings.day_start_s - clock.now_ns() // NS_PER_S) % DAY_S
-    return EngineOptions(dispatch=DispatchOptions(day_start_s=day_start_s))
+    return EngineOptions(loop=loop, dispatch=DispatchOptions(day_start_s=day_start_s))

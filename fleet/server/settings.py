@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from planner.policy import BLOCK_M, MOVING
+
 Options: TypeAlias = tuple[tuple[str, int], ...]
 
 TICK_NS: Final = 100_000_000
@@ -65,7 +67,8 @@ class ServerSettings:
     One `fleet serve`. *listen* is HOST:PORT, port 0 lets the system choose; *lockstep* takes the clock from a simulator.
 
     *day_start_s*: seconds after local midnight at the start, or None for the wall's time. *site*: the site's name or file, for the
-    replay of its input log, which keeps *input_log_h* hours, 0 for none, and never more than *input_log_bytes_max*.
+    replay of its input log, which keeps *input_log_h* hours, 0 for none, and never more than *input_log_bytes_max*. *policy*: how road
+    is given out, one of `planner.policy`.
     """
 
     data: Path
@@ -78,6 +81,7 @@ class ServerSettings:
     site: str = ""
     input_log_h: float = 24.0
     input_log_bytes_max: int = 2 << 30
+    policy: str = MOVING
 
     def __post_init__(self) -> None:
         host, colon, port = self.listen.rpartition(":")
@@ -88,6 +92,8 @@ class ServerSettings:
             raise ValueError(f"without TLS the server listens on loopback only, not on {host!r}")
         if self.day_start_s is not None and not 0 <= self.day_start_s < 86_400:
             raise ValueError("day_start_s must lie in a day")
+        if self.policy not in BLOCK_M:
+            raise ValueError(f"there is no policy {self.policy!r}; there are {', '.join(BLOCK_M)}")
         if not 0.0 <= self.input_log_h <= INPUT_LOG_H_MAX:
             raise ValueError(f"input_log_h must lie in [0, {INPUT_LOG_H_MAX:g}]")
 

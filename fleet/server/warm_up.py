@@ -11,9 +11,11 @@ from typing import Final
 
 from fleet.server.engine import EngineOptions
 from fleet.server.headless import HeadlessServer
+from fleet.server.loop.control_loop import LoopOptions
 from fleet.server.settings import TICK_NS
 from fleet.v1 import dispatch_pb2, gateway_pb2, truck_pb2
 from planner.corridor import Corridor, Stand, TruckType, YardRole
+from planner.policy import MOVING
 
 TRUCKS: Final = 2
 # Long enough for the slowest look of the desk, the assignment of missions.
@@ -21,9 +23,9 @@ TICKS: Final = 60
 WARM_UP: Final = "warm-up"
 
 
-def warm_up(corridor: Corridor) -> None:
-    """Drives every kernel once over *corridor*."""
-    server = HeadlessServer(corridor, EngineOptions())
+def warm_up(corridor: Corridor, policy: str = MOVING) -> None:
+    """Drives every kernel once over *corridor*, under *policy*."""
+    server = HeadlessServer(corridor, EngineOptions(loop=LoopOptions(policy=policy)))
     kind = min(corridor.truck_types, key=lambda truck_type: truck_type.length_m)
     stands = [stand for stand in corridor.stands if stand.stop_m > kind.length_m + 2.0][:TRUCKS]
     yards = corridor.yard_by_role

@@ -29,11 +29,12 @@ from fleet.server.facts import (
 from fleet.server.inputs import AcknowledgementHeard, HelloHeard, Input, LanePlace, ReportRow, ReportsHeard
 from fleet.server.intrusions import IntrusionBook, IntrusionKept, IntrusionKind, IntrusionReleased, IntrusionRules, Sighting
 from fleet.server.keep_out import KeepOut, Metres
-from fleet.server.loop.control_loop import ControlLoop
+from fleet.server.loop.control_loop import ControlLoop, LoopOptions
 from fleet.server.outgoing import BorderCall, MissionOut, Outgoing, StopOut
 from fleet.site import text_of
 from planner.authority import Cause
 from planner.corridor import Corridor
+from planner.policy import MOVING
 from planner.tables import LaneTable, TruckTable
 from sim_harness.tiny import TRUCK, tiny_corridor
 from tests.fleet.map_change import SIDING, STEEP
@@ -191,7 +192,8 @@ class ScriptedTruck:
 class World:
     """One loop, its journal, and trucks on the ring."""
 
-    def __init__(self, count: int, *, apart_m: float = 40.0) -> None:
+    def __init__(self, count: int, *, apart_m: float = 40.0, policy: str = MOVING) -> None:
+        self.policy = policy
         self.corridor = tiny_corridor()
         self.journal: list[Fact] = []
         self.now_ns = 0
@@ -209,7 +211,7 @@ class World:
         self.lanes = LaneTable.of(self.corridor)
         self.table = TruckTable(self.lanes, capacity=max(len(self.trucks) + 2, 8))
         self.desk = ScriptedDesk(self.corridor, self.table)
-        self.loop = ControlLoop(self.corridor, self.table, self.desk)
+        self.loop = ControlLoop(self.corridor, self.table, self.desk, LoopOptions(policy=self.policy))
         for fact in self.journal:
             self.loop.apply(decode(*encode(fact)))
         self.epoch += 1

@@ -7,9 +7,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 from ruamel.yaml import YAML
+from typer.testing import CliRunner
 
 from planner.corridor import StandKind, YardRole
 from sim_harness import scenarios
+from sim_harness.cli import app
 from sim_harness.day import Wish, run_day
 from sim_harness.scenario import ScenarioError, load_scenario, read_spec, scenario_names, scenario_schema
 
@@ -94,3 +96,21 @@ def test_a_slippery_day_cannot_be_run_on_the_wire() -> None:
     """A server of its own takes the road for dry, and nobody must think that it was told."""
     with pytest.raises(ScenarioError, match="a server on the wire takes roads for dry"):
         run_day(load_scenario("crossing", ["friction=0.25"], hours=0.04), Wish(wire=True), lambda _: None)
+
+
+def test_a_policy_is_part_of_the_day() -> None:
+    """The line that repeats a run must repeat how road was given out in it."""
+    ready = load_scenario("mandula", ["policy=blocks200"])
+
+    assert ready.spec.policy == "blocks200"
+    assert "policy=blocks200" in ready.replay
+    with pytest.raises(ScenarioError, match="policy"):
+        load_scenario("mandula", ["policy=blocks20"])
+
+
+def test_a_policy_nobody_knows_is_named_with_what_was_meant() -> None:
+    """Before anything heavy is loaded: the commonest mistake must not cost seconds."""
+    answer = CliRunner().invoke(app, ["run", "mandula", "--policy", "blocks40"])
+
+    assert answer.exit_code == 2
+    assert "did you mean 'blocks400'" in answer.output

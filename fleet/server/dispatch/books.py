@@ -145,8 +145,7 @@ class Books:
             TruckRecommissioned: self._recommissioned,
             SiteProposed: self._site_proposed,
             **dict.fromkeys((SiteWithdrawn, SiteInForce), self._site_settled),
-            AllStopSet: self.controls.apply,
-            AllStopLifted: self.controls.apply,
+            **dict.fromkeys((AllStopSet, AllStopLifted), self.controls.apply),
             **self.controls.appliers(),
         }
 

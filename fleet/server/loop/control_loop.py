@@ -43,6 +43,7 @@ from fleet.server.inputs import (
 )
 from fleet.server.loop.admission import Admission, quarantine
 from fleet.server.loop.avoidance import Avoidance
+from fleet.server.loop.blocking import MOVING, blocking_of
 from fleet.server.loop.causes import Causes
 from fleet.server.loop.derating import Derating
 from fleet.server.loop.doubts import Doubts
@@ -88,9 +89,10 @@ REFUSAL_TICKS: Final = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopOptions:
-    """*friction*: of the road where no truck has met less."""
+    """*friction*: of the road where no truck has met less. *policy*: how road is given out, one of `planner.policy`."""
 
     friction: float = FRICTION_DRY
+    policy: str = MOVING
 
 
 class ControlLoop:
@@ -119,7 +121,7 @@ class ControlLoop:
         self._registry = Registry()
         self._admission = Admission(corridor, self.ledger, self.sessions, self.telemetry, self.doubts, self.intrusions)
         self.derating = Derating(trucks, tuple(lane.lane_id for lane in corridor.lanes), options.friction)
-        road = (self.doubts, self.intrusions, self.derating, self.site_change)
+        road = (self.doubts, self.intrusions, self.derating, self.site_change, blocking_of(corridor, trucks, options.policy))
         self._granting = Granting(self.ledger, self.sessions, self.telemetry, self.stops, road)
         self._avoidance = Avoidance(self.ledger, self.sessions, self.stops, self.doubts, self.intrusions)
         self._judging = Judging(corridor, trucks, self.sessions)

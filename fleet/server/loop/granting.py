@@ -16,6 +16,7 @@ from fleet.server.columns import CodeColumn, FlagColumn, FloatColumn, IntColumn,
 from fleet.server.desk import Desk
 from fleet.server.facts import GrantsIssued
 from fleet.server.inputs import ReportFlag
+from fleet.server.loop.blocking import Blocking
 from fleet.server.loop.derating import Derating
 from fleet.server.loop.doubts import Doubts
 from fleet.server.loop.intrusions import Intrusions
@@ -49,13 +50,13 @@ class Granting:
         sessions: Sessions,
         telemetry: Telemetry,
         stops: Stops,
-        road: tuple[Doubts, Intrusions, Derating, SiteChange],
+        road: tuple[Doubts, Intrusions, Derating, SiteChange, Blocking | None],
     ) -> None:
         self._ledger = ledger
         self._sessions = sessions
         self._telemetry = telemetry
         self._stops = stops
-        self._doubts, self._intrusions, self._derating, self._site_change = road
+        self._doubts, self._intrusions, self._derating, self._site_change, self._blocking = road
         self._trucks: TruckTable = ledger.trucks
         self._said_mps: FloatColumn = np.zeros(self._trucks.capacity)
         # Nobody knows what an earlier server said last.
@@ -82,6 +83,8 @@ class Granting:
         limit_m = desk.limit_m[:count].copy()
         self._site_change.hold_back(limit_m, limit_cause, limit_ref)
         self.may_extend = self._permitted(limit_cause, limit_ref, durable=durable, now_ns=now_ns)
+        if self._blocking is not None:
+            self._blocking.hold_back(limit_m, limit_cause, limit_ref, self.may_extend, tick=tick)
         if len(self._claim_since) < count:
             self._claim_since = np.concatenate([self._claim_since, np.zeros(count - len(self._claim_since), np.int64)])
         request = ExtendRequest(
