@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from sim_harness.bench.measure import Figure, Outcome, processor
+
+if TYPE_CHECKING:
+    from sim_harness.bench.throughput import Row
 
 # Imported only when run: each brings what it measures.
 BENCHES: Final = {
@@ -24,6 +27,8 @@ BENCHES: Final = {
 }
 
 DISPLIB: Final = "displib"  # needs a directory of problems, so it is not among those run when none is named
+# Not a matter of times but of days, and of hours to run them: it is asked for by name.
+THROUGHPUT: Final = "throughput"
 
 app = typer.Typer(add_completion=False, help="Measure ratios side by side. Example: fleet bench conflict --json")
 
@@ -108,23 +113,78 @@ def _displib(directory: Path, seconds: float, jobs: int, *, json_: bool) -> None
         raise typer.Exit(1)
 
 
+def _throughput(scenarios: list[str], hours: float | None, seeds: int, jobs: int, *, as_data: bool) -> None:
+    """The table of round trips against the bound; exit 1 when a run's verdict was fail."""
+    from fleet.site import SiteError  # noqa: PLC0415 - help does not wait for the simulator
+    from sim_harness.bench import throughput as work  # noqa: PLC0415
+
+    try:
+        rows = work.throughput(scenarios or work.SCENARIOS, hours=hours, seeds=seeds, jobs=jobs)
+    except (SiteError, ValueError) as wrong:
+        typer.echo(f"fleet bench: {wrong}", err=True)
+        raise typer.Exit(2) from None
+    if as_data:
+        typer.echo(json.dumps([row.as_json() for row in rows], indent=2))
+    else:
+        Console().print(throughput_table(rows))
+    failed = [f"{row.scenario} {run}" for row in rows for run in row.failed]
+    if failed:
+        typer.echo(f"fleet bench: failed: {', '.join(failed)}", err=True)
+        raise typer.Exit(1)
+
+
+def throughput_table(rows: Sequence[Row]) -> Table:
+    """Round trips an hour of the settled day."""
+    drawn = Table(
+        title=THROUGHPUT, caption="round trips an hour, settled; ideal: bays and chance alone", title_justify="left", caption_justify="left"
+    )
+    drawn.add_column("scenario")
+    drawn.add_column("binds")
+    for column in ("bound", "ideal", "ours", "blocks200", "blocks400", "ours/bound", "ours/ideal"):
+        drawn.add_column(column, justify="right")
+    for row in rows:
+        rates = (row.bound_per_h, row.ideal_per_h, *row.per_h.values())
+        shares = (row.of_bound, row.per_h["moving"] / row.ideal_per_h)
+        drawn.add_row(row.scenario, row.binds, *(f"{rate:.1f}" for rate in rates), *(f"{share:.3f}" for share in shares))
+    return drawn
+
+
 @app.command()
-def bench(
-    name: Annotated[str, typer.Argument(help=f"one of {', '.join(BENCHES)}, or {DISPLIB}; all but {DISPLIB} when left out")] = "",
-    directory: Annotated[Path | None, typer.Argument(help=f"for {DISPLIB}: where the problems are", metavar="DIR")] = None,
+def bench(  # noqa: PLR0913 - one a flag
+    name: Annotated[
+        str, typer.Argument(help=f"one of {', '.join((*BENCHES, DISPLIB, THROUGHPUT))}; all but the last two when left out")
+    ] = "",
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(help=f"for {DISPLIB}: where the problems are; for {THROUGHPUT}: whose days to run", metavar="[DIR | SCENARIO...]"),
+    ] = None,
+    *,
     seconds: Annotated[float, typer.Option(help=f"for {DISPLIB}: of one core, for each problem", min=0.01)] = 10.0,
-    jobs: Annotated[int, typer.Option(help=f"for {DISPLIB}: problems at a time", min=1)] = 1,
+    hours: Annotated[float | None, typer.Option(help=f"for {THROUGHPUT}: simulated hours; default each scenario's day")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help=f"for {THROUGHPUT}: how many days of each")] = 3,
+    jobs: Annotated[int, typer.Option(help=f"for {DISPLIB}, {THROUGHPUT}: problems or runs at a time", min=1)] = 1,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Runs one benchmark or all; goals that are missed are said, and are no failure: times depend on the machine."""
-    if name and name != DISPLIB and name not in BENCHES:
-        typer.echo(f"fleet bench: there is no benchmark {name!r}; there are {', '.join([*BENCHES, DISPLIB])}.", err=True)
+    """
+    Runs one benchmark or all; goals that are missed are said, and are no failure: times depend on the machine.
+
+    Example: fleet bench throughput mandula --hours 4 --seeds 2 --jobs 2
+    """
+    what = what or []
+    if name and name not in {DISPLIB, THROUGHPUT, *BENCHES}:
+        typer.echo(f"fleet bench: there is no benchmark {name!r}; there are {', '.join((*BENCHES, DISPLIB, THROUGHPUT))}.", err=True)
         raise typer.Exit(2)
-    if (name == DISPLIB) != (directory is not None):
-        typer.echo(f"fleet bench: {DISPLIB} takes a directory, and nothing else does: fleet bench {DISPLIB} DIR.", err=True)
+    if name == THROUGHPUT:
+        _throughput(what, hours, seeds, jobs, as_data=json_)
+        return
+    if len(what) != (name == DISPLIB):
+        typer.echo(
+            f"fleet bench: {DISPLIB} takes one directory and {THROUGHPUT} scenarios, and nothing else takes any: fleet bench {DISPLIB} DIR.",
+            err=True,
+        )
         raise typer.Exit(2)
-    if directory is not None:
-        _displib(directory, seconds, jobs, json_=json_)
+    if name == DISPLIB:
+        _displib(Path(what[0]), seconds, jobs, json_=json_)
         return
     outcomes: list[Outcome] = []
     console = Console()

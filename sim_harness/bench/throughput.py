@@ -1,0 +1,169 @@
+"""
+Round trips against the bound, and against fixed blocks with first come, first served: the same days, the same desk, the same trucks.
+
+A row is a scenario. Its bound is the one of `report.json`; *ideal* is what chance alone would leave of it on a road where nobody
+ever hinders anybody. All rates are of the settled day: what comes after the first two unhindered cycles, per hour in which the
+gates take trucks. Whole-day counts stand beside them in the JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import product
+from multiprocessing import get_context
+from statistics import fmean
+from typing import Final
+
+from planner.bound import Bound
+from planner.corridor import Corridor
+from planner.policy import BLOCK_M, MOVING
+from sim_harness.bench.ideal import SECONDS_PER_HOUR, ideal_per_h
+from sim_harness.checkers import Checkers
+from sim_harness.day import bound_of
+from sim_harness.in_memory import InMemoryServer
+from sim_harness.recording import Recorder
+from sim_harness.report import build_report, open_seconds, opening_s
+from sim_harness.runner import Runner
+from sim_harness.scenario import Scenario, load_scenario
+
+SCENARIOS: Final = ("as_built_2023", "mandula", "ganqimaodu", "crossing")
+WARM_CYCLES: Final = 2.0
+SECONDS_PER_DAY: Final = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One run."""
+
+    scenario: str
+    policy: str
+    seed: int
+    hours: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What came of it; *per_h* of the settled day. *sound*: its verdict was pass."""
+
+    job: Job
+    round_trips: int
+    per_h: float
+    sound: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One scenario: bound and *ideal* per hour, our runs' and the baselines' means by policy, and whole-day counts by policy and seed."""
+
+    scenario: str
+    binds: str
+    bound_per_h: float
+    ideal_per_h: float
+    per_h: dict[str, float]
+    bound_round_trips: float
+    round_trips: dict[str, list[int]]
+    failed: tuple[str, ...]
+
+    @property
+    def of_bound(self) -> float:
+        """Ours ÷ bound."""
+        return self.per_h[MOVING] / self.bound_per_h
+
+    def as_json(self) -> dict[str, object]:
+        """The row for `--json`."""
+        return {**asdict(self), "of_bound": self.of_bound, "of_ideal": self.per_h[MOVING] / self.ideal_per_h}
+
+
+def _shut_s(corridor: Corridor, start_s: float, end_s: float) -> float:
+    """Seconds of shift handover between two moments, seconds after the first midnight."""
+    days = range(-1, int(end_s // SECONDS_PER_DAY) + 1)
+    spans = [
+        (day * SECONDS_PER_DAY + each.open_s, day * SECONDS_PER_DAY + each.close_s) for day in days for each in corridor.shift_handovers
+    ]
+    return sum(max(0.0, min(end_s, close_s) - max(start_s, open_s)) for open_s, close_s in spans)
+
+
+def served_s(scenario: Scenario, until_s: float) -> float:
+    """Seconds up to *until_s* of a run in which the border is open and no shift handover is on."""
+    start_s = opening_s(scenario.roster)
+    return open_seconds(scenario.roster, start_s, until_s) - _shut_s(scenario.corridor, start_s, start_s + until_s)
+
+
+def _bound(scenario: Scenario) -> Bound:
+    bound = bound_of(scenario)
+    if bound is None:
+        raise ValueError(f"scenario {scenario.spec.scenario} has no round trip to bound")
+    return bound
+
+
+def _load(job: Job) -> Scenario:
+    return load_scenario(job.scenario, [f"policy={job.policy}"], seed=job.seed, hours=job.hours)
+
+
+def run(job: Job) -> Run:
+    """
+    Run one day.
+
+    Raises:
+        ValueError: it ends before the fleet has settled.
+    """
+    scenario = _load(job)
+    warm_s = WARM_CYCLES * _bound(scenario).cycle_s
+    end_s = scenario.hours * SECONDS_PER_HOUR
+    settled_h = (served_s(scenario, end_s) - served_s(scenario, warm_s)) / SECONDS_PER_HOUR
+    if settled_h <= 0.0:
+        raise ValueError(
+            f"{job.scenario}: {scenario.hours:g} h are over before the fleet has settled; give more than {warm_s / 3600.0:.1f} h"
+        )
+    checkers = Checkers(scenario.roster)
+    server = InMemoryServer(scenario.corridor, int(opening_s(scenario.roster)), mortal=scenario.troubled, policy=scenario.spec.policy)
+    with Recorder(None, scenario.roster) as recorder:
+        runner = Runner(scenario, server, recorder, checkers)
+        counts: list[int] = []
+        totals = runner.run(lambda now_s: counts.append(runner.books.round_trips) if now_s >= warm_s else None)
+    before = counts[0] if counts else totals.round_trips
+    report = build_report(scenario.roster, totals, checkers.figures(), None)
+    return Run(
+        job=job,
+        round_trips=totals.round_trips,
+        per_h=(totals.round_trips - before) / settled_h,
+        sound=report.verdict == "pass",
+    )
+
+
+def throughput(scenarios: Sequence[str], *, hours: float | None = None, seeds: int = 3, jobs: int = 1) -> list[Row]:
+    """
+    Run every scenario under every policy with seeds 1 to *seeds*; *hours* None: each scenario's own day.
+
+    Raises:
+        SiteError: a scenario cannot be used.
+        ValueError: a day is too short, or has no round trip.
+    """
+    wanted = [
+        Job(scenario=scenario, policy=policy, seed=seed, hours=hours)
+        for scenario, policy, seed in product(scenarios, BLOCK_M, range(1, seeds + 1))
+    ]
+    if jobs > 1:
+        with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+            runs = list(pool.map(run, wanted))
+    else:
+        runs = [run(job) for job in wanted]
+    return [_row(scenario, [each for each in runs if each.job.scenario == scenario]) for scenario in scenarios]
+
+
+def _row(name: str, runs: Sequence[Run]) -> Row:
+    scenario = _load(runs[0].job)
+    bound = _bound(scenario)
+    by_policy = {policy: [each for each in runs if each.job.policy == policy] for policy in BLOCK_M}
+    return Row(
+        scenario=name,
+        binds=bound.name,
+        bound_per_h=bound.capacity_per_h,
+        ideal_per_h=ideal_per_h(scenario, bound),
+        per_h={policy: fmean(each.per_h for each in found) for policy, found in by_policy.items()},
+        bound_round_trips=bound.round_trips,
+        round_trips={policy: [each.round_trips for each in found] for policy, found in by_policy.items()},
+        failed=tuple(f"{each.job.policy} seed {each.job.seed}" for each in runs if not each.sound),
+    )

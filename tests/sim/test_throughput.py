@@ -1,0 +1,78 @@
+"""The comparison with bound and baselines: its arithmetic must be right, and its policies must be in force."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from typer.testing import CliRunner
+
+from planner.policy import BLOCK_M
+from sim_harness.bench.cli import app, throughput_table
+from sim_harness.bench.ideal import ideal_per_h
+from sim_harness.bench.throughput import Job, Row, run, served_s, throughput
+from sim_harness.day import bound_of
+from sim_harness.scenario import load_scenario
+
+ROW = Row(
+    scenario="mandula",
+    binds="loading bays",
+    bound_per_h=20.0,
+    ideal_per_h=16.0,
+    per_h={"moving": 15.0, "blocks200": 14.0, "blocks400": 8.0},
+    bound_round_trips=100.0,
+    round_trips={"moving": [75], "blocks200": [70], "blocks400": [40]},
+    failed=(),
+)
+
+
+def test_shares_are_ours_over_bound_and_over_ideal() -> None:
+    """A ratio turned round would read as more than the bound allows."""
+    data = ROW.as_json()
+
+    assert (data["of_bound"], data["of_ideal"]) == (0.75, 0.9375)
+    assert throughput_table([ROW]).row_count == 1
+
+
+def test_hours_of_handover_are_not_held_against_anybody() -> None:
+    """From 06:00 to 09:00 the gates take trucks for two and a half hours."""
+    assert served_s(load_scenario("ganqimaodu"), 3 * 3600.0) == 2.5 * 3600.0
+
+
+def test_the_ideal_is_no_more_than_the_bound() -> None:
+    """Chance only takes away; and with a truck alone nothing but inspections is left to take."""
+    scenario = load_scenario("mandula")
+    bound = bound_of(scenario)
+    assert bound is not None
+
+    many = ideal_per_h(scenario, bound, 100.0)
+    sound = scenario.spec.plant.model_copy(update={"inspect_share": 0.0, "loader_mtbf_h": 0.0})
+    alone = replace(scenario, spec=scenario.spec.model_copy(update={"trucks": 1, "plant": sound}))
+
+    assert 0.8 * bound.capacity_per_h < many < bound.capacity_per_h
+    assert ideal_per_h(alone, bound, 400.0) == pytest.approx(3600.0 / bound.cycle_s, rel=0.02)
+
+
+def test_every_policy_meets_the_same_days() -> None:
+    """And fixed blocks, which only ever grant less, are in force: eight trucks on crossing rings feel them."""
+    (row,) = throughput(["crossing"], hours=0.25, seeds=1)
+
+    assert list(row.per_h) == list(BLOCK_M)
+    assert row.failed == ()
+    assert row.round_trips["moving"] > row.round_trips["blocks400"] > 0
+
+
+def test_a_day_too_short_to_settle_is_refused() -> None:
+    """A rate of nothing over no time is no rate."""
+    with pytest.raises(ValueError, match="settled"):
+        run(Job(scenario="crossing", policy="moving", seed=1, hours=0.1))
+
+
+def test_the_command_refuses_what_makes_no_sense() -> None:
+    """A scenario after another benchmark's name would be ignored without a word."""
+    runner = CliRunner()
+
+    assert runner.invoke(app, ["conflict", "mandula"]).exit_code == 2
+    assert runner.invoke(app, ["throughput", "mandulla"]).exit_code == 2
+    assert json.loads(json.dumps(ROW.as_json()))["binds"] == "loading bays"
