@@ -150,7 +150,7 @@ def throughput_table(rows: Sequence[Row]) -> Table:
 
 
 @app.command()
-def bench(  # noqa: PLR0913 - one a flag
+def bench(
     name: Annotated[
         str, typer.Argument(help=f"one of {', '.join((*BENCHES, DISPLIB, THROUGHPUT))}; all but the last two when left out")
     ] = "",
