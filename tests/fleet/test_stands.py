@@ -75,6 +75,19 @@ def test_trucks_queue_before_the_bays_and_not_beyond_their_room() -> None:
     assert sum(bool(road.desk.books.trips.settled[row]) for row in range(8)) == 6
 
 
+def test_a_queue_before_two_groups_of_bays_reaches_the_further_one() -> None:
+    """Where bays lie one behind another the queue cannot come nearer to the second group; nobody would ever use it."""
+    stress = load_site("stress")
+    road = DeskRoad(stress, ["mn_park_1_01"])
+    for number in range(1, 13):
+        road.desk.books.record(BayProven(stand_ix=stress.stand_ix[f"mn_bay_{number:02}"], state=BayState.BLOCKED))
+    road.order(2)
+
+    reached = road.until(lambda: road.desk.truck(0).goal_id.startswith("mn_bay_2_"), 400)
+
+    assert reached
+
+
 def test_the_foremost_in_the_queue_gets_the_bay() -> None:
     """Whoever stands behind another cannot use a bay before him."""
     road = DeskRoad(MANDULA, [f"mn_park_{k:02d}" for k in range(1, 6)], Plant(bay_s=120.0))

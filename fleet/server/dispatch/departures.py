@@ -102,7 +102,7 @@ class Departures:
             self._to_bays(rows, bays, now_ns)
         else:
             staged = [row for row in rows if books.trips.known(row).staged]
-            self._head_of_queue(staged, bays, now_ns)
+            self._head_of_queue(staged, bays, yard_id, now_ns)
             self._join_queue(area, [row for row in rows if row not in staged], bay, now_ns)
         for row in rows:
             truck = books.trips.known(row)
@@ -129,11 +129,16 @@ class Departures:
             for taker, job in assign(self._wishes_s(rows, bays, now_ns)):
                 self._take_bay(rows[taker], bays[job], now_ns)
 
-    def _head_of_queue(self, staged: list[int], bays: list[int], now_ns: int) -> None:
-        """Free bays to the foremost, as soon as they are near: nobody behind another may have one before him."""
+    def _head_of_queue(self, staged: list[int], bays: list[int], yard_id: str, now_ns: int) -> None:
+        """
+        Free bays to the foremost, as soon as they are near the yard's first: nobody behind another may have one before him.
+
+        Where bays lie one behind another, the queue ends before the first, and a free one may lie far behind it.
+        """
         if not staged or not bays:
             return
-        near_s = {row: float(self._ways.near_s(row)[bays].min()) for row in staged}
+        all_bays = self._books.stands.all_of(yard_id, (StandKind.BAY,))
+        near_s = {row: float(self._ways.near_s(row)[all_bays].min()) for row in staged}
         foremost = sorted(staged, key=lambda row: (near_s[row], row))[: len(bays)]
         near = [row for row in foremost if near_s[row] <= _AT_BAYS_S]
         if near:
