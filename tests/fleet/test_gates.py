@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from fleet.server.dispatch.dispatch import DispatchOptions
 from fleet.server.dispatch.gates import Gates
 from fleet.server.dispatch.opening import Opening, OpeningSet
 from fleet.server.dispatch.passage import DecisionTooLate, GateNotCalled
-from fleet.server.outgoing import GateCall
+from fleet.server.outgoing import BorderCall, GateCall
 from fleet.site import load_site
 from planner.authority import Cause
 from planner.corridor import Window
@@ -328,3 +329,26 @@ def test_a_gate_nobody_has_is_refused() -> None:
     with pytest.raises(NotFound):
         road.give(opened("g99", "T00"))
     assert np.isneginf(road.desk.limit_m).all()
+
+
+class SlowRails(Plant):
+    """A plant whose level crossing takes longer than trucks take to queue before it."""
+
+    def hear(self, call: BorderCall, now_ns: int, roles: dict[str, str]) -> None:
+        """One call."""
+        self.gate_s = 400.0 if isinstance(call.content, GateCall) and call.content.gate_id == "rail" else 5.0
+        super().hear(call, now_ns, roles)
+
+
+def test_a_gate_that_is_called_in_motion_is_called_for_the_foremost(tmp_path: Path) -> None:
+    """Several are near enough to call it for; open for one behind another it would stay open for good, and nobody would pass."""
+    rail = "{lane: sb_1, role: border, process: g4, stop_station_m: 500, drive_through: true, call_before_m: 120}"
+    site = tmp_path / "rail.yaml"
+    site.write_text(f'extends: mandula\nsite: rail\nstandings: {{gates.rail: "A"}}\ngates: {{rail: {rail}}}\n', encoding="utf-8")
+    road = DeskRoad(load_site(str(site)), ["mn_park_01", "mn_bay_01", "mn_bay_02"], SlowRails())
+    order_id = road.order(6)
+
+    moved = road.until(lambda: road.desk.books.orders.by_id[order_id].delivered_count == 6, 3600)
+
+    assert moved
+    assert road.refused == []

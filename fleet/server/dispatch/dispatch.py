@@ -226,7 +226,7 @@ class Dispatch:
             self._passage.passed(row)
         elif nose_m >= trips.call_m[row] and (standing or trips.drives_through[row]):
             gate_ix = trips.gate_ix[row]
-            if row not in {gates.called_row[gate_ix], gates.open_row[gate_ix]}:
+            if row not in {gates.called_row[gate_ix], gates.open_row[gate_ix]} and self._is_foremost(row, view):
                 self._passage.ask(row, now_ns)
         if left:
             self._yard.left(row)
@@ -237,6 +237,16 @@ class Dispatch:
             self._entered(row, now_ns)
         if works:
             self._yard.call(row, self._yard.work_for(row), now_ns)
+
+    def _is_foremost(self, row: int, view: DeskView) -> bool:
+        """
+        Whether nobody is nearer to the truck's next gate than it is.
+
+        At a gate that is called in motion several may be near enough: opened for one behind another, it would stay open for good.
+        """
+        trips = self.books.trips
+        beyond_m = view.nose_m - trips.call_m[: len(view.nose_m)]
+        return not ((trips.gate_ix[: len(view.nose_m)] == trips.gate_ix[row]) & (beyond_m > beyond_m[row])).any()
 
     def _entered(self, row: int, now_ns: int) -> None:
         books = self.books
