@@ -28,8 +28,8 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -63,7 +63,11 @@ def variance_s2(process: Process) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoundQuestion:
-    """The day to bound; seconds."""
+    """
+    The day to bound; seconds.
+
+    *shares* of its time that a gate, by its id, has for our trucks; all of it where none is said.
+    """
 
     truck_type: TruckType
     truck_count: int
@@ -73,10 +77,18 @@ class BoundQuestion:
     bay_changeover_s: float = 0.0
     bay_availability: float = 1.0
     inspection_share: float = 0.0
+    shares: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, corridor: Corridor, *, truck_count: int, open_s: float, availability: float = 1.0, inspection_share: float = 0.0
+        cls,
+        corridor: Corridor,
+        *,
+        truck_count: int,
+        open_s: float,
+        availability: float = 1.0,
+        inspection_share: float = 0.0,
+        shares: Mapping[str, float] | None = None,
     ) -> BoundQuestion:
         """
         The question for a corridor whose processes `bay` and, if it takes any time, `bay_changeover` say how bays work.
@@ -94,6 +106,7 @@ class BoundQuestion:
             bay_changeover_s=0.0 if changeover is None else mean_s(changeover),
             bay_availability=availability,
             inspection_share=inspection_share,
+            shares=shares or {},
         )
 
 
@@ -196,7 +209,7 @@ def _add_places(flow: _Flow) -> None:
     scans = 0.0
     for gate in corridor.gates:
         lane_ix = corridor.lane_ix[gate.lane_id]
-        per_s = 1.0 / max(1e-3, mean_s(corridor.processes[gate.process]))
+        per_s = question.shares.get(gate.gate_id, 1.0) / max(1e-3, mean_s(corridor.processes[gate.process]))
         if gate.role is GateRole.XRAY:
             scans += per_s
         elif not gate.drive_through:

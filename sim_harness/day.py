@@ -7,23 +7,21 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from fleet.server.replay.input_log import RUN_FILE, InputLog
-from planner.bound import Bound, BoundQuestion, upper_bound
 from planner.limits import FRICTION_DRY
 from sim_harness.checkers import Checkers
+from sim_harness.day_bound import bound_of
 from sim_harness.expectations import judged
 from sim_harness.fault_service import FaultDesk
 from sim_harness.in_memory import InMemoryServer
 from sim_harness.recording import Recorder
 from sim_harness.replay_line import flow, with_settings
-from sim_harness.report import Report, build_report, open_seconds, opening_s, write_report
+from sim_harness.report import Report, build_report, opening_s, write_report
 from sim_harness.runner import Runner
 from sim_harness.scenario import Scenario, ScenarioError
+from sim_harness.weather import is_cold
 from sim_harness.wire_runner import run_on_wire
-
-LOADERS_SOUND: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,23 +40,6 @@ class Wish:
     pages: bool = True
 
 
-def bound_of(scenario: Scenario) -> Bound | None:
-    """At most so much could be carried in this scenario's day; None where there is no way round."""
-    rules = scenario.spec.plant
-    up_h, down_h = rules.loader_mtbf_h, rules.loader_mttr_min / 60.0
-    question = BoundQuestion.of(
-        scenario.corridor,
-        truck_count=scenario.spec.trucks,
-        open_s=open_seconds(scenario.roster, opening_s(scenario.roster), scenario.hours * 3600.0),
-        availability=up_h / (up_h + down_h) if up_h > 0.0 else LOADERS_SOUND,
-        inspection_share=rules.inspect_share,
-    )
-    try:
-        return upper_bound(scenario.corridor, question)
-    except ValueError:
-        return None
-
-
 def input_log(out: Path | None, scenario: Scenario) -> AbstractContextManager[InputLog | None]:
     """What the server's core hears and says, for `fleet sim replay`; None, and no cost, without a directory."""
     return nullcontext() if out is None else InputLog(out / RUN_FILE, scenario.corridor, scenario.site)
@@ -69,13 +50,15 @@ def run_day(scenario: Scenario, wish: Wish, progress: Callable[[float], None]) -
     Run *scenario* to its end and judge it; *progress* hears simulated seconds.
 
     Raises:
-        ScenarioError: faults, or a road that is not dry, are wished for in a run on the wire, where only server and links are real.
+        ScenarioError: a run on the wire, where only the server and the links are real, cannot have these faults, this road or weather.
     """
     if wish.wire and (scenario.troubled or wish.desk is not None):
         raise ScenarioError(scenario.spec.scenario, 1, "faults happen in virtual time only", "leave out --wire, or the faults")
     friction = scenario.spec.friction
     if wish.wire and friction < FRICTION_DRY:
         raise ScenarioError(scenario.spec.scenario, 1, "a server on the wire takes roads for dry", "leave out --wire, or the friction")
+    if wish.wire and is_cold(scenario.spec.weather):
+        raise ScenarioError(scenario.spec.scenario, 1, "a server of its own does not know that its site is in the cold", "leave out --wire")
     day_start_s = int(opening_s(scenario.roster))
     replay = scenario.replay + (" --wire" if wish.wire else "")
     checkers = Checkers(scenario.roster)
@@ -105,10 +88,11 @@ def summary(report: Report) -> str:
     trip = report.round_trip_s
     median = "none" if trip.p50 is None else f"{trip.p50 / 60.0:.1f} min"
     slowest = "none" if trip.p95 is None else f"{trip.p95 / 60.0:.1f} min"
+    due = f"; {report.containers_late} of {report.containers_due} containers late" if report.containers_due else ""
     waits = sorted(report.waiting_s_by_cause.items(), key=lambda item: -item[1])
     lines = [
         f"{report.scenario}, seed {report.seed}: {report.sim_seconds / 3600.0:.2f} h simulated in {report.wall_seconds:.1f} s",
-        f"  {report.round_trips} round trips, median {median}, p95 {slowest}; {report.tonnes:.0f} t; {report.truck_km:.0f} truck km",
+        f"  {report.round_trips} round trips, median {median}, p95 {slowest}; {report.tonnes:.0f} t; {report.truck_km:.0f} truck km{due}",
         f"  overlaps {report.overlaps}, overruns {report.overruns}, least authority margin {_metres(report.authority_margin_m_min)}",
         f"  emergency brakes {report.emergency_brakes}, unexplained waiting {report.unexplained_wait_s:.1f} s",
         "  waiting, truck hours: " + (", ".join(f"{cause} {seconds / 3600.0:.1f}" for cause, seconds in waits) or "none"),

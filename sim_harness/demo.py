@@ -88,7 +88,7 @@ def screen(truck_count: int) -> Iterator[Screen]:
 
 async def _demonstrate(seed: int, data: Path) -> Report:
     from sim_harness.checkers import Checkers  # noqa: PLC0415 - seconds of imports, and `--help` needs none of them
-    from sim_harness.day import bound_of  # noqa: PLC0415
+    from sim_harness.day_bound import bound_of  # noqa: PLC0415
     from sim_harness.recording import Recorder  # noqa: PLC0415
     from sim_harness.report import build_report, opening_s  # noqa: PLC0415
     from sim_harness.scenario import load_scenario  # noqa: PLC0415

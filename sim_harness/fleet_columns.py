@@ -70,6 +70,8 @@ class FleetColumns:
         self.motion, motion = gather(dynamics.at_rest(chainage_m))
         self.build, build = gather(dynamics.build_of(roster))
         self.around, around = gather(dynamics.calm(count))
+        # What the weather leaves of the road's friction, wherever nothing else is wrong with it.
+        self.road_friction = FRICTION_DRY
         self.demand, demand = gather(dynamics.no_demand(count))
         self.fitted, fitted = gather(onboard_state.fitted(roster))
         self.belief, belief = gather(onboard_state.belief(chainage_m))
@@ -97,8 +99,6 @@ class FleetColumns:
         # Clocks that do not show the time, by row.
         self.clocks: dict[int, Callable[[int], int]] = {}
         # How many things about each truck are worse than declared now, and whether its margins are still marked by them.
-        # The road's grip where nobody has met less.
-        self.grip_usual = FRICTION_DRY
         self.ailments = np.zeros(count, dtype=np.int32)
         self.undeclared = np.zeros(count, dtype=np.bool_)
         # Whose words travel by a way of their own.
@@ -111,9 +111,9 @@ class FleetColumns:
         for row, clock in self.clocks.items():
             self.belief.clock_ns[row] = clock(now_ns)
 
-    def set_weather(self, friction: float) -> None:
+    def set_road(self, friction: float) -> None:
         """Give every road the same grip."""
-        self.grip_usual = friction
+        self.road_friction = friction
         self.around.friction[:] = friction
 
     def mark_undeclared(self) -> None:

@@ -16,6 +16,7 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from fleet.v1 import border_pb2, common_pb2, dispatch_pb2
+from sim_harness.parts import OrderPart
 
 # Half the length of a pickup, and how well its transponder knows its place (assumed).
 MANNED_RADIUS_M: Final = 8.0
@@ -30,6 +31,8 @@ Request: TypeAlias = (
     | dispatch_pb2.RemoveTruckRequest
     | dispatch_pb2.RecommissionTruckRequest
     | dispatch_pb2.SetLaneFrictionRequest
+    | dispatch_pb2.LimitLaneRequest
+    | dispatch_pb2.StopAllRequest
     | border_pb2.DecideCrossingRequest
     | border_pb2.ReportBarrierRequest
     | border_pb2.ReportBayRequest
@@ -168,15 +171,14 @@ def decision(request_id: str, crossing_id: str, answer: Decision, officer: str) 
     )
 
 
-def order(request_id: str, from_yard_id: str, to_yard_id: str, container_count: int, priority: int) -> tuple[str, Request]:
-    """An operator puts in a transport order."""
-    return "DispatchService/CreateTransportOrder", dispatch_pb2.CreateTransportOrderRequest(
-        request_id=request_id,
-        from_yard_id=from_yard_id,
-        to_yard_id=to_yard_id,
-        container_count=container_count,
-        priority=priority,
+def order(request_id: str, part: OrderPart, due_s: float | None = None) -> tuple[str, Request]:
+    """An operator puts in a transport order, due *due_s* after time 0."""
+    request = dispatch_pb2.CreateTransportOrderRequest(
+        request_id=request_id, from_yard_id=part.from_, to_yard_id=part.to, container_count=part.containers, priority=part.priority
     )
+    if due_s is not None:
+        request.due_time.FromNanoseconds(round(due_s * 1e9))
+    return "DispatchService/CreateTransportOrder", request
 
 
 def acquire_control(request_id: str, holder: str) -> tuple[str, Request]:
@@ -226,6 +228,25 @@ def grip(request_id: str, lane_id: str, friction: float) -> tuple[str, Request]:
     return "DispatchService/SetLaneFriction", dispatch_pb2.SetLaneFrictionRequest(
         request_id=request_id, lane_id=lane_id, friction=friction, reason="gritted and measured"
     )
+
+
+def road_grip(request_id: str, lane_id: str, friction: float) -> tuple[str, Request]:
+    """The road weather station tells a lane's friction."""
+    return "DispatchService/SetLaneFriction", dispatch_pb2.SetLaneFrictionRequest(
+        request_id=request_id, lane_id=lane_id, friction=friction, reason="road weather station"
+    )
+
+
+def lane_limit(request_id: str, lane_id: str, speed_limit_mps: float) -> tuple[str, Request]:
+    """An operator limits the speed on a lane for the weather; 0 lifts it."""
+    return "DispatchService/LimitLane", dispatch_pb2.LimitLaneRequest(
+        request_id=request_id, lane_id=lane_id, speed_limit_mps=speed_limit_mps, reason="weather"
+    )
+
+
+def stop_all(stop_id: str) -> tuple[str, Request]:
+    """An operator stops every truck because of the weather."""
+    return "DispatchService/StopAll", dispatch_pb2.StopAllRequest(stop_id=stop_id, reason="weather")
 
 
 def remove(request_id: str, truck_id: str) -> tuple[str, Request]:

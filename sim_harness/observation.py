@@ -7,8 +7,10 @@ truck holds onboard. Arrays handed to an observer are the simulator's own and ch
 Events an observer may hear (`Recorder.event`), each with time_s and
 
     run_started        scenario, seed, trucks                 order_created      order_id, containers
+    order_due          order_id, containers, late             weather_changed    friction, speed_max_kmh, stopped
+    train_held         gates, truck_id                        level_crossing_shut, level_crossing_opened   gates
     loading_started    truck_id, bay_id                       loaded             truck_id, bay_id, mass_kg
-    unloading_started  truck_id, bay_id                       unloaded           truck_id, bay_id, mass_kg
+    unloading_started  truck_id, bay_id                       unloaded           truck_id, bay_id, mass_kg, containers
     charging_started   truck_id, bay_id                       charged            truck_id, bay_id, energy_wh
     gate_called        truck_id, gate_id                      gate_opened        truck_id, gate_id
     gate_passed        truck_id, gate_id, wait_s              gate_shut          gate_id
@@ -129,6 +131,9 @@ class Totals:
     word_breaches: int = 0
     false_books: int = 0
     containment_breaches: int = 0
+    containers_due: int = 0
+    containers_late: int = 0
+    weather: Sequence[Mapping[str, object]] = field(default_factory=tuple)
     faults: Sequence[Mapping[str, object]] = field(default_factory=tuple)
     failures: Sequence[str] = field(default_factory=tuple)
 

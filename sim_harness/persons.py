@@ -104,7 +104,7 @@ class Persons:
         """The road was gritted and measured."""
         assert incident.spec.lane is not None
         self._asked_count += 1
-        self._stage.call(*link.grip(f"person-{self._asked_count}", incident.spec.lane, self._stage.trucks.columns.grip_usual))
+        self._stage.call(*link.grip(f"person-{self._asked_count}", incident.spec.lane, self._stage.trucks.columns.road_friction))
 
     def _ask(self, request: Callable[[str, str], tuple[str, link.Request]], name: str) -> None:
         self._asked_count += 1

@@ -19,6 +19,8 @@ from planner.corridor import Corridor, GateRole, Process, StandKind
 from sim_harness import link
 from sim_harness.clock import Streams
 from sim_harness.link import BayState, Cargo, Decision, Work
+from sim_harness.parts import LevelCrossingPart, process_of
+from sim_harness.traffic import NO_TRAFFIC, Agenda, Cranes, LevelCrossing, MannedQueues, Traffic, crossing_name, crossings_of, gates_named
 
 Call = Callable[[str, link.Request], None]
 Notice = Callable[..., None]
@@ -91,11 +93,12 @@ class Loader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Where a plant stands, its ways, and its chances."""
+    """Where a plant stands, its ways, its chances, and who else uses it."""
 
     corridor: Corridor
     rules: PlantRules
     streams: Streams
+    traffic: Traffic = NO_TRAFFIC
 
 
 class Handled(Protocol):
@@ -140,6 +143,24 @@ class Plant:
         # What is out of order, and what waits until it is mended.
         self._stopped: dict[str, list[Callable[[], None]]] = {}
         self.held_trucks: set[str] = set()
+        self._crossings_at = crossings_of(site.traffic.level_crossings)
+        agenda = Agenda(after=self._after, now_s=lambda: self._now_ns / 1e9)
+        self._manned = [
+            MannedQueues(
+                gates_named(self._corridor, part.gates), part.trucks_per_h, self._manned_s, self._rng(part.gates, "manned"), agenda
+            )
+            for part in site.traffic.manned
+        ]
+        for number, part in enumerate(site.traffic.level_crossings):
+            self._lay_rails(part, crossing_name(number), agenda)
+        self._cranes = {part.yard: Cranes(part.count, agenda) for part in site.traffic.cranes}
+        self._lifts = {part.yard: process_of("lift", part.lift) for part in site.traffic.cranes}
+
+    def _lay_rails(self, part: LevelCrossingPart, name: str, agenda: Agenda) -> None:
+        def on_rails() -> str | None:
+            return next((self._open_for[gate_id] for gate_id in part.gates if gate_id in self._open_for), None)
+
+        LevelCrossing(part, agenda, lambda: self.halt(name), lambda: self.goes_on(name), on_rails, self._notice)
 
     # -- chance and time -----------------------------------------------------------------------------------------------
 
@@ -261,7 +282,23 @@ class Plant:
             and float(self._rng(gate.gate_id, "alarm").random()) < self._rules.portal_alarm_share
         ):
             self._say_decision(called.crossing_id, called.truck_id, Decision.INSPECT)
-        self._after(seconds, lambda: self._unless_halted(called.gate_id, lambda: self._open(called)))
+        queue = next((queue for queue in self._manned if called.gate_id in queue), None)
+        if queue is not None:
+            seconds = queue.done_in_s(called.gate_id, seconds)
+        self._after(seconds, lambda: self._open_unless_halted(called))
+
+    def _manned_s(self, gate_id: str) -> float:
+        gate = self._corridor.gates[self._corridor.gate_ix[gate_id]]
+        return draw_s(self._corridor.processes[gate.process], self._rng(gate_id, "manned"))
+
+    def _open_unless_halted(self, called: link.GateCalled) -> None:
+        """Open as soon as the gate works and no train is due; whatever was waited for, the other may have begun meanwhile."""
+        names = (called.gate_id, *self._crossings_at.get(called.gate_id, ()))
+        halted = next((name for name in names if name in self._stopped), None)
+        if halted is None:
+            self._open(called)
+        else:
+            self._stopped[halted].append(lambda: self._open_unless_halted(called))
 
     def _open(self, called: link.GateCalled) -> None:
         self._open_for[called.gate_id] = self.raised[called.gate_id] = called.truck_id
@@ -307,6 +344,12 @@ class Plant:
             self._after(self._charge_s(called), lambda: self._charged(called))
             return
         self._notice(f"{called.work.name.lower()}ing_started", truck_id=called.truck_id, bay_id=called.bay_id)
+        yard_id = self._corridor.stands[self._corridor.stand_ix[called.bay_id]].yard_id
+        if yard_id in self._cranes:
+            lifts = len(called.cargo) or CONTAINERS_A_TRIP
+            seconds = sum(draw_s(self._lifts[yard_id], self._rng(yard_id, "lift")) for _ in range(lifts))
+            self._cranes[yard_id].work(seconds, lambda: self._unless_halted(called.bay_id, lambda: self._done(called)))
+            return
         seconds = self._draw_s("bay", called.bay_id)
         seconds += self._loader(called.bay_id).elapse(seconds + self._idle_s(called.bay_id))
         self._last_work_ns[called.bay_id] = self._now_ns + round(seconds * 1e9)
@@ -333,7 +376,8 @@ class Plant:
         else:
             mass_kg = self._load_kg.pop(called.truck_id, 0.0)
             self._trucks.load(called.truck_id, 0.0)
-            self._notice("unloaded", truck_id=called.truck_id, bay_id=called.bay_id, mass_kg=mass_kg)
+            count = len(called.cargo)
+            self._notice("unloaded", truck_id=called.truck_id, bay_id=called.bay_id, mass_kg=mass_kg, containers=count)
         self._ready_ns[called.bay_id] = self._now_ns + round(self._changeover_s(called.bay_id) * 1e9)
         self._say_bay(called.bay_id, BayState.CLEAR, called.truck_id, cargo)
 

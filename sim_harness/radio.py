@@ -17,7 +17,7 @@ import numpy as np
 
 from fleet.server.wire.inbox import Overloaded
 from sim_harness import link
-from sim_harness.scenario import LinkPart
+from sim_harness.parts import LinkPart
 from sim_harness.truck_agent import Trucks
 
 OWN_GATEWAY: Final = 0

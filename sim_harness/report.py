@@ -86,6 +86,11 @@ class Report(_Part):
     round_trips: int = Field(description="Trucks that unloaded and re-entered the loading yard.")
     tonnes: float = Field(description="Coal and boxes unloaded, in tonnes.")
     tonnes_per_day: float = Field(description="tonnes, scaled from the open hours of the run to the open hours of a day.")
+    containers_due: int = Field(default=0, description="Containers of orders whose due time came within the run.")
+    containers_late: int = Field(
+        default=0, description="Of those, the ones that were not there by then; orders are served oldest first, and counted so."
+    )
+    weather: tuple[Mapping[str, Any], ...] = Field(default=(), description="Spells of weather as the scenario states them; none is fair.")
     round_trip_s: Percentiles = Field(description="From one entry of the loading yard to the next.")
     gate_wait_s: Percentiles = Field(
         description="Seconds a truck stood for a gate, at its stop line or in the queue before it, until the gate was proven open for it."
@@ -269,6 +274,9 @@ def build_report(roster: Roster, totals: Totals, checks: CheckFigures, bound: Bo
         round_trips=totals.round_trips,
         tonnes=_exact(totals.tonnes),
         tonnes_per_day=_exact(tonnes_per_day(roster, totals)),
+        containers_due=totals.containers_due,
+        containers_late=totals.containers_late,
+        weather=tuple(dict(spell) for spell in totals.weather),
         round_trip_s=_percentiles(totals.round_trip_s),
         gate_wait_s=_percentiles(totals.gate_wait_s),
         waiting_s_by_cause={cause: _exact(seconds) for cause, seconds in sorted(totals.waiting_s_by_cause.items())},

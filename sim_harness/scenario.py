@@ -12,78 +12,37 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from fleet.site import SiteError, load_site
 from fleet.site.format import ProcessSpec
 from fleet.site.source import Source, did_you_mean, parse, read_text
-from planner.corridor import Corridor, Process, Stand, StandKind, Stretch, YardRole
+from planner.corridor import Corridor, Stand, StandKind, Stretch, YardRole
 from planner.limits import FRICTION_DRY
 from sim_harness.clock import Streams
 from sim_harness.expectations import Expectations, figure_names, is_unquoted
 from sim_harness.faults.spec import FaultSpec, unknown_place
 from sim_harness.faults.survey import dead_spot
 from sim_harness.observation import Roster
+from sim_harness.parts import CranePart, LevelCrossingPart, LinkPart, MannedPart, OrderPart, Part, PlantPart, TruckPart, process_of
 from sim_harness.replay_line import replay_line
+from sim_harness.weather import Spell, is_cold, listed, wintry
 
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Seconds = Annotated[float, Field(gt=0.0, le=1e6)]
 STAND_ORDER: Final = (StandKind.PARKING, StandKind.PLUG, StandKind.SWAP, StandKind.BAY)
-CONTAINERS_MAX: Final = 10_000
 EXPECT: Final = "expect"
 # Stands for the file where a value of the command line is wrong.
 SETTINGS: Final = "--set"
 # Kinds of errors whose text says what is wrong with the value already.
-SAID_WHOLE: Final = frozenset({EXPECT, "fault"})
+SAID_WHOLE: Final = frozenset({EXPECT, "fault", "scenario"})
 
 
 class ScenarioError(SiteError):
     """A scenario cannot be used."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, populate_by_name=True)
-
-
-class OrderPart(_Part):
-    """A transport order that an operator puts in at time 0."""
-
-    from_: str = Field(alias="from", description="yard where the containers are loaded")
-    to: str = Field(description="yard where they are unloaded")
-    containers: int = Field(ge=1, le=CONTAINERS_MAX)
-    priority: int = Field(default=0, ge=-100, le=100)
-
-
-class PlantPart(_Part):
-    """Customs, loaders and what else the roadside does; shares are probabilities a trip."""
-
-    inspect_share: Share = 0.05
-    refuse_share: Share = 0.003
-    portal_alarm_share: Share = 0.002
-    manual_share: Share = 0.003
-    manual_mean_s: Seconds = 2700.0
-    loader_mtbf_h: float = Field(default=40.0, ge=0.0, le=1e6, description="0: loaders never break")
-    loader_mttr_min: Annotated[float, Field(gt=0.0, le=1e5)] = 45.0
-
-
-class LinkPart(_Part):
-    """The radio between trucks and server, in ticks of 0.1 s."""
-
-    delay_ticks: int = Field(default=1, ge=1, le=50)
-    jitter_ticks: int = Field(default=0, ge=0, le=50)
-    loss: Share = 0.0
-
-
-class TruckPart(_Part):
-    """What the trucks bring along; charges are shares of a full battery, drawn evenly."""
-
-    charge_least: Share = 1.0
-    charge_most: Share = 1.0
-
-
-class ScenarioSpec(_Part):
+class ScenarioSpec(Part):
     """One scenario file."""
 
     scenario: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")
@@ -93,7 +52,7 @@ class ScenarioSpec(_Part):
     truck_type: str = "coal_truck_70t"
     hours: float = Field(gt=0.0, le=24.0 * 31)
     friction: float = Field(
-        default=FRICTION_DRY, ge=0.08, le=FRICTION_DRY, description="the road's grip all day, as the server is told: 0.7 dry, 0.25 snow"
+        default=FRICTION_DRY, ge=0.08, le=FRICTION_DRY, description="the road's friction all day where no weather lowers it; the server is told"
     )
     seed: int = Field(default=1, ge=0)
     orders: tuple[OrderPart, ...] = Field(default=(), strict=False)
@@ -104,11 +63,20 @@ class ScenarioSpec(_Part):
     policy: Literal["moving", "blocks200", "blocks400"] = Field(
         default="moving", description="how road is given out: behind the truck ahead as it moves, or by fixed blocks of 200 m or 400 m"
     )
+    weather: tuple[Spell, ...] = Field(default=(), strict=False, description="spells of weather; `ice` is `[{kind: ice}]`")
+    manned: tuple[MannedPart, ...] = Field(default=(), strict=False, description="manned trucks that use the same gates")
+    level_crossings: tuple[LevelCrossingPart, ...] = Field(default=(), strict=False, description="railways across the road")
+    cranes: tuple[CranePart, ...] = Field(default=(), strict=False, description="yards whose bays are served by cranes")
     faults: Literal["off", "on"] = Field(default="off", description="on: what goes wrong on an ordinary day, drawn from the seed")
     scheduled_faults: tuple[FaultSpec, ...] = Field(default=(), strict=False, description="what goes wrong for certain")
     expect: Expectations = Field(
         default_factory=dict, description='what the figures of the report must be: a number, ">= 20", "20..30", or null for unmeasured'
     )
+
+    @field_validator("weather", mode="before")
+    @classmethod
+    def _spells(cls, value: Any) -> Any:
+        return listed(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +141,10 @@ def _keys_at(path: Sequence[str | int]) -> list[str]:
             "orders": OrderPart,
             "processes": ProcessSpec,
             "scheduled_faults": FaultSpec,
+            "weather": Spell,
+            "manned": MannedPart,
+            "level_crossings": LevelCrossingPart,
+            "cranes": CranePart,
         }
         model = parts.get(part, model)
     return [entry.alias or name for name, entry in model.model_fields.items()]
@@ -239,7 +211,9 @@ def _read(name_or_path: str, settings: Sequence[str]) -> tuple[ScenarioSpec, Sou
     try:
         return ScenarioSpec.model_validate(source.tree), source
     except ValidationError as error:
-        detail = error.errors(include_url=False)[0]
+        details = error.errors(include_url=False)
+        # A key that is needed is missing most often because it is misspelt.
+        detail = next((one for one in details if one["type"] == "extra_forbidden"), details[0])
         where = tuple(part for part in detail["loc"] if part != "[key]") + tuple(detail.get("ctx", {}).get("at", ()))
         file, line = source.place(where)
         name = ".".join(str(part) for part in where) or "the scenario"
@@ -247,16 +221,6 @@ def _read(name_or_path: str, settings: Sequence[str]) -> tuple[ScenarioSpec, Sou
             raise ScenarioError(file, line, f"unknown key {where[-1]!r}", did_you_mean(str(where[-1]), _keys_at(where[:-1]))) from error
         advice = "" if detail["type"] in SAID_WHOLE else f"is {detail['input']!r}"[:80]
         raise ScenarioError(file, line, f"{name}: {detail['msg']}", advice) from error
-
-
-def _process(name: str, part: ProcessSpec) -> Process:
-    figures = {
-        "triangular": (part.least_s, part.mode_s, part.most_s),
-        "lognormal": (part.mean_s, part.cv, part.least_s),
-        "fixed": (part.fixed_s, 0.0, 0.0),
-    }[part.shape]
-    a, b, c = (float(value or 0.0) for value in figures)
-    return Process(process_id=name, shape=part.shape, a=a, b=b, c=c)
 
 
 def starting_stands(corridor: Corridor, count: int) -> tuple[Stand, ...]:
@@ -300,6 +264,15 @@ def _require_known(spec: ScenarioSpec, corridor: Corridor, source: Source) -> No
     for number, order in enumerate(spec.orders):
         require(("orders", number, "from"), "yard", order.from_, yard_ids)
         require(("orders", number, "to"), "yard", order.to, yard_ids)
+    for number, crane in enumerate(spec.cranes):
+        require(("cranes", number, "yard"), "yard", crane.yard, yard_ids)
+    gate_ids = list(corridor.gate_ix)
+    for number, crossing in enumerate(spec.level_crossings):
+        for ix, gate_id in enumerate(crossing.gates):
+            require(("level_crossings", number, "gates", ix), "gate", gate_id, gate_ids)
+    for number, manned in enumerate(spec.manned):
+        groups = sorted({name for gate_id in gate_ids for name in (gate_id, gate_id.rpartition("_")[0]) if name})
+        require(("manned", number, "gates"), "gate", manned.gates, groups)
 
 
 def load_scenario(
@@ -322,7 +295,11 @@ def load_scenario(
     site = spec.site if not spec.site.endswith((".yaml", ".yml")) else str(_locate(name_or_path).parent / spec.site)
     corridor = load_site(site)
     _require_known(spec, corridor, source)
-    corridor = replace(corridor, processes={**corridor.processes, **{name: _process(name, part) for name, part in spec.processes.items()}})
+    corridor = replace(
+        corridor, processes={**corridor.processes, **{name: process_of(name, part) for name, part in spec.processes.items()}}
+    )
+    if is_cold(spec.weather):
+        corridor = wintry(corridor)
     spot = dead_spot(corridor, Streams(spec.seed)) if spec.faults == "on" else None
     if spot is not None:
         corridor = replace(corridor, no_stops=(*corridor.no_stops, spot))

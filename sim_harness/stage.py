@@ -17,7 +17,9 @@ from sim_harness.observation import SAMPLE_TICKS, TICK_S, Checker, Recorder, Sam
 from sim_harness.operator import Operator
 from sim_harness.plant import Plant, PlantRules, Site
 from sim_harness.scenario import Scenario
+from sim_harness.traffic import Traffic
 from sim_harness.truck_agent import World
+from sim_harness.weather_watch import Weather
 
 PROGRESS_TICKS: Final = 600
 Fleet = TypeVar("Fleet", bound=World)
@@ -41,11 +43,14 @@ class Stage(Generic[Fleet]):
         lane_ix = np.array([corridor.lane_ix[stand.lane_id] for stand in scenario.stands], dtype=np.int32)
         stop_m = np.array([stand.stop_m for stand in scenario.stands], dtype=np.float64)
         self.trucks = fleet(scenario.roster, self.streams, lane_ix, stop_m)
-        self.trucks.columns.set_weather(scenario.spec.friction)
+        self.trucks.columns.set_road(scenario.spec.friction)
         self.trucks.charge(self.streams, scenario.spec.truck.charge_least, scenario.spec.truck.charge_most)
-        site = Site(corridor=corridor, rules=PlantRules(**scenario.spec.plant.model_dump()), streams=self.streams)
+        spec = scenario.spec
+        traffic = Traffic(manned=spec.manned, level_crossings=spec.level_crossings, cranes=spec.cranes)
+        site = Site(corridor=corridor, rules=PlantRules(**spec.plant.model_dump()), streams=self.streams, traffic=traffic)
         self.plant = Plant(site, self.trucks, call, self.books.notice)
-        self._operator = Operator(scenario.spec.orders, call, self.books.notice)
+        self.operator = Operator(spec.orders, scenario.hours, call, self.books)
+        self._weather = Weather(spec.weather, scenario.hours, self.trucks.columns, call, self.books.notice) if spec.weather else None
         self.call = call
         self._start_m = self.trucks.travelled_m()
         self.books.notice("run_started", scenario=scenario.spec.scenario, seed=scenario.seed, trucks=scenario.spec.trucks)
@@ -63,7 +68,9 @@ class Stage(Generic[Fleet]):
 
     def people(self, now_ns: int) -> None:
         """Let operator, officers and machines do what is due."""
-        self._operator.step(now_ns)
+        if self._weather is not None:
+            self._weather.step(self.clock.now_s)
+        self.operator.step(now_ns)
         self.plant.step(now_ns)
 
     def heard(self, calls: Sequence[link.Heard], refusals: Sequence[tuple[str, str]]) -> None:
@@ -141,6 +148,9 @@ class Stage(Generic[Fleet]):
             round_trip_s=tuple(books.round_trip_s),
             tonnes=books.tonnes,
             gate_wait_s=tuple(books.gate_wait_s),
+            weather=tuple(spell.model_dump(mode="json", exclude_none=True) for spell in self.scenario.spec.weather),
+            containers_due=books.due,
+            containers_late=books.late,
             waiting_s_by_cause={cause: seconds for cause, seconds in books.waiting_s.items() if cause != UNEXPLAINED},
             unexplained_wait_s=books.waiting_s[UNEXPLAINED],
             emergency_brakes=books.emergency_brakes,

@@ -224,7 +224,7 @@ class Slippery:
         on = set(self._scene.under(self._spec))
         self._leave(self._on - on)
         for row in on:
-            fleet.around.friction[row] = min(fleet.grip_usual, self._spec.amount)
+            fleet.around.friction[row] = min(fleet.road_friction, self._spec.amount)
         for row in on - self._on:
             fleet.ailments[row] += 1
         self._on = on
@@ -232,5 +232,5 @@ class Slippery:
     def _leave(self, rows: set[int]) -> None:
         fleet = self._scene.fleet
         for row in rows:
-            fleet.around.friction[row] = fleet.grip_usual
+            fleet.around.friction[row] = fleet.road_friction
             fleet.ailments[row] -= 1

@@ -241,7 +241,7 @@ class _Derated(_Watch):
         if self.lasts and any(self.fleet.motion.slipping[row] > 0.0 for row in self.scene.under(spec)):
             self.incident.need(now_s)
         lane_ix = self.scene.corridor.lane_ix[spec.lane] if spec.lane is not None else -1
-        if self.incident.needed and view is not None and view.lane_friction[lane_ix] < self.fleet.grip_usual:
+        if self.incident.needed and view is not None and view.lane_friction[lane_ix] < self.fleet.road_friction:
             self.incident.reach(now_s)
 
 

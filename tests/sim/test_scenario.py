@@ -9,6 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
+from fleet.site import load_site
 from planner.corridor import StandKind, YardRole
 from sim_harness import scenarios
 from sim_harness.cli import app
@@ -24,6 +25,21 @@ def test_every_scenario_of_ours_fits_the_published_schema(name: str) -> None:
     tree = YAML(typ="safe").load(FOLDER / f"{name}.yaml")
 
     jsonschema.validate(tree, scenario_schema())
+
+
+@pytest.mark.parametrize("name", scenario_names())
+def test_every_scenario_of_ours_has_its_site_and_room_for_its_trucks(name: str) -> None:
+    """A name in the list that does not load is found by a user otherwise."""
+    ready = load_scenario(name)
+
+    assert len(ready.stands) == ready.spec.trucks
+    assert ready.spec.title
+    assert ready.spec.orders
+
+
+def test_stress_has_more_refuges_than_trucks() -> None:
+    """200 trucks that all want to stand somewhere; with fewer places the yards could lock."""
+    assert len(load_site("stress").stands) >= 220 + 2
 
 
 def test_trucks_begin_on_the_loading_yards_stands_first() -> None:

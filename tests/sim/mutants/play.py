@@ -116,7 +116,7 @@ class Play:
         self._checkers = Checkers(roster)
         self.server = InMemoryServer(self.scenario.corridor, int(opening_s(roster)), mortal=True, friction=drill.friction)
         self.runner = Runner(self.scenario, self.server, Recorder(None, roster), self._checkers)
-        self.fleet.set_weather(drill.friction)
+        self.fleet.set_road(drill.friction)
 
     # -- playing -------------------------------------------------------------------------------------------------------
 
