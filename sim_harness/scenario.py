@@ -52,7 +52,10 @@ class ScenarioSpec(Part):
     truck_type: str = "coal_truck_70t"
     hours: float = Field(gt=0.0, le=24.0 * 31)
     friction: float = Field(
-        default=FRICTION_DRY, ge=0.08, le=FRICTION_DRY, description="the road's friction all day where no weather lowers it; the server is told"
+        default=FRICTION_DRY,
+        ge=0.08,
+        le=FRICTION_DRY,
+        description="the road's friction all day where no weather lowers it; the server is told",
     )
     seed: int = Field(default=1, ge=0)
     orders: tuple[OrderPart, ...] = Field(default=(), strict=False)

@@ -21,7 +21,7 @@ from planner.corridor import Corridor
 from planner.policy import BLOCK_M, MOVING
 from sim_harness.bench.ideal import SECONDS_PER_HOUR, ideal_per_h
 from sim_harness.checkers import Checkers
-from sim_harness.day import bound_of
+from sim_harness.day_bound import bound_of
 from sim_harness.in_memory import InMemoryServer
 from sim_harness.recording import Recorder
 from sim_harness.report import build_report, open_seconds, opening_s

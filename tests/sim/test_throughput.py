@@ -12,7 +12,7 @@ from planner.policy import BLOCK_M
 from sim_harness.bench.cli import app, throughput_table
 from sim_harness.bench.ideal import ideal_per_h
 from sim_harness.bench.throughput import Job, Row, run, served_s, throughput
-from sim_harness.day import bound_of
+from sim_harness.day_bound import bound_of
 from sim_harness.scenario import load_scenario
 
 ROW = Row(
