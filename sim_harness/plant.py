@@ -325,7 +325,9 @@ class Plant:
         return draw_s(self._corridor.processes[process_id], self._rng(entity, process_id))
 
     def _changeover_s(self, bay_id: str) -> float:
-        return self._draw_s("bay_changeover", bay_id) if self._kind(bay_id) is StandKind.BAY else 0.0
+        """A bay's own machine swings back; a crane is with the next truck by then, which its lifts include."""
+        under_crane = self._corridor.stands[self._corridor.stand_ix[bay_id]].yard_id in self._cranes
+        return self._draw_s("bay_changeover", bay_id) if self._kind(bay_id) is StandKind.BAY and not under_crane else 0.0
 
     def _swings_s(self, bay_id: str) -> float:
         """Seconds until the machine is back where it can begin; it sets out the moment its work is done, and no truck waits for it."""

@@ -54,6 +54,7 @@ def request_of(lanes: LaneTable, trucks: TruckTable, **changes: Any) -> ExtendRe
         "limit_cause": np.zeros(n, np.int32),
         "limit_ref": np.full(n, -1, np.int32),
         "claim_since": np.zeros(n, np.int64),
+        "token": np.full(n, -1, np.int32),
         "grip": even_grip(lanes, 0.7),
     }
     return ExtendRequest(**(columns | changes))

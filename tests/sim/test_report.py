@@ -65,11 +65,8 @@ FAIR_AND_UNDUE: dict[str, object] = {"containers_due": 0, "containers_late": 0, 
 def test_a_small_run_has_exactly_this_report() -> None:
     """Compared whole: a field that changes by accident is a broken contract."""
     roster = tiny_roster(2)
-    checks = _checks(
-        roster,
-        Place(lane_id="out", chainage_m=100.0, speed_mps=5.0, ahead_m=30.0, mode=Mode.SERVICE_BRAKE),
-        Place(lane_id="out", chainage_m=150.0, speed_mps=3.0, ahead_m=30.0, mode=Mode.SERVICE_BRAKE),
-    )
+    behind = Place(lane_id="out", chainage_m=100.0, speed_mps=5.0, ahead_m=30.0, mode=Mode.SERVICE_BRAKE)
+    checks = _checks(roster, behind, replace(behind, chainage_m=150.0, speed_mps=3.0))
 
     report = build_report(roster, _totals(), checks, BOUND)
 

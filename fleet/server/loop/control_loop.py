@@ -307,9 +307,7 @@ class ControlLoop:
             return
         row = greeting.row
         supersedes = self.sessions.greet(row, hello.link, tick=self.tick_count)
-        # What a truck in quarantine says of its place moves no confirmed rear: it stays where it was until a person has looked.
-        believed = self.sessions.state[row] != State.QUARANTINED
-        self.telemetry.admit(row, hello.report, greeting.place_m, proves=believed, now_ns=self.now_ns)
+        self.telemetry.admit(row, hello.report, greeting.place_m, proves=self.sessions.state[row] != State.QUARANTINED, now_ns=self.now_ns)
         self.site_change.greet(row, hello.ready_digest)
         if greeting.new:
             self._accept(self.desk.register(row, hello.truck_id, hello.truck_type_id, self.now_ns))
