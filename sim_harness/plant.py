@@ -301,6 +301,9 @@ class Plant:
             self._stopped[halted].append(lambda: self._open_unless_halted(called))
 
     def _open(self, called: link.GateCalled) -> None:
+        if (called.gate_id, called.truck_id) not in self._called_ns:
+            # Called twice for it, by a server and by the next one: it is through, and the gate may be open for somebody else by now.
+            return
         self._open_for[called.gate_id] = self.raised[called.gate_id] = called.truck_id
         self._call(*link.barrier(self._request_id(), called.gate_id, called.truck_id))
         self._notice("gate_opened", truck_id=called.truck_id, gate_id=called.gate_id)

@@ -79,6 +79,22 @@ def test_a_gate_opens_after_its_process_and_shuts_behind_the_truck() -> None:
     assert (shut.state, shut.truck_id) == (1, "")
 
 
+def test_a_gate_called_twice_for_a_truck_opens_for_nobody_once_it_is_through() -> None:
+    """A new server asks for the proof again; answering it late would take the barrier from whoever it is up for by then."""
+    bench = Bench()
+
+    bench.plant.hear(link.GateCalled(gate_id="G1", truck_id="t1", crossing_id=""))
+    bench.run(29)
+    bench.plant.hear(link.GateCalled(gate_id="G1", truck_id="t1", crossing_id=""))
+    bench.run(2)
+    bench.plant.hear(link.GatePassed(gate_id="G1", truck_id="t1"))
+    bench.run(60)
+
+    (_, _, opened), (_, _, shut) = bench.said
+    assert (opened.truck_id, shut.truck_id) == ("t1", "")
+    assert bench.plant.raised == {}
+
+
 def test_a_bay_says_working_then_clear_with_the_cargo_aboard() -> None:
     """No departure before the loader proves clear, and the server books the containers it names."""
     bench = Bench()
