@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from fleet.server.facts import TruckGreeted
+from fleet.server.loop.truck_session import State
 from sim_harness.tiny import TRUCK
 
 MakeWorld = Callable[..., Any]
@@ -55,6 +56,22 @@ def test_a_hello_older_than_a_report_is_refused(make_world: MakeWorld) -> None:
     reasons, _, _ = told_again(world, late)
 
     assert reasons == ["HelloStale"]
+
+
+def test_a_place_that_jumped_is_no_more_believed_in_a_hello_than_in_a_report(make_world: MakeWorld) -> None:
+    """A truck that lost only its contact says hello; from 40 m ahead, inside its road, it would free the road it still stands on."""
+    world, _ = driven(make_world)
+    (truck,) = world.trucks
+    before_m = float(world.loop.trucks.rear_m[0])
+    hello = world.hello(truck)
+    place = world.place(truck.s_m + 40.0)
+    assert world.loop.trucks.end_m[0] > world.loop.trucks.nose_m[0] + 40.0
+
+    world.inputs.append(replace(hello, report=replace(hello.report, lane_ix=place.lane_ix, chainage_m=place.chainage_m)))
+    world.run(1)
+
+    assert world.loop.sessions.state[0] == State.QUARANTINED
+    assert world.loop.trucks.rear_m[0] == before_m
 
 
 @pytest.mark.parametrize("snapshot", [False, True])

@@ -26,6 +26,7 @@ from fleet.server.loop.ledger import Ledger
 from fleet.server.loop.sessions import Sessions
 from fleet.server.loop.stops import OWN_ACTOR
 from fleet.server.loop.telemetry import Disbelief, Telemetry
+from fleet.server.loop.truck_session import State
 from planner.authority import Verdict
 from planner.corridor import Corridor
 from planner.limits import SAME_PLACE_M, STEP_MARGIN_M
@@ -35,6 +36,8 @@ WIRE_VERSIONS: Final = frozenset({0, 1})
 JOURNAL_BEHIND: Final = "journal_behind"
 # A truck may report its end with the rounding of its own path arithmetic.
 END_ROUNDING_M: Final = 0.01
+# Findings on a report after which nothing the truck says of its place can be believed.
+CONTRADICTIONS: Final = frozenset({Verdict.JUMPED_AHEAD, Verdict.JUMPED_BACK, Verdict.OUTSIDE_BOUND})
 
 
 @dataclass(eq=False)
@@ -237,7 +240,19 @@ class Admission:
             return place_m, Verdict.BEYOND_AUTHORITY
         if place_m + report.bound_m < trucks.rear_m[row] + trucks.length_m[row] - STEP_MARGIN_M:
             return place_m, Verdict.JUMPED_BACK
+        if self._goes_on(row, hello) and (verdict := self._telemetry.judge(row, report)) in CONTRADICTIONS:
+            return place_m, verdict
         return place_m, Verdict.ACCEPTED
+
+    def _goes_on(self, row: int, hello: HelloHeard) -> bool:
+        """
+        Whether a hello is of the boot whose reports were believed last: then it must be possible beside them, as a report must.
+
+        A truck that lost only its contact says hello too, and where it says it is moves its confirmed rear. What one in quarantine says
+        moves nothing.
+        """
+        newest = next(reversed(self._sessions.boots[row]), None) == (hello.instance_id, hello.boot_id)
+        return newest and bool(self._ledger.greeted[row]) and self._sessions.state[row] != State.QUARANTINED
 
     def _meet(self, hello: HelloHeard, now_ns: int) -> Greeting:
         """

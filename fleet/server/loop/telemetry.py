@@ -143,6 +143,10 @@ class Telemetry:
         findings = Findings(verdict=np.zeros(1, np.int8), path_m=np.array([path_m]))
         self._believe(_columns_of(row, report), findings, now_ns, tick=0, proves=proves)
 
+    def judge(self, row: int, report: ReportRow) -> Verdict:
+        """What a report would come to beside the last one that was believed; nothing moves by it."""
+        return Verdict(int(inspect(self.trucks.lanes, self.trucks, _for_planner(_columns_of(row, report))).verdict[0]))
+
     def take(self, batches: Sequence[ReportsHeard], welcome: FlagColumn, *, tick: int, now_ns: int) -> list[Disbelief]:
         """
         Every report of one tick, in order; the answer is what was not believed.
