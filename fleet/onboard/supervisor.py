@@ -44,6 +44,8 @@ RESPONSE_SLACK_S: Final = 0.25
 WARNING_S: Final = 0.4  # before the emergency curve, service braking as hard as it may
 START_MPS: Final = 0.3  # a shorter move is not worth releasing the brakes
 ROLLED_SHARE: Final = 0.25  # of the roll-back that the server counts on: then the brakes bite
+ROLLED_OUT_SHARE: Final = 0.5  # then they stay on: a truck that rolls back whenever it means to drive would use up the rest in bites
+TURNED_MPS: Final = 1.0  # to drive so fast a truck has come further than it may have rolled back: only a fix set its nose back
 CREEP_MPS: Final = 0.2  # below this the truck sets its brakes rather than crawl on
 CREEP_BRAKE_MPS2: Final = 0.3
 RESPONSE_S: Final = 0.8
@@ -121,7 +123,7 @@ class Memory(NamedTuple):
     What one step leaves for the next.
 
     *halt_m*: where a service stop ends, infinite when none is under way; *clearing*: it leads through a no-stop stretch
-    first. *turn_m*: how far the nose has been since the truck last rolled forward; behind it, the truck has rolled back.
+    first. *turn_m*: how far the nose has been; behind it, the truck has rolled back, in however many steps.
     """
 
     mode: int
@@ -266,14 +268,14 @@ def _reach(build: Build, sensed: Sensed, held: Held, road: Road, traction_mps2: 
     return front_m + speed_mps * build.step_s + distance_m, a_mps2
 
 
-def _has_rolled_back(build: Build, sensed: Sensed, turn_m: float) -> bool:
-    """Return whether the truck has rolled back by more than slack in its couplings."""
-    return turn_m - sensed.nose_m > ROLLED_SHARE * build.roll_back_m
+def _has_rolled_back(build: Build, sensed: Sensed, turn_m: float, share: float) -> bool:
+    """Return whether the truck has rolled back by more than *share* of what the server counts on."""
+    return turn_m - sensed.nose_m > share * build.roll_back_m
 
 
 def _must_emergency_brake(build: Build, sensed: Sensed, held: Held, memory: Memory, reach_m: float) -> bool:
     speed_mps = sensed.speed_mps
-    if speed_mps < 0.0 and _has_rolled_back(build, sensed, memory.turn_m):
+    if speed_mps < 0.0 and _has_rolled_back(build, sensed, memory.turn_m, ROLLED_SHARE):
         return True
     if speed_mps <= SPEED_STANDING_MPS and sensed.sound:
         return False
@@ -369,7 +371,7 @@ def _targets(build: Build, sensed: Sensed, held: Held, memory: Memory, road: Roa
 
 def supervise(build: Build, sensed: Sensed, held: Held, memory: Memory, road: Road) -> tuple[Demand, Memory]:
     """Return what the actuators are to do until the next step, and what that step must remember."""
-    turn_m = sensed.nose_m if sensed.speed_mps > SPEED_STANDING_MPS else max(memory.turn_m, sensed.nose_m)
+    turn_m = sensed.nose_m if sensed.speed_mps > TURNED_MPS else max(memory.turn_m, sensed.nose_m)
     pulling = memory.demand_mps2 > 0.0 or sensed.acceleration_mps2 > 0.0
     reach_m, a_mps2 = _reach(build, sensed, held, road, build.acceleration_mps2 if pulling else 0.0)
     if _must_emergency_brake(build, sensed, held, memory, reach_m):
@@ -380,8 +382,9 @@ def supervise(build: Build, sensed: Sensed, held: Held, memory: Memory, road: Ro
         return Demand(HOLD, 0.0, 0.0), Memory(HOLD, 0.0, memory.halt_m, memory.clearing, turn_m)
 
     target_mps, slope_mps2, halt_m, clearing = _targets(build, sensed, held, memory, road, a_mps2)
-    if memory.mode == EMERGENCY_BRAKE and target_mps < START_MPS and _has_rolled_back(build, sensed, turn_m):
-        # What held the truck before did not: the brakes that stopped it stay on until it may drive forward.
+    share = ROLLED_SHARE if target_mps < START_MPS else ROLLED_OUT_SHARE
+    if memory.mode == EMERGENCY_BRAKE and _has_rolled_back(build, sensed, turn_m, share):
+        # What held the truck before did not: the brakes that stopped it stay on until it may drive forward, and does.
         return Demand(EMERGENCY_BRAKE, memory.demand_mps2, 0.0), Memory(EMERGENCY_BRAKE, memory.demand_mps2, halt_m, clearing, turn_m)
     demand = _settle(build, sensed, memory, target_mps, slope_mps2)
     least_mps2 = -min(build.brake_service_mps2, SERVICE_SHARE * a_mps2)

@@ -11,6 +11,7 @@ from sim_harness.observation import TICK_S
 CREPT_MPS: Final = 0.01
 # A truck that rolls back faster has no brakes at all.
 CREEP_MAX_MPS: Final = 1.5
+DRIVE: Final = 1
 EMERGENCY_BRAKE: Final = 3
 
 
@@ -162,7 +163,7 @@ class Wall(Breakdown):
 
 class RollBack:
     """
-    A standing truck creeps backwards, up to the amount, until its emergency brake or the end of the fault holds it.
+    A standing truck creeps backwards, up to the amount, until its emergency brake, its motors or the end of the fault hold it.
 
     How far it would get is not limited to what the safety case allows for: that it gets no further is its supervisor's work.
     """
@@ -181,7 +182,9 @@ class RollBack:
     def tick(self) -> None:
         """Creep, while the truck stands and nothing holds it."""
         fleet, row = self._fleet, self._row
-        held = int(fleet.demand.mode[row]) == EMERGENCY_BRAKE or bool(fleet.onboard.parked[row])
+        mode = int(fleet.demand.mode[row])
+        pulled = mode == DRIVE and float(fleet.build.pull_empty_mps2[row]) > 0.0
+        held = mode == EMERGENCY_BRAKE or pulled or bool(fleet.onboard.parked[row])
         self._rolling = self._left_m > 0.0 and not held and float(fleet.motion.speed_mps[row]) <= CREPT_MPS
         if self._rolling:
             fleet.motion.nose_m[row] -= self._step_m
@@ -189,8 +192,9 @@ class RollBack:
             fleet.onboard.same[row] = False
 
     def end(self) -> None:
-        """Hold it."""
+        """Hold it; whoever mended it has started its computer anew."""
         self._fleet.sensing.remove(self._sense)
+        self._fleet.onboard.turn_m[self._row] = self._fleet.belief.nose_m[self._row]
         self._fleet.onboard.same[self._row] = False
 
     def _sense(self) -> None:

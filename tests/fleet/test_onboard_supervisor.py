@@ -232,6 +232,20 @@ def test_a_truck_without_authority_does_not_move_and_stops_if_it_does() -> None:
     assert rolling.mode == EMERGENCY_BRAKE
 
 
+def test_a_truck_that_rolls_back_whenever_it_means_to_drive_stays_on_its_brakes() -> None:
+    """Dead motors on a slope: each try costs some centimetres, and the server counts on less than a metre in all."""
+    nose_m, memory = 100.0, at_start(100.0)
+    held = Held(900.0, 0.7, 0.0, CLEARING_MPS, 0)
+    for _ in range(200):
+        demand, memory = supervise(BUILD, Sensed(nose_m, 0.0, 0.0, BOUND_M, 0.7, 1.0, sound=True), held, memory, FLAT)
+        if demand.mode != EMERGENCY_BRAKE:
+            nose_m -= 0.1
+            _, memory = supervise(BUILD, Sensed(nose_m, -1.0, 0.0, BOUND_M, 0.7, 1.0, sound=True), held, memory, FLAT)
+
+    assert 100.0 - nose_m < 0.75 * BUILD.roll_back_m
+    assert memory.mode == EMERGENCY_BRAKE
+
+
 def test_rolling_back_is_caught_before_the_bound_the_server_counts_on() -> None:
     """The server frees road up to one metre behind the rear; the brakes must bite well before."""
     memory = at_start(100.0)
