@@ -108,7 +108,7 @@ class Troubles:
                 own[truck_id] = ("fault", ailment)
             elif not self._server.answers:
                 own[truck_id] = ("server", "")
-            elif state.lost[row] or state.waiting[row]:
+            elif state.lost[row] or state.waiting[row] or state.agreed_epoch[row] != self._server.epoch:
                 own[truck_id] = ("contact", "")
             elif state.intruded[row] or fleet.belief.obstacle_m[row] != math.inf:
                 own[truck_id] = ("intrusion", "")

@@ -68,8 +68,8 @@ def test_every_kind_is_drawn_unless_told_otherwise() -> None:
     [
         (lambda _: True, {"trucks": 2, "seed": 1, "faults": []}),
         (
-            lambda day: any(fault["fault"] == "brakes" for fault in day["faults"]),
-            {"trucks": 2, "seed": 1, "faults": [{"fault": "brakes", "at_s": 0.0, "truck": "t001"}]},
+            lambda day: any(fault["fault"] == "parted" for fault in day["faults"]),
+            {"trucks": 2, "seed": 1, "faults": [{"fault": "parted", "at_s": 0.0, "truck": "t001"}]},
         ),
         (
             lambda day: any(fault["at_s"] >= 90.0 and fault.get("truck") == "t004" for fault in day["faults"]),
