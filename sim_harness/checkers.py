@@ -49,6 +49,7 @@ class Overrun:
     lane_id: str
     chainage_m: float
     beyond_m: float
+    undeclared: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +201,7 @@ class Checkers:
                     lane_id=self._lane_id(view, row),
                     chainage_m=float(view.chainage_m[row]),
                     beyond_m=float(view.nose_path_m[row] - view.end_path_m[row]),
+                    undeclared=bool(view.undeclared[row]),
                 )
                 for row in np.flatnonzero(self._beyond == 1).tolist()
             ]

@@ -187,7 +187,7 @@ def bad_ends(paths: Paths, end_m: FloatArray, beyond_m: FloatArray, banned: Bann
     """
     found = 0
     for i in range(len(end_m)):
-        moved = end_m[i] > known_m[i]
+        moved = end_m[i] > known_m[i] + TOUCH_M
         known_m[i] = -math.inf if math.isnan(end_m[i]) else end_m[i]
         if not moved:
             continue

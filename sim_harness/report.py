@@ -99,6 +99,9 @@ class Report(_Part):
     unexplained_wait_s: float = Field(description="Standing seconds without a named cause.")
     overlaps: int = Field(description="Episodes in which the true bodies of two trucks intersect.")
     overruns: int = Field(description="Episodes of a true nose beyond the end of authority held onboard.")
+    undeclared_overruns: int = Field(
+        default=0, description="Of them: of trucks whose brakes, grip, place or speed were worse than declared. Those fail no run."
+    )
     shared_grounds: int = Field(
         default=0, description="Episodes in which two trucks held the same ground: true tail to end held onboard, and zones under it."
     )
@@ -186,14 +189,15 @@ def failures_of(totals: Totals, checks: CheckFigures) -> tuple[str, ...]:
             f"{len(checks.overlaps)} overlaps; the first at {first.time_s:.1f} s: {first.truck_id} and {first.other_truck_id} "
             f"on {first.lane_id} at {first.chainage_m:.1f} m"
         )
-    if checks.overruns:
-        past = checks.overruns[0]
+    overruns = [past for past in checks.overruns if not past.undeclared]
+    if overruns:
+        past = overruns[0]
         found.append(
-            f"{len(checks.overruns)} overruns; the first at {past.time_s:.1f} s: {past.truck_id} on {past.lane_id} "
+            f"{len(overruns)} overruns; the first at {past.time_s:.1f} s: {past.truck_id} on {past.lane_id} "
             f"at {past.chainage_m:.1f} m, {past.beyond_m:.2f} m beyond its end"
         )
     margin_m = checks.authority_margin_m_min
-    if margin_m is not None and margin_m < 0.0 and not checks.overruns:
+    if margin_m is not None and margin_m < 0.0 and not overruns:
         found.append(
             f"the authority margin of {checks.authority_margin_truck_id} was {margin_m:.2f} m at {checks.authority_margin_time_s:.1f} s"
         )
@@ -283,6 +287,7 @@ def build_report(roster: Roster, totals: Totals, checks: CheckFigures, bound: Bo
         unexplained_wait_s=_exact(totals.unexplained_wait_s),
         overlaps=len(checks.overlaps),
         overruns=len(checks.overruns),
+        undeclared_overruns=sum(past.undeclared for past in checks.overruns),
         shared_grounds=totals.shared_grounds,
         barriers_driven_through=totals.barriers_driven_through,
         stranding_ends=totals.stranding_ends,

@@ -65,7 +65,6 @@ class Troubles:
             for spec in self._desk.take():
                 self.faults.inject(spec)
         self.faults.step(self._stage.clock.now_s)
-        self._fleet.mark_undeclared()
 
     def _overhear(self, frame: bytes, only: int | None) -> None:
         """The radio brought *frame*, to everybody whose words travel together or to the truck of row *only*."""
@@ -75,6 +74,7 @@ class Troubles:
 
     def watch(self, alarms: Sequence[Alarm]) -> None:
         """After the server has decided."""
+        self._fleet.mark_undeclared()
         now_s, tick = self._stage.clock.now_s, self._stage.clock.tick
         self.contact.tick(now_s)
         self.words.tick(now_s)

@@ -69,6 +69,7 @@ class CampaignTotals(Part):
     truck_km: float
     overlaps: int
     overruns: int
+    undeclared_overruns: int = Field(description="Of them: of trucks whose brakes, grip, place or speed were worse than declared.")
     unexplained_wait_s: float
     emergency_brakes: int
     emergency_brakes_per_1000_km: float | None
@@ -82,7 +83,7 @@ class CampaignTotals(Part):
     headway_s_min: float | None
     drac_mps2_max: float
     drawn_truck_km: float = Field(description="Of drawn runs only: guided ones are no sample of anything.")
-    drawn_events: int = Field(description="Overlaps and overruns in drawn runs.")
+    drawn_events: int = Field(description="Overlaps, and overruns of trucks that were as declared, in drawn runs.")
     rate_below_per_km: float | None = Field(description="Rule of three: 0 events in n truck km bound their rate by 3/n at 95 %; null else.")
 
 
@@ -123,13 +124,14 @@ def totals_of(runs: Sequence[CampaignRun]) -> CampaignTotals:
     margin_m, least_run, least_seed = min(measured, default=(None, None, None))
     drawn = [run for run in runs if not run.guided]
     drawn_km = sum(run.truck_km for run in drawn)
-    events = sum(run.overlaps + run.overruns for run in drawn)
+    events = sum(run.overlaps + run.overruns - run.undeclared_overruns for run in drawn)
     return CampaignTotals(
         runs=len(runs),
         failed=sum(bool(run.failing) for run in runs),
         truck_km=round(km, 4),
         overlaps=sum(run.overlaps for run in runs),
         overruns=sum(run.overruns for run in runs),
+        undeclared_overruns=sum(run.undeclared_overruns for run in runs),
         unexplained_wait_s=round(sum(run.unexplained_wait_s for run in runs), 4),
         emergency_brakes=brakes,
         emergency_brakes_per_1000_km=round(1000.0 * brakes / km, 4) if km > 0.0 else None,

@@ -65,6 +65,7 @@ class Outcome(Part):
     truck_km: float = 0.0
     overlaps: int = 0
     overruns: int = 0
+    undeclared_overruns: int = 0
     shared_grounds: int = 0
     barriers_driven_through: int = 0
     stranding_ends: int = 0
@@ -108,7 +109,7 @@ def ways(report: Report, hours: float) -> tuple[Failing, ...]:
     margin_m = report.authority_margin_m_min
     happened = {
         Failing.OVERLAP: report.overlaps > 0,
-        Failing.OVERRUN: report.overruns > 0,
+        Failing.OVERRUN: report.overruns > report.undeclared_overruns,
         Failing.SHARED: report.shared_grounds > 0,
         Failing.BARRIER: report.barriers_driven_through > 0,
         Failing.MARGIN: margin_m is not None and margin_m < 0.0,

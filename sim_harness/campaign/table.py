@@ -40,7 +40,8 @@ def _totals(report: CampaignReport) -> Iterator[str]:
     made = f"interrupted: {totals.runs} of {report.runs_asked} runs made" if report.interrupted else f"{totals.runs} runs"
     size = f"{made} of {report.hours:g} h with {report.trucks} trucks, {totals.truck_km:.0f} truck km"
     yield f"{report.scenario}, seeds from {report.first_seed}: {size}, in {report.wall_seconds:.0f} s"
-    happened = f"overlaps {totals.overlaps}, overruns {totals.overruns}, unexplained waiting {totals.unexplained_wait_s:.1f} s"
+    apart = f" ({totals.undeclared_overruns} where something is worse than declared)" if totals.undeclared_overruns else ""
+    happened = f"overlaps {totals.overlaps}, overruns {totals.overruns}{apart}, unexplained waiting {totals.unexplained_wait_s:.1f} s"
     yield f"  {happened}; {totals.failed} runs failed"
     brakes = f"emergency brakes {totals.emergency_brakes}, {_number(totals.emergency_brakes_per_1000_km)} per 1000 truck km"
     worse = _number(totals.undeclared_margin_m_min, "m")

@@ -59,6 +59,7 @@ class ContactWatch:
         if message.HasField("welcome"):
             self._epoch[row] = message.welcome.epoch
             self._welcome_s[row] = self._beat_s[row] = self._now_s
+            self._authority_s[row] = -np.inf
         elif message.HasField("authority") and message.authority.term.epoch == self._epoch[row]:
             self._authority_s[row] = self._now_s
 
@@ -77,7 +78,7 @@ class ContactWatch:
         self._alone.begin(without, now_s)
         # A new authority counts only when it came after the welcome that ended the silence.
         since_s = self._alone.since_s
-        self._alone.end((since_s < np.inf) & (self._welcome_s > since_s) & (self._authority_s > self._welcome_s))
+        self._alone.end((since_s < np.inf) & (self._welcome_s >= since_s) & (self._authority_s >= self._welcome_s))
         for row, what in self._alone.broken(self._sound(), now_s):
             self._beat_s[row] = np.inf  # once for each silence
             self.found.append(f"{self._fleet.roster.truck_ids[row]} {what} without contact at {now_s:.1f} s")

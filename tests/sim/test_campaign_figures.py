@@ -32,7 +32,15 @@ def campaign_run(run: int, **figures: object) -> CampaignRun:
 
 def report(**figures: object) -> Report:
     """What is looked at of a run that went wrong."""
-    quiet = {"sim_seconds": 900.0, "unexplained_wait_s": 0.0, "overlaps": 0, "overruns": 0, "authority_margin_m_min": 2.0, "faults": ()}
+    quiet = {
+        "sim_seconds": 900.0,
+        "unexplained_wait_s": 0.0,
+        "overlaps": 0,
+        "overruns": 0,
+        "undeclared_overruns": 0,
+        "authority_margin_m_min": 2.0,
+        "faults": (),
+    }
     return Report.model_construct(**{**quiet, **figures})  # type: ignore[arg-type]
 
 
@@ -43,6 +51,8 @@ def report(**figures: object) -> Report:
         ({"overruns": 2, "authority_margin_m_min": -0.5}, (Failing.OVERRUN, Failing.MARGIN)),
         ({"shared_grounds": 1, "contact_breaches": 1}, (Failing.SHARED, Failing.CONTACT)),
         ({"barriers_driven_through": 1}, (Failing.BARRIER,)),
+        ({"overruns": 2, "undeclared_overruns": 1}, (Failing.OVERRUN,)),
+        ({"overruns": 1, "undeclared_overruns": 1, "contact_breaches": 1}, (Failing.CONTACT,)),
         ({"false_books": 1, "word_breaches": 2}, (Failing.BOOKS, Failing.WORDS)),
         ({"containment_breaches": 1, "contact_breaches": 1}, (Failing.CONTAINMENT, Failing.CONTACT)),
         ({"sim_seconds": 411.0}, (Failing.STOPPED,)),

@@ -119,6 +119,21 @@ def test_a_truck_that_was_greeted_and_then_granted_may_go_on() -> None:
     assert truck.drive(FAST_MPS, 1.0) == []
 
 
+@pytest.mark.parametrize(("said", "found"), [(("welcome", "grant"), 0), (("grant", "welcome"), 1)])
+def test_what_comes_in_one_breath_counts_in_its_order(said: tuple[str, ...], found: int) -> None:
+    """A slow server's words arrive together, in the very moment in which the silence has become too long."""
+    truck = Listening()
+    truck.drive(0.0, 2.3)
+
+    for name in said:
+        getattr(truck, name)()
+    for _ in range(10):
+        truck.beat()
+        truck.drive(0.5, 0.1)
+
+    assert len(truck.watch.found) == found
+
+
 def test_what_reaches_a_truck_apart_is_not_what_reaches_the_others() -> None:
     """A truck whose radio is in trouble hears its own way only."""
     truck = Listening()

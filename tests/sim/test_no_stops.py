@@ -90,6 +90,7 @@ def test_an_end_that_moved_back_is_the_truck_s_own_answer() -> None:
     """Asked to stop short, it stops where it can; what it was given beyond that is another matter."""
     assert ends_looked_at(340.0, 305.0) == 0
     assert ends_looked_at(340.0, 305.0, 306.0) == 1
+    assert ends_looked_at(340.0, 305.0, 305.0 + 1e-6) == 0
 
 
 def test_an_end_counts_once_and_a_first_one_counts() -> None:

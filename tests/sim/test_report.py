@@ -92,6 +92,7 @@ def test_a_small_run_has_exactly_this_report() -> None:
         "unexplained_wait_s": 0.0,
         "overlaps": 0,
         "overruns": 0,
+        "undeclared_overruns": 0,
         "shared_grounds": 0,
         "barriers_driven_through": 0,
         "stranding_ends": 0,
@@ -145,6 +146,7 @@ def test_only_who_is_worse_than_declared_may_use_up_a_margin() -> None:
     """Weak brakes of one truck must hide nothing about another."""
     roster = tiny_roster(2)
     short = Place(lane_id="out", chainage_m=100.0, speed_mps=5.0, ahead_m=5.0)
+    past = replace(short, undeclared=True, ahead_m=-1.0)
     weak, well = replace(short, undeclared=True), Place(lane_id="back", chainage_m=100.0)
 
     alone = build_report(roster, _totals(), _checks(roster, weak, well), BOUND)
@@ -153,6 +155,8 @@ def test_only_who_is_worse_than_declared_may_use_up_a_margin() -> None:
     assert (alone.verdict, alone.undeclared_margin_m_min, alone.authority_margin_m_min) == ("pass", pytest.approx(-5.9, abs=3.0), 50.0)
     assert beside.verdict == "fail"
     assert "the authority margin of T1" in beside.failures[0]
+    overrun = build_report(roster, _totals(), _checks(roster, past, well), BOUND)
+    assert (overrun.verdict, overrun.overruns, overrun.undeclared_overruns) == ("pass", 1, 1)
 
 
 @pytest.mark.parametrize("wrong", ["overlap", "overrun", "margin", "unexplained", "scenario"])
