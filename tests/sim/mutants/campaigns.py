@@ -23,6 +23,9 @@ from tests.sim.mutants.cases import CASES
 SAID_CHARS: Final = 110
 USUAL: Final = Plan(scenario="crossing", runs=25, hours=0.1, faults=4, tries=0)
 KINDS_NAMED: Final[Mapping[str, tuple[str, ...]]] = {
+    "release_by_timeout": ("link",),
+    "stale_report_trusted": ("reports",),
+    "intruder_ignored": ("intrusion",),
     "handshake_skipped": ("journal_old",),
     "roll_back_ignored": ("breakdown", "roll_back"),
     "doubt_not_road": ("misread",),
