@@ -153,17 +153,7 @@ def parse(text: str, file: str) -> Source:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark is not None else 1
         raise SiteError(file, line, f"not YAML: {error.problem or error.context}", "mend the line, or the one above it") from error
-    except (
-        YAMLError,
-        ValueError,
-        RecursionError,
-        AttributeError,
-        TypeError,
-        IndexError,
-        KeyError,
-        AssertionError,
-        NotImplementedError,
-    ) as error:
+    except (YAMLError, ValueError, RuntimeError, AttributeError, TypeError, LookupError, AssertionError) as error:
         # The composer answers some malformed text with the error of whatever it tripped over.
         raise SiteError(file, 1, f"not YAML: {str(error)[:120]}", "save the file as UTF-8 YAML") from error
     reader = _Reader(file)

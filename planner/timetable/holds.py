@@ -8,7 +8,7 @@ over several operations has one hold.
 from __future__ import annotations
 
 from planner._jit import kernel, piece
-from planner.timetable.columns import FOREVER, INSTANT, Job, Lines, Paths
+from planner.timetable.columns import FOREVER, INSTANT, Job, Lines, Paths, TimeArray
 
 
 @piece
@@ -18,13 +18,13 @@ def after(at: int, duration: int) -> int:
 
 
 @piece
-def first_free_after(lines: Lines, resource: int, at: int) -> int:
-    """Row of the first hold that is not over at *at*; one past the last where all are."""
+def _first_above(lines: Lines, column: TimeArray, resource: int, at: int) -> int:
+    """The first row of a resource's holds in which *column* is above *at*; one past the last where none is."""
     low = lines.start[resource]
     high = low + lines.used[resource]
     while low < high:
         mid = (low + high) // 2
-        if lines.free[mid] > at:
+        if column[mid] > at:
             high = mid
         else:
             low = mid + 1
@@ -32,17 +32,15 @@ def first_free_after(lines: Lines, resource: int, at: int) -> int:
 
 
 @piece
+def first_free_after(lines: Lines, resource: int, at: int) -> int:
+    """Row of the first hold that is not over at *at*; one past the last where all are."""
+    return _first_above(lines, lines.free, resource, at)
+
+
+@piece
 def _last_begun_by(lines: Lines, resource: int, at: int) -> int:
     """Row of the last hold that begins at *at* or before; one before the first where none does."""
-    low = lines.start[resource]
-    high = low + lines.used[resource]
-    while low < high:
-        mid = (low + high) // 2
-        if lines.begin[mid] > at:
-            high = mid
-        else:
-            low = mid + 1
-    return int(low - 1)
+    return _first_above(lines, lines.begin, resource, at) - 1
 
 
 @piece

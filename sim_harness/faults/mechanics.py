@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from sim_harness.dynamics import DRIVE, EMERGENCY_BRAKE
 from sim_harness.faults.scene import Scene
 from sim_harness.faults.spec import FaultSpec
 from sim_harness.observation import TICK_S
@@ -11,8 +12,6 @@ from sim_harness.observation import TICK_S
 CREPT_MPS: Final = 0.01
 # A truck that rolls back faster has no brakes at all.
 CREEP_MAX_MPS: Final = 1.5
-DRIVE: Final = 1
-EMERGENCY_BRAKE: Final = 3
 
 
 class Brakes:

@@ -17,6 +17,7 @@ import numpy as np
 from fleet.server.fleet_view import FleetView
 from fleet.server.loop.truck_session import State as Session
 from sim_harness import paths
+from sim_harness.dynamics import EMERGENCY_BRAKE
 from sim_harness.faults.incident import Incident
 from sim_harness.faults.intruders import Intruder, metres_ahead
 from sim_harness.faults.kinds import Shape, State
@@ -29,7 +30,6 @@ STANDING_MPS: Final = 0.05
 OFF_M: Final = 1.0
 OLD_NS: Final = 700_000_000
 OFF_MPS: Final = 1.5
-EMERGENCY_BRAKE: Final = 3
 STALE_NS: Final = 600_000_000
 # Words that left before the fault are still on their way for so long.
 IN_FLIGHT_S: Final = 0.6
