@@ -146,7 +146,9 @@ class Faults:
     @staticmethod
     def _settled(incident: Incident, now_s: float) -> bool:
         """Whether nothing more can come of an incident."""
-        return incident.ended_s is not None and (incident.safe_s is not None or now_s - incident.ended_s > AFTERWARDS_S)
+        if incident.ended_s is None:
+            return False
+        return incident.safe_s is not None or now_s - max(incident.ended_s, incident.needed_s or 0.0) > AFTERWARDS_S
 
     @property
     def intruded(self) -> bool:

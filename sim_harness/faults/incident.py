@@ -39,6 +39,11 @@ class Incident:
         if not self.needed:
             self.needed, self.needed_s = True, now_s
 
+    def wait(self, now_s: float) -> None:
+        """Something else keeps the safe state from being reached for now: its time begins anew."""
+        if self.needed:
+            self.needed_s = now_s
+
     def reach(self, now_s: float) -> None:
         """The safe state is reached."""
         if self.safe_s is None:

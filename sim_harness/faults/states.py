@@ -21,6 +21,7 @@ from sim_harness.dynamics import EMERGENCY_BRAKE
 from sim_harness.faults.incident import Incident
 from sim_harness.faults.intruders import Intruder, metres_ahead
 from sim_harness.faults.kinds import Shape, State
+from sim_harness.faults.must_stop import MOVED_OFF_MPS
 from sim_harness.faults.scene import Scene
 from sim_harness.faults.server_books import holds_more, rows_of
 from sim_harness.fleet_columns import FleetColumns
@@ -34,6 +35,8 @@ STALE_NS: Final = 600_000_000
 # Words that left before the fault are still on their way for so long.
 IN_FLIGHT_S: Final = 0.6
 GRANTED_M: Final = 0.01
+# Only a person lets these go on.
+_HELD: Final = (Session.QUARANTINED, Session.HALTED)
 
 
 def cannot_stop(fleet: FleetColumns, row: int, lane_ix: int, from_m: float, to_m: float) -> bool:
@@ -92,7 +95,8 @@ class _Contact(_Watch):
         if alone and self.stands():
             self._stood = True
             self.incident.reach(now_s)
-        elif alone and self._stood and self.fleet.motion.speed_mps[row] > STANDING_MPS:
+        elif alone and self._stood and self.fleet.motion.speed_mps[row] > MOVED_OFF_MPS:
+            # Slower than that it is still clearing a stretch where none may stand, which it rolled back into, say.
             self.incident.breach(f"moved at {now_s:.1f} s, before it was greeted anew and given road")
         elif not alone:
             # Greeted anew and given road, it may go on before it has come to rest.
@@ -341,7 +345,7 @@ class _GrantsCeased(_Watch):
 
 
 class _WentOn(_Watch):
-    """Once it is over, trucks drive on authorities of the server that is in charge."""
+    """Once it is over, trucks drive on authorities of the server that is in charge, as soon as a person lets them."""
 
     def look(self, now_s: float, view: FleetView | None) -> None:
         if self.lasts:
@@ -351,10 +355,13 @@ class _WentOn(_Watch):
         rows = [self.row] if self.row >= 0 else range(len(state.lost))
         ready = [not state.lost[row] and not state.waiting[row] and state.agreed_epoch[row] == self.scene.server.epoch for row in rows]
         # A truck that a person must release does not go on by itself, and one that was declared removed never does.
-        stopped = self.row >= 0 and self.session(view) in {Session.QUARANTINED, Session.HALTED}
+        stopped = self.row >= 0 and self.session(view) in _HELD
         stopped = stopped or f"removed:{self.incident.spec.truck}" in self.scene.server.intrusions()
         if any(ready) or stopped:
             self.incident.reach(now_s)
+        elif view is not None and np.isin(view.session, _HELD).all():
+            # An untracked vehicle, say, has them all halted: who is released afterwards goes on then.
+            self.incident.wait(now_s)
 
 
 class _Waited(_Watch):

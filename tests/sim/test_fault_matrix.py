@@ -124,6 +124,38 @@ def test_a_fault_ends_in_its_safe_state(name: str, scenario: Scenario, aim: Aim)
     assert (report.undeclared_margin_m_min is not None) == (name in WORSE)
 
 
+INTRUDED: Sequence[Mapping[str, Any]] = (
+    {"fault": "manned_tracked", "at_s": 224, "for_s": 105, "lane": "w_bay_02", "from_m": 0, "to_m": 80},
+    {"fault": "manned_untracked", "at_s": 300, "for_s": 180, "lane": "w_park_through", "from_m": 0, "to_m": 80},
+    {"fault": "second_server", "at_s": 350},
+)
+CREPT_TWICE: Sequence[Mapping[str, Any]] = (
+    {"fault": "customs", "at_s": 119.2, "for_s": 290.7, "truck": "t005"},
+    {"fault": "map", "at_s": 679.5, "for_s": 55.1, "truck": "t005"},
+    {"fault": "roll_back", "at_s": 689.2, "for_s": 18.4, "value": 7.35, "truck": "t005"},
+    {"fault": "server_paused", "at_s": 692.3, "for_s": 2.3},
+)
+
+
+@pytest.mark.parametrize(
+    ("stated", "seed", "trucks"),
+    [pytest.param(INTRUDED, 109, 1, id="halted after a takeover"), pytest.param(CREPT_TWICE, 270, 8, id="crept clear again")],
+)
+def test_who_waits_for_a_person_or_creeps_clear_again_is_at_no_fault(stated: Sequence[Mapping[str, Any]], seed: int, trucks: int) -> None:
+    """
+    Days that campaigns found, in which the watches asked too much.
+
+    A vehicle whose transponder falls silent halts everybody until a person has seen that it is gone: nobody goes on within a minute
+    of a takeover then. And a truck that rolled back into a stretch where none may stand creeps out of it once more.
+    """
+    faults = tuple(FaultSpec.model_validate(fault) for fault in stated)
+
+    report = run(load_scenario("crossing", seed=seed, trucks=trucks), faults, 760.0)
+
+    assert [account["fault"] for account in report.faults if account["reached"] is False] == []
+    assert report.failures == ()
+
+
 def test_a_truck_is_measured_as_declared_again_once_it_has_stood_on_good_road(scenario: Scenario, aim: Aim) -> None:
     """A stretch that was slippery for a minute must not excuse whoever crossed it for the rest of the day."""
     fault = aim.fault("slippery").model_copy(update={"for_s": 60.0})
