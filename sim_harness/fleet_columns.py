@@ -15,7 +15,7 @@ from fleet.onboard import permission, store, words
 from planner.limits import CLEARING_SPEED_MPS, FRICTION_DRY
 from sim_harness import dynamics, onboard_state, paths
 from sim_harness.clock import Streams
-from sim_harness.observation import FloatArray, IndexArray, Roster
+from sim_harness.observation import FlagArray, FloatArray, IndexArray, Roster
 from sim_harness.rows import gather
 
 
@@ -120,6 +120,17 @@ class FleetColumns:
         """Mark who suffers from what is worse than declared; the mark goes when the truck has come to rest without it."""
         self.undeclared &= self.motion.speed_mps != 0.0
         self.undeclared |= self.ailments > 0
+
+    def reaches(self, row: int, only: int | None) -> bool:
+        """Whether the truck of *row* hears what is for everybody whose words travel together or, where it is given, for row *only*."""
+        return not self.apart[row] if only is None else row == only
+
+    def reached(self, handle: IndexArray, only: int | None) -> tuple[IndexArray, FlagArray | None]:
+        """Truck rows of a frame's *handle*s (k,), and which of them hear it (k,), as in `reaches`: None for all, which is usual."""
+        rows: IndexArray = self.row_of_handle[handle]
+        if only is not None:
+            return rows, rows == only
+        return rows, ~self.apart[rows] if self.apart.any() else None
 
     def rows_on(self, lane_ix: int, from_m: float, to_m: float) -> list[int]:
         """Rows of the trucks any part of whose true body lies on [from_m, to_m) of a lane."""

@@ -24,7 +24,7 @@ from fleet.v1 import gateway_pb2, truck_pb2
 from planner.limits import CLEARING_SPEED_MPS
 from sim_harness import columns, onboard_state, paths
 from sim_harness.fleet_columns import FleetColumns
-from sim_harness.observation import TICK_S, FlagArray, IndexArray
+from sim_harness.observation import TICK_S
 
 
 class Ears:
@@ -38,23 +38,16 @@ class Ears:
         control = gateway_pb2.GatewayControl.FromString(frame)
         for relayed in control.relayed:
             row = self._fleet.row.get(relayed.truck_id)
-            if row is not None and (not self._fleet.apart[row] if only is None else row == only):
+            if row is not None and self._fleet.reaches(row, only):
                 self._hear_one(row, relayed.message)
         if control.HasField("authorities"):
             self._hear_authorities(control.authorities, only)
         if control.HasField("heartbeats"):
             self._hear_heartbeats(control.heartbeats, only)
 
-    def _rows(self, handle: IndexArray, only: int | None) -> tuple[IndexArray, FlagArray | None]:
-        """Truck rows of a frame's *handle*s, and which of the frame's rows are heard: None for all."""
-        rows: IndexArray = self._fleet.row_of_handle[handle]
-        if only is not None:
-            return rows, rows == only
-        return rows, ~self._fleet.apart[rows] if self._fleet.apart.any() else None
-
     def _hear_heartbeats(self, frame: gateway_pb2.HeartbeatFrame, only: int | None) -> None:
         block = _block((frame.handle, frame.challenge_echo, frame.challenge), np.int64)
-        rows, heard = self._rows(block[0], only)
+        rows, heard = self._fleet.reached(block[0], only)
         if heard is not None:
             rows, block = rows[heard], np.ascontiguousarray(block[:, heard])
         own = self._fleet.compiled
@@ -63,7 +56,7 @@ class Ears:
     def _hear_authorities(self, frame: gateway_pb2.AuthorityFrame, only: int | None) -> None:
         ints = _block((frame.handle, frame.sequence, frame.route_sequence, frame.end_lane_ix), np.int64)
         reals = _block((frame.end_chainage_m, frame.advised_speed_mps, frame.friction), np.float64)
-        rows, heard = self._rows(ints[0], only)
+        rows, heard = self._fleet.reached(ints[0], only)
         if heard is not None:
             rows, ints, reals = rows[heard], np.ascontiguousarray(ints[:, heard]), np.ascontiguousarray(reals[:, heard])
         _, sequence, route_sequence, lane_ix = ints

@@ -45,15 +45,12 @@ class ContactWatch:
         """The radio brought *control*, to everybody whose words travel together or to the truck of row *only*."""
         for relayed in control.relayed:
             row = self._fleet.row.get(relayed.truck_id)
-            if row is not None and self._reached(row, only):
+            if row is not None and self._fleet.reaches(row, only):
                 self._hear_one(row, relayed.message)
         if control.HasField("authorities"):
             self._stamp(self._authority_s, control.authorities.epoch, control.authorities.handle, only)
         if control.HasField("heartbeats"):
             self._stamp(self._beat_s, control.heartbeats.epoch, control.heartbeats.handle, only)
-
-    def _reached(self, row: int, only: int | None) -> bool:
-        return not self._fleet.apart[row] if only is None else row == only
 
     def _hear_one(self, row: int, message: truck_pb2.ControlMessage) -> None:
         if message.HasField("welcome"):
@@ -65,8 +62,8 @@ class ContactWatch:
 
     def _stamp(self, column: FloatArray, epoch: int, handles: object, only: int | None) -> None:
         """Note now in *column* for the trucks of a frame that agreed to its epoch."""
-        rows = self._fleet.row_of_handle[np.asarray(handles, dtype=np.int64)]
-        rows = rows[(rows == only) if only is not None else ~self._fleet.apart[rows]]
+        rows, heard = self._fleet.reached(np.asarray(handles, dtype=np.int32), only)
+        rows = rows if heard is None else rows[heard]
         column[rows[self._epoch[rows] == epoch]] = self._now_s
 
     def tick(self, now_s: float) -> None:

@@ -48,13 +48,15 @@ class WordsWatch:
         """The radio brought *control*, to everybody whose words travel together or to the truck of row *only*, and they took it in."""
         for relayed in control.relayed:
             row = self._fleet.row.get(relayed.truck_id)
-            if row is not None and (row == only or (only is None and not self._fleet.apart[row])):
+            if row is not None and self._fleet.reaches(row, only):
                 self._hear_one(row, relayed.message)
         if control.HasField("authorities"):
             frame = control.authorities
-            rows = self._fleet.row_of_handle[np.asarray(frame.handle, dtype=np.int64)]
-            reached = (rows == only) if only is not None else ~self._fleet.apart[rows]
-            self._count(rows[reached], frame.epoch, np.asarray(frame.sequence, dtype=np.int64)[reached], grants=True)
+            rows, heard = self._fleet.reached(np.asarray(frame.handle, dtype=np.int32), only)
+            sequence = np.asarray(frame.sequence, dtype=np.int64)
+            if heard is not None:
+                rows, sequence = rows[heard], sequence[heard]
+            self._count(rows, frame.epoch, sequence, grants=True)
 
     def _hear_one(self, row: int, message: truck_pb2.ControlMessage) -> None:
         content = message.WhichOneof("content")
