@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from fleet.v1 import gateway_pb2, truck_pb2
 from planner.limits import CLEARING_SPEED_MPS
-from sim_harness.clock import Streams
 from sim_harness.faults.contact import ContactWatch
-from sim_harness.fleet_columns import FleetColumns
-from sim_harness.tiny import tiny_roster
+from tests.sim.listening import Listening
 
 EPOCH = 3
 FAST_MPS = 6.9
 
 
-class Listening:
-    """One truck that does as it is told here, and the watch over it; everything that happens, happens at a tenth of a second."""
+class Greeted(Listening[ContactWatch]):
+    """The truck, which was welcomed, and the watch over its contact."""
 
     def __init__(self) -> None:
-        self.fleet = FleetColumns(tiny_roster(1), Streams(1), np.zeros(1, dtype=np.int32), np.array([100.0]))
-        self.fleet.row_of_handle[0] = 0
-        self.watch = ContactWatch(self.fleet)
-        self.now_s = 0.0
+        super().__init__(ContactWatch)
         self.welcome()
 
     def welcome(self) -> None:
@@ -42,19 +36,10 @@ class Listening:
         frame = gateway_pb2.AuthorityFrame(epoch=EPOCH, handle=[0], sequence=[1])
         self.watch.hear(gateway_pb2.GatewayControl(authorities=frame))
 
-    def drive(self, speed_mps: float, seconds: float, slowing_mps2: float = 0.0) -> list[str]:
-        """Time passes; what has been found by its end."""
-        for _ in range(round(seconds * 10)):
-            self.now_s = round(self.now_s + 0.1, 1)
-            speed_mps = max(0.0, speed_mps - 0.1 * slowing_mps2)
-            self.fleet.motion.speed_mps[0] = speed_mps
-            self.watch.tick(self.now_s)
-        return self.watch.found
-
 
 def test_a_truck_that_drives_on_in_silence_is_found() -> None:
     """Whatever it believes: no heartbeat reached it for longer than the ladder allows."""
-    truck = Listening()
+    truck = Greeted()
 
     assert truck.drive(FAST_MPS, 2.0) == []
     (found,) = truck.drive(FAST_MPS, 10.0)
@@ -63,7 +48,7 @@ def test_a_truck_that_drives_on_in_silence_is_found() -> None:
 
 def test_a_truck_that_stops_in_time_and_stays_there_keeps_the_rules() -> None:
     """It may take its time to brake gently."""
-    truck = Listening()
+    truck = Greeted()
 
     truck.drive(FAST_MPS, 2.5)
 
@@ -72,7 +57,7 @@ def test_a_truck_that_stops_in_time_and_stays_there_keeps_the_rules() -> None:
 
 def test_a_truck_may_creep_out_of_where_none_may_stand() -> None:
     """At walking pace it clears a crossing although nobody speaks to it."""
-    truck = Listening()
+    truck = Greeted()
 
     truck.drive(FAST_MPS, 3.0, slowing_mps2=1.4)
 
@@ -82,7 +67,7 @@ def test_a_truck_may_creep_out_of_where_none_may_stand() -> None:
 @pytest.mark.parametrize("epoch", [EPOCH - 1, EPOCH + 1])
 def test_heartbeats_of_another_term_are_silence(epoch: int) -> None:
     """The server it agreed to is gone, however loudly another one speaks."""
-    truck = Listening()
+    truck = Greeted()
 
     for _ in range(60):
         truck.beat(epoch)
@@ -94,7 +79,7 @@ def test_heartbeats_of_another_term_are_silence(epoch: int) -> None:
 @pytest.mark.parametrize("heard", [(), ("welcome",), ("grant",), ("grant", "welcome")])
 def test_a_truck_that_goes_on_before_it_was_greeted_and_then_granted_is_found(heard: tuple[str, ...]) -> None:
     """Driverless trucks have collided when communications came back: neither a welcome nor an old authority is leave to go."""
-    truck = Listening()
+    truck = Greeted()
     truck.drive(0.0, 10.0)
 
     for name in heard:
@@ -108,7 +93,7 @@ def test_a_truck_that_goes_on_before_it_was_greeted_and_then_granted_is_found(he
 
 def test_a_truck_that_was_greeted_and_then_granted_may_go_on() -> None:
     """That is how it goes on by itself."""
-    truck = Listening()
+    truck = Greeted()
     truck.drive(0.0, 10.0)
 
     for step in (truck.welcome, truck.grant):
@@ -122,7 +107,7 @@ def test_a_truck_that_was_greeted_and_then_granted_may_go_on() -> None:
 @pytest.mark.parametrize(("said", "found"), [(("welcome", "grant"), 0), (("grant", "welcome"), 1)])
 def test_what_comes_in_one_breath_counts_in_its_order(said: tuple[str, ...], found: int) -> None:
     """A slow server's words arrive together, in the very moment in which the silence has become too long."""
-    truck = Listening()
+    truck = Greeted()
     truck.drive(0.0, 2.3)
 
     for name in said:
@@ -136,7 +121,7 @@ def test_what_comes_in_one_breath_counts_in_its_order(said: tuple[str, ...], fou
 
 def test_what_reaches_a_truck_apart_is_not_what_reaches_the_others() -> None:
     """A truck whose radio is in trouble hears its own way only."""
-    truck = Listening()
+    truck = Greeted()
     truck.fleet.apart[0] = True
 
     for _ in range(60):
@@ -152,7 +137,7 @@ def test_what_reaches_a_truck_apart_is_not_what_reaches_the_others() -> None:
 
 def test_a_truck_with_a_wrong_clock_cannot_be_held_to_seconds() -> None:
     """It knows no other clock than its own; what the others do about it is looked at elsewhere."""
-    truck = Listening()
+    truck = Greeted()
     truck.fleet.clocks[0] = lambda now_ns: now_ns // 10
 
     assert truck.drive(FAST_MPS, 10.0) == []

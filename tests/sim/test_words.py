@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from google.protobuf.message import Message
 
 from fleet.v1 import common_pb2, gateway_pb2, truck_pb2
 from planner.limits import CLEARING_SPEED_MPS
-from sim_harness.clock import Streams
 from sim_harness.faults.words import WordsWatch
-from sim_harness.fleet_columns import FleetColumns
-from sim_harness.tiny import tiny_roster
+from tests.sim.listening import Listening
 
 EPOCH = 3
 FAST_MPS = 6.9
 
 
-class Listening:
-    """One truck of an agreed term that does as it is told here, and the watch over it."""
+class Agreed(Listening[WordsWatch]):
+    """The truck, of an agreed term, and the watch over the words it takes."""
 
     def __init__(self) -> None:
-        self.fleet = FleetColumns(tiny_roster(1), Streams(1), np.zeros(1, dtype=np.int32), np.array([100.0]))
-        self.fleet.row_of_handle[0] = 0
+        super().__init__(WordsWatch)
         self.fleet.onboard.agreed_epoch[0] = EPOCH
-        self.watch = WordsWatch(self.fleet)
-        self.now_s = 0.0
 
     def take(self, end_m: float, sequence: int, epoch: int = EPOCH) -> None:
         """The truck takes the word it hears next: its end is another, and it remembers the newest it took."""
@@ -51,19 +45,10 @@ class Listening:
         self.grant(sequence, epoch)
         return self.drive(0.0, 0.1)
 
-    def drive(self, speed_mps: float, seconds: float, slowing_mps2: float = 0.0) -> list[str]:
-        """Time passes; what has been found by its end."""
-        for _ in range(round(seconds * 10)):
-            self.now_s = round(self.now_s + 0.1, 1)
-            speed_mps = max(0.0, speed_mps - 0.1 * slowing_mps2)
-            self.fleet.motion.speed_mps[0] = speed_mps
-            self.watch.tick(self.now_s)
-        return self.watch.found
-
 
 def test_authorities_that_are_newer_and_newer_move_an_end() -> None:
     """That is what they are for."""
-    truck = Listening()
+    truck = Agreed()
 
     assert truck.granted(150.0, 1) == []
     assert truck.granted(190.0, 2) == []
@@ -72,7 +57,7 @@ def test_authorities_that_are_newer_and_newer_move_an_end() -> None:
 @pytest.mark.parametrize(("sequence", "epoch"), [(4, EPOCH), (5, EPOCH), (99, EPOCH - 1), (1, EPOCH + 1)])
 def test_a_truck_that_takes_an_old_word_or_one_of_another_term_is_found(sequence: int, epoch: int) -> None:
     """Networks repeat and reorder, and two servers may speak: only the newest word of the agreed term counts."""
-    truck = Listening()
+    truck = Agreed()
     truck.granted(150.0, 5)
 
     (found,) = truck.granted(190.0, sequence, epoch)
@@ -82,7 +67,7 @@ def test_a_truck_that_takes_an_old_word_or_one_of_another_term_is_found(sequence
 
 def test_an_end_that_moves_without_a_word_is_found() -> None:
     """Whoever whispered it was not the server."""
-    truck = Listening()
+    truck = Agreed()
     truck.granted(150.0, 5)
     truck.take(190.0, 6)
 
@@ -91,7 +76,7 @@ def test_an_end_that_moves_without_a_word_is_found() -> None:
 
 def test_words_to_others_are_no_words_to_a_truck_that_is_apart() -> None:
     """Its own radio brought nothing."""
-    truck = Listening()
+    truck = Agreed()
     truck.fleet.apart[0] = True
 
     assert len(truck.granted(150.0, 1)) == 1
@@ -99,7 +84,7 @@ def test_words_to_others_are_no_words_to_a_truck_that_is_apart() -> None:
 
 def test_a_word_that_the_truck_refused_may_be_followed_by_an_earlier_one() -> None:
     """A refused authority was not taken: the one before it, come late, is still news."""
-    truck = Listening()
+    truck = Agreed()
     truck.granted(150.0, 5)
     truck.grant(7)
     truck.drive(0.0, 0.1)
@@ -109,7 +94,7 @@ def test_a_word_that_the_truck_refused_may_be_followed_by_an_earlier_one() -> No
 
 def test_a_truck_that_drives_on_in_spite_of_a_stop_is_found() -> None:
     """Stops are accepted in every state."""
-    truck = Listening()
+    truck = Agreed()
     truck.drive(FAST_MPS, 1.0)
 
     truck.hear(stop=truck_pb2.Stop(stop_id="all"))
@@ -120,7 +105,7 @@ def test_a_truck_that_drives_on_in_spite_of_a_stop_is_found() -> None:
 
 def test_a_truck_that_stops_or_creeps_out_of_where_none_may_stand_heeds_a_stop() -> None:
     """Braking takes a while, and a crossing is cleared at walking pace."""
-    truck = Listening()
+    truck = Agreed()
 
     truck.hear(stop=truck_pb2.Stop(stop_id="all"))
     truck.drive(FAST_MPS, 6.0, slowing_mps2=0.8)
@@ -131,7 +116,7 @@ def test_a_truck_that_stops_or_creeps_out_of_where_none_may_stand_heeds_a_stop()
 @pytest.mark.parametrize("heard", [(), ("other",), ("resume",), ("grant", "resume")])
 def test_a_truck_that_goes_on_before_it_was_released_and_then_granted_is_found(heard: tuple[str, ...]) -> None:
     """A release is no authority, and what was granted before it was taken away by the stop."""
-    truck = Listening()
+    truck = Agreed()
     truck.hear(stop=truck_pb2.Stop(stop_id="all"))
     truck.drive(0.0, 5.0)
 
@@ -148,7 +133,7 @@ def test_a_truck_that_goes_on_before_it_was_released_and_then_granted_is_found(h
 
 def test_a_truck_that_was_released_and_then_granted_may_go_on() -> None:
     """That is how a person lets it."""
-    truck = Listening()
+    truck = Agreed()
     truck.hear(stop=truck_pb2.Stop(stop_id="all"))
     truck.drive(0.0, 5.0)
     truck.hear(resume=truck_pb2.Resume(stop_id="all"))
@@ -159,7 +144,7 @@ def test_a_truck_that_was_released_and_then_granted_may_go_on() -> None:
 
 def test_a_shortening_moves_an_end_back() -> None:
     """It is a word of the server's like any other."""
-    truck = Listening()
+    truck = Agreed()
     truck.granted(150.0, 1)
     truck.take(120.0, 2)
 
