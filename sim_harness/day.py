@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fleet.server.replay.input_log import RUN_FILE, InputLog
-from planner.limits import FRICTION_DRY
 from sim_harness.checkers import Checkers
 from sim_harness.day_bound import bound_of
 from sim_harness.expectations import judged
@@ -50,13 +49,10 @@ def run_day(scenario: Scenario, wish: Wish, progress: Callable[[float], None]) -
     Run *scenario* to its end and judge it; *progress* hears simulated seconds.
 
     Raises:
-        ScenarioError: a run on the wire, where only the server and the links are real, cannot have these faults, this road or weather.
+        ScenarioError: a run on the wire, where only the server and the links are real, cannot have these faults or this weather.
     """
     if wish.wire and (scenario.troubled or wish.desk is not None):
         raise ScenarioError(scenario.spec.scenario, 1, "faults happen in virtual time only", "leave out --wire, or the faults")
-    friction = scenario.spec.friction
-    if wish.wire and friction < FRICTION_DRY:
-        raise ScenarioError(scenario.spec.scenario, 1, "a server on the wire takes roads for dry", "leave out --wire, or the friction")
     if wish.wire and is_cold(scenario.spec.weather):
         raise ScenarioError(scenario.spec.scenario, 1, "a server of its own does not know that its site is in the cold", "leave out --wire")
     day_start_s = int(opening_s(scenario.roster))
@@ -69,7 +65,7 @@ def run_day(scenario: Scenario, wish: Wish, progress: Callable[[float], None]) -
             mortal = scenario.troubled or wish.desk is not None
             with input_log(wish.out, scenario) as ear:
                 policy = scenario.spec.policy
-                server = InMemoryServer(scenario.corridor, day_start_s, mortal=mortal, friction=friction, policy=policy, ear=ear)
+                server = InMemoryServer(scenario.corridor, day_start_s, mortal=mortal, policy=policy, ear=ear)
                 runner = Runner(scenario, server, recorder, checkers, wish.desk)
                 runner.pace = wish.pace
                 totals = runner.run(progress)

@@ -20,7 +20,6 @@ from fleet.site import SiteError, load_site
 from fleet.site.format import ProcessSpec
 from fleet.site.source import Source, did_you_mean, parse, read_text
 from planner.corridor import Corridor, Stand, StandKind, Stretch, YardRole
-from planner.limits import FRICTION_DRY
 from sim_harness.clock import Streams
 from sim_harness.expectations import Expectations, figure_names, is_unquoted
 from sim_harness.faults.spec import FaultSpec, unknown_place
@@ -34,6 +33,8 @@ STAND_ORDER: Final = (StandKind.PARKING, StandKind.PLUG, StandKind.SWAP, StandKi
 EXPECT: Final = "expect"
 # Stands for the file where a value of the command line is wrong.
 SETTINGS: Final = "--set"
+# What a scenario's keys were called once, and how to say it now.
+ONCE: Final = {"friction": "say it as weather: [{kind: rain, friction: 0.25}]"}
 # Kinds of errors whose text says what is wrong with the value already.
 SAID_WHOLE: Final = frozenset({EXPECT, "fault", "scenario"})
 
@@ -51,12 +52,6 @@ class ScenarioSpec(Part):
     trucks: int = Field(ge=1, le=2000)
     truck_type: str = "coal_truck_70t"
     hours: float = Field(gt=0.0, le=24.0 * 31)
-    friction: float = Field(
-        default=FRICTION_DRY,
-        ge=0.08,
-        le=FRICTION_DRY,
-        description="the road's friction all day where no weather lowers it; the server is told",
-    )
     seed: int = Field(default=1, ge=0)
     orders: tuple[OrderPart, ...] = Field(default=(), strict=False)
     plant: PlantPart = PlantPart()
@@ -153,6 +148,11 @@ def _keys_at(path: Sequence[str | int]) -> list[str]:
     return [entry.alias or name for name, entry in model.model_fields.items()]
 
 
+def _meant(path: Sequence[str | int]) -> str:
+    """What was probably meant by the unknown key at *path*."""
+    return (ONCE.get(str(path[0])) if len(path) == 1 else None) or did_you_mean(str(path[-1]), _keys_at(path[:-1]))
+
+
 def _lay_over(source: Source, setting: str) -> Source:
     """
     *source* with one KEY=VALUE laid over it; what is wrong with that value is wrong at `--set`, not on a line of the file.
@@ -173,7 +173,7 @@ def _lay_over(source: Source, setting: str) -> Source:
         tree = below
     known = _keys_at(path[:-1])
     if path[0] not in _keys_at(()) or (len(path) > 1 and path[0] != "processes" and path[-1] not in known):
-        raise ScenarioError(SETTINGS, 1, f"unknown key {key!r}", did_you_mean(path[-1], known))
+        raise ScenarioError(SETTINGS, 1, f"unknown key {key!r}", _meant(path))
     # A comparison is a text: YAML would take `>` for the head of a block.
     text = json.dumps(text) if text.startswith(">") else text
     tree[path[-1]] = parse(f"value: {text}", SETTINGS).tree["value"]
@@ -221,7 +221,7 @@ def _read(name_or_path: str, settings: Sequence[str]) -> tuple[ScenarioSpec, Sou
         file, line = source.place(where)
         name = ".".join(str(part) for part in where) or "the scenario"
         if detail["type"] == "extra_forbidden":
-            raise ScenarioError(file, line, f"unknown key {where[-1]!r}", did_you_mean(str(where[-1]), _keys_at(where[:-1]))) from error
+            raise ScenarioError(file, line, f"unknown key {where[-1]!r}", _meant(where)) from error
         advice = "" if detail["type"] in SAID_WHOLE else f"is {detail['input']!r}"[:80]
         raise ScenarioError(file, line, f"{name}: {detail['msg']}", advice) from error
 

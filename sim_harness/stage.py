@@ -43,7 +43,6 @@ class Stage(Generic[Fleet]):
         lane_ix = np.array([corridor.lane_ix[stand.lane_id] for stand in scenario.stands], dtype=np.int32)
         stop_m = np.array([stand.stop_m for stand in scenario.stands], dtype=np.float64)
         self.trucks = fleet(scenario.roster, self.streams, lane_ix, stop_m)
-        self.trucks.columns.set_road(scenario.spec.friction)
         self.trucks.charge(self.streams, scenario.spec.truck.charge_least, scenario.spec.truck.charge_most)
         spec = scenario.spec
         traffic = Traffic(manned=spec.manned, level_crossings=spec.level_crossings, cranes=spec.cranes)

@@ -15,7 +15,8 @@ lane. Once it is over they tell it in the other order. A server that is told lat
     fog     0.7        10 km/h    as dust, without the wind
     cold    0.7                   -30 degrees: three quarters of the battery, brakes 0.3 s later, 25 kW of heating; of whole runs
 
-All figures are assumptions. Cold is of whole runs because the delay of the brakes belongs to the truck's type, which every truck
+All figures are assumptions. Rain, snow and ice may state a friction of their own: rain that freezes is as slippery as ice, and slows
+nobody down. Cold is of whole runs because the delay of the brakes belongs to the truck's type, which every truck
 and the server must agree on beforehand.
 """
 
@@ -75,6 +76,9 @@ class Spell(Part):
     kind: str = Field(description="one of " + ", ".join(KINDS))
     from_h: Hours = Field(default=0.0, description="hours after time 0")
     to_h: Hours | None = Field(default=None, description="hours after time 0; the run's end when left out")
+    friction: float | None = Field(
+        default=None, ge=0.08, le=FRICTION_DRY, description="of the road in rain, snow or ice; the kind's when left out"
+    )
     visibility_m: float | None = Field(default=None, gt=0.0, le=1e5, description="how far one sees in dust or fog; 200 when left out")
     wind_mps: float | None = Field(default=None, ge=0.0, le=100.0, description="of a dust storm")
 
@@ -85,6 +89,8 @@ class Spell(Part):
             raise _refuse(f"there is no weather {self.kind!r}", did_you_mean(self.kind, KINDS))
         if self.to_h is not None and self.to_h <= self.from_h:
             raise _refuse(f"{self.kind} is over at {self.to_h:g} h, before it begins", "to_h comes after from_h")
+        if self.friction is not None and kind.friction == FRICTION_DRY:
+            raise _refuse(f"friction does not matter in {self.kind}", "it is of rain, snow and ice")
         if self.visibility_m is not None and not kind.dims:
             raise _refuse(f"visibility_m does not matter in {self.kind}", "it is of dust and fog")
         if self.wind_mps is not None and not kind.blows:
@@ -93,6 +99,10 @@ class Spell(Part):
             raise _refuse("cold lasts for a whole run", "leave out from_h and to_h: the brakes' delay is part of the trucks' type")
         return self
 
+    def stated(self) -> dict[str, Any]:
+        """What was stated, without what was left out: `Spell(**stated)` is the same spell."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
     @property
     def conditions(self) -> Conditions:
         """What the road is like in it."""
@@ -100,7 +110,7 @@ class Spell(Part):
         seen_m = self.visibility_m or SEEN_SLOW_M
         slow = kind.speed_max_kmh < math.inf and not (kind.dims and seen_m > SEEN_SLOW_M)
         return Conditions(
-            friction=kind.friction,
+            friction=self.friction or kind.friction,
             speed_max_mps=kind.speed_max_kmh / KMH if slow else math.inf,
             stopped=(kind.dims and seen_m < SEEN_STOP_M) or (self.wind_mps or 0.0) > WIND_STOP_MPS,
         )

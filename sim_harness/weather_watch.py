@@ -42,7 +42,6 @@ class Weather:
         notice: Callable[..., None],
     ) -> None:
         self._fleet = fleet
-        self._usual = fleet.road_friction
         self._lanes = fleet.roster.corridor.lanes
         self._call = call
         self._notice = notice
@@ -78,7 +77,7 @@ class Weather:
         del self._words[:LANES_A_TICK]
 
     def _change(self, now: Conditions) -> None:
-        self._fleet.set_road(min(now.friction, self._usual))
+        self._fleet.set_road(now.friction)
         seen = None if math.isinf(now.speed_max_mps) else round(now.speed_max_mps * KMH, 1)
         self._notice("weather_changed", friction=now.friction, speed_max_kmh=seen, stopped=now.stopped)
 

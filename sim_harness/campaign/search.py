@@ -25,6 +25,7 @@ from sim_harness.faults.draw import USUAL, evenly, one_of
 from sim_harness.faults.kinds import Span, Target
 from sim_harness.faults.spec import FaultSpec
 from sim_harness.scenario import Scenario
+from sim_harness.weather import Spell
 
 GENERATION: Final = 16
 PARENTS: Final = 8
@@ -35,9 +36,9 @@ CROSSED_SHARE: Final = 0.3
 SHIFT_S: Final = 15.0
 SHIFT_SHARE: Final = 0.2
 MARGIN_STEP_M: Final = 0.1
-# The roads' grip in a run, each as likely as any other: every other day is dry, the rest is rain, snow and ice. What a brake can do on
-# a dry road says little about what it can do on the others.
-WEATHER: Final = (FRICTION_DRY, FRICTION_DRY, FRICTION_DRY, 0.45, 0.25, 0.15)
+# The roads' grip in a run, each as likely as any other: every other day is dry, and on the others it rains, on roads as slippery as wet
+# ones, snow and ice, at full speed. What a brake can do on a dry road says little about what it can do on the others.
+GRIPS: Final = (FRICTION_DRY, FRICTION_DRY, FRICTION_DRY, 0.45, 0.25, 0.15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ class Search:
         self._corridor: Corridor = scenario.corridor
         self._truck_ids = scenario.roster.truck_ids
         self._stated = scenario.spec.scheduled_faults
-        self._friction = scenario.spec.friction
+        self._weather = scenario.spec.weather
         self._horizon_s = plan.hours * 3600.0
         self._kinds = tuple(sorted(plan.kinds or USUAL))
 
@@ -74,13 +75,14 @@ class Search:
             seed=seed,
             hours=self._plan.hours,
             trucks=len(self._truck_ids),
-            friction=self._weather(seed),
+            weather=self._weather_of(seed),
             faults=(*self._stated, *faults),
         )
 
-    def _weather(self, seed: int) -> float:
-        """The grip of one run's roads, no better than the scenario's."""
-        return min(self._friction, float(Streams(seed).stream("campaign", "weather").choice(WEATHER)))
+    def _weather_of(self, seed: int) -> tuple[Spell, ...] | None:
+        """The weather of one run, no better than the scenario's; None where it is that."""
+        friction = float(Streams(seed).stream("campaign", "weather").choice(GRIPS))
+        return (*self._weather, Spell(kind="rain", friction=friction)) if friction < FRICTION_DRY else None
 
     def guided(self, run: int, before: Sequence[Tried]) -> Trial:
         """Run number *run*, a descendant of the best of *before*; drawn when none of them can have any."""

@@ -17,7 +17,6 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from planner.limits import FRICTION_DRY
 from sim_harness.campaign.trial import Trial
 from sim_harness.faults.spec import FaultSpec
 
@@ -55,7 +54,7 @@ class Shrinker:
     def _all_steps(self) -> Steps:
         """Fewer faults first: each run is dearer than its faults, and what does not matter should not be rounded."""
         yield from self._fewer_faults()
-        yield from self._try(replace(self.best, friction=FRICTION_DRY))
+        yield from self._try(replace(self.best, weather=None))
         yield from self._shorter()
         yield from self._fewer_trucks()
         yield from self._rounder()

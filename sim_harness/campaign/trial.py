@@ -10,8 +10,9 @@ from typing import Final
 
 from fleet.site import SiteError
 from fleet.site.source import parse
-from planner.limits import FRICTION_DRY
 from sim_harness.faults.spec import FaultSpec
+from sim_harness.replay_line import flow
+from sim_harness.weather import Spell
 
 HOURS_USUAL: Final = 0.25
 # This many faults a run of the usual length, on average.
@@ -47,14 +48,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One run. *faults* are all that are scheduled in it, the scenario file's own among them; *friction* is the day's weather."""
+    """One run. *faults* are all that are scheduled in it, the scenario file's own among them; so is *weather*, None where that is all."""
 
     scenario: str
     settings: tuple[str, ...] = ()
     seed: int
     hours: float
     trucks: int
-    friction: float = FRICTION_DRY
+    weather: tuple[Spell, ...] | None = None
     faults: tuple[FaultSpec, ...] = ()
 
     @property
@@ -75,7 +76,7 @@ class Trial:
             "--trucks",
             str(self.trucks),
         ]
-        weather = [f"friction={_number(self.friction)}"] if self.friction < FRICTION_DRY else []
+        weather = [] if self.weather is None else [f"weather={flow([spell.stated() for spell in self.weather])}"]
         for setting in (*self.settings, *weather, f"scheduled_faults=[{faults}]"):
             words += ["--set", setting]
         return shlex.join(words)

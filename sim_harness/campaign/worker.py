@@ -42,9 +42,8 @@ def _loaded(scenario: str, settings: tuple[str, ...], trucks: int) -> Scenario:
 def scenario_of(trial: Trial) -> Scenario:
     """The scenario that *trial* runs: the same that its line loads."""
     base = _loaded(trial.scenario, trial.settings, trial.trucks)
-    spec = base.spec.model_copy(
-        update={"scheduled_faults": trial.faults, "seed": trial.seed, "hours": trial.hours, "friction": trial.friction}
-    )
+    stated = {"scheduled_faults": trial.faults, "seed": trial.seed, "hours": trial.hours}
+    spec = base.spec.model_copy(update=stated if trial.weather is None else {**stated, "weather": trial.weather})
     return replace(base, spec=spec, seed=trial.seed, hours=trial.hours)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from sim_harness.campaign.trial import Plan, Trial
 from sim_harness.campaign.worker import scenario_of
 from sim_harness.faults.spec import FaultSpec, unknown_place
 from sim_harness.scenario import Scenario, load_scenario
+from sim_harness.weather import Spell, timeline
 
 TRUCKS = tuple(f"t{number:03d}" for number in range(1, 9))
 
@@ -145,11 +148,16 @@ def test_a_run_draws_from_its_own_seed_alone(crossing: Scenario) -> None:
     assert 3.5 < np.mean(counts) < 4.5
 
 
+def grip(made: Trial) -> float:
+    """Of the road, as the day of *made* begins."""
+    return timeline(scenario_of(made).spec.weather, made.hours)[0][1].friction
+
+
 def test_half_of_the_days_are_dry_and_the_others_are_not_all_alike(crossing: Scenario) -> None:
     """What a brake can do on a dry road says little about what it can do on ice."""
     search = Search(Plan(scenario="crossing", runs=300), crossing)
 
-    drawn = [search.drawn(run).friction for run in range(300)]
+    drawn = [grip(search.drawn(run)) for run in range(300)]
 
     assert 0.4 < drawn.count(FRICTION_DRY) / 300 < 0.6
     assert {0.45, 0.25, 0.15} < set(drawn)
@@ -157,23 +165,30 @@ def test_half_of_the_days_are_dry_and_the_others_are_not_all_alike(crossing: Sce
 
 def test_a_scenario_that_is_slippery_already_is_never_better() -> None:
     """Who asks for ice gets ice."""
-    search = Search(Plan(scenario="crossing", runs=50), load_scenario("crossing", ["friction=0.2"]))
+    settings = ("weather=[cold, {kind: rain, friction: 0.2}]",)
+    search = Search(Plan(scenario="crossing", runs=50, settings=settings), load_scenario("crossing", settings))
 
-    assert {search.drawn(run).friction for run in range(50)} == {0.2, 0.15}
+    drawn = [search.drawn(run) for run in range(50)]
+
+    assert {grip(made) for made in drawn} == {0.2, 0.15}
+    assert all(scenario_of(made).spec.weather[0].kind == "cold" for made in drawn)
 
 
 def test_the_line_of_a_run_says_its_weather(crossing: Scenario) -> None:
     """Else it would replay another day."""
     search = Search(Plan(scenario="crossing", runs=50), crossing)
-    slippery = next(made for run in range(50) if (made := search.drawn(run)).friction == 0.25)
+    slippery = next(made for run in range(50) if grip(made := search.drawn(run)) == 0.25)
+    settings = [word for before, word in pairwise(shlex.split(slippery.line)) if before == "--set"]
 
-    assert "--set friction=0.25" in slippery.line
-    assert scenario_of(slippery).spec.friction == 0.25
-    assert "friction" not in replace(slippery, friction=FRICTION_DRY).line
+    assert "weather=[{kind: rain, friction: 0.25}]" in settings
+    assert load_scenario("crossing", settings).spec.weather == scenario_of(slippery).spec.weather
+    assert "weather" not in replace(slippery, weather=None).line
 
 
 def test_a_failure_that_needs_no_ice_is_shown_without() -> None:
     """A reader should not have to wonder what the weather has to do with it."""
-    found, _ = shrunk(trial(link(), friction=0.15), lambda candidate: bool(candidate.faults))
+    icy = trial(link(), weather=(Spell(kind="rain", friction=0.15),))
 
-    assert found.friction == FRICTION_DRY
+    found, _ = shrunk(icy, lambda candidate: bool(candidate.faults))
+
+    assert found.weather is None

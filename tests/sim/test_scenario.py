@@ -98,7 +98,7 @@ def test_settings_lie_over_the_file(tmp_path: Path) -> None:
 
 def test_the_road_of_a_slippery_day_is_slippery_and_the_server_is_told() -> None:
     """A server that took ice for dry road would let trucks brake too late; told of it, nobody uses up a margin."""
-    day = load_scenario("crossing", ["friction=0.15"], hours=0.04)
+    day = load_scenario("crossing", ["weather=[{kind: rain, friction: 0.15}]"], hours=0.04)
 
     report = run_day(day, Wish(), lambda _: None)
 
@@ -108,10 +108,19 @@ def test_the_road_of_a_slippery_day_is_slippery_and_the_server_is_told() -> None
     assert report.authority_margin_m_min > 0.0
 
 
-def test_a_slippery_day_cannot_be_run_on_the_wire() -> None:
-    """A server of its own takes the road for dry, and nobody must think that it was told."""
-    with pytest.raises(ScenarioError, match="a server on the wire takes roads for dry"):
-        run_day(load_scenario("crossing", ["friction=0.25"], hours=0.04), Wish(wire=True), lambda _: None)
+def test_the_key_that_once_said_the_grip_of_the_road_says_how_it_is_said_now(tmp_path: Path) -> None:
+    """There is one way to say weather; whoever has an old file or an old line is told it, and not offered a key that looks alike."""
+    file = tmp_path / "mine.yaml"
+    file.write_text("scenario: mine\nsite: mandula\ntrucks: 3\nhours: 1\nfriction: 0.25\n", encoding="utf-8")
+
+    with pytest.raises(ScenarioError, match="unknown key 'friction'; say it as weather: ") as in_file:
+        load_scenario(str(file))
+    with pytest.raises(ScenarioError, match="unknown key 'friction'; say it as weather: ") as in_setting:
+        load_scenario("mandula", ["friction=0.25"])
+
+    assert ":5: " in str(in_file.value)
+    said = str(in_setting.value).rpartition("weather: ")[2]
+    assert load_scenario("mandula", [f"weather={said}"]).spec.weather[0].conditions.friction == 0.25
 
 
 def test_a_policy_is_part_of_the_day() -> None:

@@ -59,6 +59,11 @@ def test_the_worst_of_each_thing_counts_where_spells_meet() -> None:
     assert [now.stopped for _, now in changes] == [False, False, True, True]
 
 
+def test_rain_may_be_as_slippery_as_ice_and_slows_nobody_down() -> None:
+    """What brakes can do on a slippery road shows best at full speed."""
+    assert timeline([Spell(kind="rain", friction=0.15)], 1.0) == [(0.0, Conditions(friction=0.15))]
+
+
 def test_nothing_beyond_the_run_happens() -> None:
     """A short run of a long scenario has the weather of its first hours."""
     assert timeline([Spell(kind="ice", from_h=16.0)], 1.0) == [(0.0, FAIR)]
@@ -130,6 +135,8 @@ def test_in_the_cold_trucks_brake_later_have_less_battery_and_heat() -> None:
         ("weather=icy", "weather.0: there is no weather 'icy'; did you mean 'ice'?"),
         ("weather=[{kind: ice, frm_h: 3}]", "unknown key 'frm_h'; did you mean 'from_h'?"),
         ("weather=[{kind: ice, from_h: 3, to_h: 2}]", "ice is over at 2 h, before it begins"),
+        ("weather=[{kind: fog, friction: 0.3}]", "friction does not matter in fog"),
+        ("weather=[{kind: rain, friction: 0.8}]", "less than or equal to 0.7"),
         ("weather=[{kind: ice, visibility_m: 50}]", "visibility_m does not matter in ice"),
         ("weather=[{kind: fog, wind_mps: 50}]", "wind_mps does not matter in fog"),
         ("weather=[{kind: cold, from_h: 3}]", "cold lasts for a whole run"),

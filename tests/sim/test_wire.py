@@ -13,10 +13,13 @@ from sim_harness.scenario import load_scenario
 
 QUICK = ["processes.bay={shape: fixed, fixed_s: 20}", "plant.inspect_share=0", "plant.refuse_share=0", "plant.loader_mtbf_h=0"]
 
+# The server is told of the rain by an operator's own words.
+WET = "weather=[{kind: rain, friction: 0.15}]"
+
 
 def run(seed: int, out: Path | None = None) -> Report:
-    """A few minutes with two trucks."""
-    return run_day(load_scenario("mandula", QUICK, seed=seed, hours=0.06, trucks=2), Wish(wire=True, out=out), lambda _: None)
+    """A few minutes with two trucks on a slippery road."""
+    return run_day(load_scenario("mandula", [*QUICK, WET], seed=seed, hours=0.06, trucks=2), Wish(wire=True, out=out), lambda _: None)
 
 
 @pytest.mark.processes
@@ -28,6 +31,8 @@ def test_trucks_drive_over_the_wire_and_the_run_replays(tmp_path: Path) -> None:
 
     assert first.verdict == "pass", first.failures
     assert first.truck_km > 0.3
+    assert first.authority_margin_m_min is not None
+    assert first.authority_margin_m_min > 0.0
     assert first.trace_hash == again.trace_hash
     assert replayed.good, replayed
     assert replayed.notes == ()
