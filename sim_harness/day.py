@@ -41,7 +41,7 @@ class Wish:
 
 def input_log(out: Path | None, scenario: Scenario) -> AbstractContextManager[InputLog | None]:
     """What the server's core hears and says, for `fleet sim replay`; None, and no cost, without a directory."""
-    return nullcontext() if out is None else InputLog(out / RUN_FILE, scenario.corridor, scenario.site)
+    return nullcontext() if out is None else InputLog(out / RUN_FILE, scenario.corridor, scenario.site, scenario.site_digest)
 
 
 def run_day(scenario: Scenario, wish: Wish, progress: Callable[[float], None]) -> Report:

@@ -83,11 +83,12 @@ class Scenario:
     A scenario with its site loaded and its trucks placed.
 
     *stands* (n,) is where each begins, *site* the site's name or file, *replay* the command that runs exactly this,
-    *dead_spot* where the day has no radio: the corridor knows it as a no-stop stretch.
+    *dead_spot* where the day has no radio: the corridor knows it as a no-stop stretch. *site_digest* is that of the site as it is drawn.
     """
 
     spec: ScenarioSpec
     site: str
+    site_digest: str
     corridor: Corridor
     roster: Roster
     stands: tuple[Stand, ...]
@@ -296,11 +297,9 @@ def load_scenario(
     over = [f"{key}={value}" for key, value in (("seed", seed), ("hours", hours), ("trucks", trucks)) if value is not None]
     spec, source = _read(name_or_path, [*settings, *over])
     site = spec.site if not spec.site.endswith((".yaml", ".yml")) else str(_locate(name_or_path).parent / spec.site)
-    corridor = load_site(site)
-    _require_known(spec, corridor, source)
-    corridor = replace(
-        corridor, processes={**corridor.processes, **{name: process_of(name, part) for name, part in spec.processes.items()}}
-    )
+    drawn = load_site(site)
+    _require_known(spec, drawn, source)
+    corridor = replace(drawn, processes={**drawn.processes, **{name: process_of(name, part) for name, part in spec.processes.items()}})
     if is_cold(spec.weather):
         corridor = wintry(corridor)
     spot = dead_spot(corridor, Streams(spec.seed)) if spec.faults == "on" else None
@@ -323,6 +322,7 @@ def load_scenario(
     return Scenario(
         spec=spec,
         site=site,
+        site_digest=drawn.digest,
         corridor=corridor,
         roster=roster,
         stands=stands,

@@ -234,7 +234,7 @@ def test_a_site_that_changed_since_is_refused(log: Path) -> None:
     """On another map the same inputs mean something else: no comparison is better than a wrong one."""
 
     def moved(block: Block) -> Block:
-        return replace(block, head={**block.head, "digest": "0" * 64}) if "digest" in block.head else block
+        return replace(block, head={**block.head, "site_digest": "0" * 64}) if "site_digest" in block.head else block
 
     rewrite(log, moved)
 
@@ -258,6 +258,30 @@ def test_a_site_that_moved_is_named_anew(log: Path) -> None:
     assert lost.exit_code == 1
     assert "/nowhere/site.yaml" in lost.stderr
     assert found.exit_code == 0
+
+
+def test_a_run_with_trucks_and_stretches_of_its_own_replays_equal(tmp_path: Path) -> None:
+    """In the cold trucks brake later than the site's file says, and a day of faults has a stretch in which none may stop."""
+    scenario = load_scenario("mandula", [*QUICK, "weather=cold", "faults=on"], hours=0.02, trucks=3)
+    run_day(scenario, Wish(out=tmp_path), lambda _: None)
+
+    verdict = replayed(tmp_path / RUN_FILE)
+
+    assert scenario.dead_spot is not None
+    assert scenario.corridor.digest != scenario.site_digest
+    assert verdict.good, verdict
+    assert verdict.tick_count == 720
+
+
+def test_a_log_that_tells_only_of_durations_is_of_the_site_s_own_trucks(log: Path) -> None:
+    """So older versions wrote it; what a server kept before it was replaced must still replay."""
+
+    def older(block: Block) -> Block:
+        return replace(block, head={key: told for key, told in block.head.items() if key not in {"site_digest", "truck_types", "no_stops"}})
+
+    rewrite(log, older)
+
+    assert replayed(log).good
 
 
 def test_opening_times_that_changed_since_are_refused(log: Path) -> None:

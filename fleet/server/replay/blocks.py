@@ -19,7 +19,7 @@ from fleet.server.loop.control_loop import LoopOptions
 from fleet.server.replay import form
 from fleet.server.replay.kept import Kept, Started
 from fleet.server.replay.log_file import HEAD, START, TICKS, Block
-from planner.corridor import Corridor, Process
+from planner.corridor import Corridor, Process, Stretch, TruckType
 
 FROM_RECORDS, FROM_JOURNAL, FROM_CHECKPOINT = "records", "journal", "checkpoint"
 SITE_FORM_BYTES: Final = 16
@@ -47,22 +47,41 @@ def site_reference(name_or_path: str) -> str:
     return str(path.resolve()) if path.is_file() else name_or_path
 
 
-def head_block(corridor: Corridor, site: str) -> Block:
-    """What a log begins with; *site* is where the site comes from."""
+def head_block(corridor: Corridor, site: str, site_digest: str | None = None) -> Block:
+    """
+    What a log begins with; *site* is where the site comes from, *site_digest* its own digest where the corridor's is another.
+
+    A scenario may run its own trucks on a site, or its own no-stop stretches: what it may change is told whole.
+    """
     told = {
         "software": software(),
         "site": site_reference(site),
         "site_id": corridor.site_id,
         "digest": corridor.digest,
         "form": site_form(corridor),
+        "site_digest": site_digest or corridor.digest,
         "processes": {name: asdict(process) for name, process in corridor.processes.items()},
+        "truck_types": [asdict(truck_type) for truck_type in corridor.truck_types],
+        "no_stops": [asdict(no_stop) for no_stop in corridor.no_stops],
     }
     return Block(kind=HEAD, head=told)
 
 
-def with_processes(corridor: Corridor, head: Mapping[str, Any]) -> Corridor:
-    """*corridor* with the durations of the log: a scenario may have laid its own over the site's."""
-    return replace(corridor, processes={name: Process(**figures) for name, figures in head["processes"].items()})
+def as_told(site: Corridor, head: Mapping[str, Any]) -> Corridor:
+    """
+    *site* with the durations, trucks and no-stop stretches of the log: a scenario may have laid its own over them.
+
+    Older logs tell of durations alone; theirs are the site's own trucks and stretches.
+    """
+    told = replace(site, processes={name: Process(**figures) for name, figures in head["processes"].items()})
+    if "site_digest" not in head:
+        return told
+    return replace(
+        told,
+        digest=head["digest"],
+        truck_types=tuple(TruckType(**figures) for figures in head["truck_types"]),
+        no_stops=tuple(Stretch(**figures) for figures in head["no_stops"]),
+    )
 
 
 def start_block(started: Started, *, tick: int, fact_count: int, checkpoint: bytes | None = None, journalled: bool = False) -> Block:

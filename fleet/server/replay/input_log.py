@@ -18,14 +18,14 @@ BLOCK_TICKS: Final = 100
 
 class InputLog:
     """
-    An `Ear` that writes to *path*; *site* is where the corridor comes from.
+    An `Ear` that writes to *path*; *site* is where the corridor comes from, *site_digest* its digest where the corridor's is another.
 
     A core that starts anew goes on in the same file, and one that was supplanted too.
     """
 
-    def __init__(self, path: Path, corridor: Corridor, site: str) -> None:
+    def __init__(self, path: Path, corridor: Corridor, site: str, site_digest: str | None = None) -> None:
         self._log = LogWriter(path)
-        self._log.write(head_block(corridor, site))
+        self._log.write(head_block(corridor, site, site_digest))
         self._blocks: dict[int, TickBlock] = {}
         self._closed = False
 

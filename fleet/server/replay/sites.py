@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from fleet.errors import Code, FleetError
-from fleet.server.replay.blocks import site_form, with_processes
+from fleet.server.replay.blocks import as_told, site_form
 from fleet.site import load_site
 from planner.corridor import Corridor
 
@@ -57,10 +57,11 @@ class Sites:
     @staticmethod
     def _loaded(name: str, head: Mapping[str, Any]) -> Corridor:
         corridor = load_site(name)
-        if corridor.digest != head["digest"]:
-            recorded, present = head["digest"][:DIGEST_SHOWN], corridor.digest[:DIGEST_SHOWN]
+        drawn = head.get("site_digest", head["digest"])
+        if corridor.digest != drawn:
+            recorded, present = drawn[:DIGEST_SHOWN], corridor.digest[:DIGEST_SHOWN]
             raise SiteChanged(site=name, what="map", recorded=recorded, present=present)
-        corridor = with_processes(corridor, head)
+        corridor = as_told(corridor, head)
         if site_form(corridor) != head["form"]:
             recorded, present = head["form"][:DIGEST_SHOWN], site_form(corridor)[:DIGEST_SHOWN]
             raise SiteChanged(site=name, what="opening times", recorded=recorded, present=present)
