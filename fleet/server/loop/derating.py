@@ -52,7 +52,8 @@ class Derating:
     What is believed of brakes and road beyond the last report.
 
     Health itself is the trucks' column; here is what of it is durable. *grip* is the road as everybody must brake on it. *even*:
-    it is the same everywhere. *weaker_ns* (capacity,) and *slicker_ns* say when brakes, and any of the road, last turned out worse.
+    it is the same everywhere; *lane_friction* (m,) is the lowest on each lane. *weaker_ns* (capacity,) and *slicker_ns* say when
+    brakes, and any of the road, last turned out worse.
     """
 
     def __init__(self, trucks: TruckTable, lane_ids: tuple[str, ...], friction: float) -> None:
@@ -63,7 +64,7 @@ class Derating:
         self.grip: Grip = even_grip(trucks.lanes, friction)
         self.weaker_ns: IntColumn = np.full(trucks.capacity, NEVER_NS, np.int64)
         self.slicker_ns = NEVER_NS
-        self.even = True
+        self._look_over()
         self._appliers: Mapping[type[Fact], Callable[[Any], None]] = {
             BrakesDerated: self._weaken,
             TruckRecommissioned: self._restore,
@@ -169,3 +170,5 @@ class Derating:
 
     def _look_over(self) -> None:
         self.even = bool((self.grip.friction == self.grip.friction[0]).all())
+        # Always an array of its own: who was given the last one may keep it.
+        self.lane_friction: FloatColumn = np.minimum.reduceat(self.grip.friction, self.grip.cell_start[:-1])

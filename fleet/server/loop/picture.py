@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from fleet.server.columns import FlagColumn, FloatColumn, RowColumn
+from fleet.server.columns import FlagColumn
 from fleet.server.desk import DeskView
 from fleet.server.fleet_view import FleetView
 from fleet.server.inputs import ReportFlag
@@ -15,6 +15,7 @@ from fleet.server.loop.derating import Derating
 from fleet.server.loop.ledger import Ledger
 from fleet.server.loop.sessions import Sessions
 from fleet.server.loop.telemetry import Telemetry
+from planner.kernels.places import END, NOSE, REAR, find_places
 from planner.tables import TruckTable
 
 
@@ -34,10 +35,9 @@ class Drawn(Protocol):
 def view_of(loop: Drawn) -> FleetView:
     """Copies of the fleet as it stands between two ticks."""
     trucks, count = loop.trucks, loop.trucks.count
-    nose_lane, nose_m = _places(trucks, trucks.nose_m[:count])
-    end_lane, end_m = _places(trucks, trucks.end_m[:count])
-    rear_lane, rear_m = _places(trucks, trucks.rear_m[:count])
-    held = loop.ledger.issued_sequence[:count] > 0
+    lane_ix, chainage_m = np.empty((3, count), np.int32), np.empty((3, count))
+    find_places(trucks.columns, lane_ix, chainage_m)
+    lane_ix[END, loop.ledger.issued_sequence[:count] <= 0] = -1
     return FleetView(
         tick=loop.tick_count,
         now_ns=loop.now_ns,
@@ -45,14 +45,14 @@ def view_of(loop: Drawn) -> FleetView:
         truck_ids=tuple(loop.sessions.truck_ids),
         truck_type_ids=tuple(loop.sessions.truck_type_ids),
         session=loop.sessions.state[:count].copy(),
-        lane_ix=nose_lane,
-        chainage_m=nose_m,
+        lane_ix=lane_ix[NOSE],
+        chainage_m=chainage_m[NOSE],
         speed_mps=trucks.speed_mps[:count].copy(),
         laden=trucks.laden[:count].copy(),
-        end_lane_ix=np.where(held, end_lane, -1).astype(np.int32),
-        end_chainage_m=end_m,
-        rear_lane_ix=rear_lane,
-        rear_chainage_m=rear_m,
+        end_lane_ix=lane_ix[END],
+        end_chainage_m=chainage_m[END],
+        rear_lane_ix=lane_ix[REAR],
+        rear_chainage_m=chainage_m[REAR],
         battery_wh=loop.telemetry.battery_wh[:count].copy(),
         brake_health=trucks.brake_health[:count].copy(),
         report_age_ns=loop.telemetry.age_ns(loop.now_ns),
@@ -60,7 +60,7 @@ def view_of(loop: Drawn) -> FleetView:
         cause=loop.causes.code[:count].copy(),
         cause_ref=loop.causes.ref[:count].copy(),
         cause_since_ns=loop.causes.since_ns[:count].copy(),
-        lane_friction=np.minimum.reduceat(loop.derating.grip.friction, loop.derating.grip.cell_start[:-1]),
+        lane_friction=loop.derating.lane_friction,
     )
 
 
@@ -81,14 +81,3 @@ def desk_view_of(loop: Drawn, standing: FlagColumn) -> DeskView:
         speed_mps=trucks.speed_mps[:count],
         battery_wh=loop.telemetry.battery_wh[:count],
     )
-
-
-def _places(trucks: TruckTable, path_m: FloatColumn) -> tuple[RowColumn, FloatColumn]:
-    """Lane rows and chainages of path coordinates, (n,) each; lane -1 for a truck without a path."""
-    count = len(path_m)
-    deepest = max(int(trucks.path_count[:count].max(initial=0)), 1)
-    begun = trucks.path_start_m[:count, :deepest] <= path_m[:, None]
-    k = np.clip(np.minimum(begun.sum(axis=1), trucks.path_count[:count]) - 1, 0, None)
-    rows = np.arange(count)
-    lane_ix = np.where(trucks.path_count[:count] > 0, trucks.path_lane[rows, k], -1).astype(np.int32)
-    return lane_ix, path_m - trucks.path_start_m[rows, k]
