@@ -74,7 +74,8 @@ class Judge:
             for part in parts:
                 self._parts_of_lane[part.lane].append(part)
         # Per lane: the stretches that lie in any zone; most trucks stand on none and need no look at single parts.
-        self._zoned = [_union((part.from_m, part.to_m) for part in parts) for parts in self._parts_of_lane]
+        unions = [_union((part.from_m, part.to_m) for part in parts) for parts in self._parts_of_lane]
+        self._zoned = [([from_m for from_m, _ in union], [to_m for _, to_m in union]) for union in unions]
         # Lane -> truck row -> path coordinate of the lane's chainage 0 on that truck's path. May name trucks long gone.
         self._members: dict[int, dict[int, float]] = {}
         # Rears and ends of every row when the judge last looked.
@@ -166,9 +167,12 @@ class Judge:
     def _zones_shared(self, rear_m: list[float], end_m: list[float]) -> Iterable[Objection]:
         inside: dict[int, list[tuple[int, int]]] = {}
         for lane, members in self._members.items():
+            zoned_from_m, zoned_to_m = self._zoned[lane]
             for row, base_m in members.items():
                 low_m, high_m = rear_m[row] - base_m + TOUCHING_M, end_m[row] - base_m - TOUCHING_M
-                if not any(low_m < to_m and from_m < high_m for from_m, to_m in self._zoned[lane]):
+                # In order and apart from each other: the first that ends beyond the rear is the one to look at.
+                at = bisect_right(zoned_to_m, low_m)
+                if at == len(zoned_from_m) or zoned_from_m[at] >= high_m:
                     continue
                 for part in self._parts_of_lane[lane]:
                     if low_m < part.to_m and part.from_m < high_m:

@@ -76,6 +76,8 @@ class Stands:
         self.state: list[BayState] = [BayState.UNKNOWN] * len(corridor.stands)
         self.barred: frozenset[int] = frozenset()
         self._of: dict[tuple[str, StandKind], list[int]] = {}
+        # Asked for each truck that waits, once a second, and nearly always the same as before.
+        self._free: dict[tuple[str, StandKind], list[int]] = {}
         self.on_lane: dict[int, list[int]] = {}
         for ix, stand in enumerate(corridor.stands):
             self._of.setdefault((stand.yard_id, stand.kind), []).append(ix)
@@ -83,6 +85,7 @@ class Stands:
 
     def apply(self, change: StandBooked | StandFreed | BayProven) -> None:
         """Books, frees or notes a proof. Two trucks to one stand are our own mistake."""
+        self._free.clear()
         if isinstance(change, StandBooked):
             holder = int(self.holder_row[change.stand_ix])
             assert holder in {NOBODY, change.row}, f"stand row {change.stand_ix} is truck row {holder}'s, not {change.row}'s"
@@ -98,11 +101,18 @@ class Stands:
 
     def bar(self, lanes: Iterable[int]) -> None:
         """The stands on these lanes are barred, and no others."""
+        self._free.clear()
         self.barred = frozenset(ix for lane in lanes for ix in self.on_lane.get(lane, ()))
 
     def free(self, yard_id: str, kinds: Sequence[StandKind]) -> list[int]:
         """Stands that may be booked: nobody's, not barred, and not blocked by their keeper."""
-        return [ix for ix in self.all_of(yard_id, kinds) if self._is_free(ix)]
+        return [ix for kind in kinds for ix in self._free_of((yard_id, kind))]
+
+    def _free_of(self, asked: tuple[str, StandKind]) -> list[int]:
+        free = self._free.get(asked)
+        if free is None:
+            free = self._free[asked] = [ix for ix in self._of.get(asked, []) if self._is_free(ix)]
+        return free
 
     def _is_free(self, ix: int) -> bool:
         return self.holder_row[ix] == NOBODY and self.state[ix] is not BayState.BLOCKED and ix not in self.barred
