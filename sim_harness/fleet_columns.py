@@ -118,8 +118,10 @@ class FleetColumns:
 
     def mark_undeclared(self) -> None:
         """Mark who suffers from what is worse than declared; the mark goes when the truck has come to rest without it."""
-        self.undeclared &= self.motion.speed_mps != 0.0
-        self.undeclared |= self.ailments > 0
+        if np.count_nonzero(self.undeclared):
+            self.undeclared &= self.motion.speed_mps != 0.0
+        if np.count_nonzero(self.ailments):
+            self.undeclared |= self.ailments > 0
 
     def reaches(self, row: int, only: int | None) -> bool:
         """Whether the truck of *row* hears what is for everybody whose words travel together or, where it is given, for row *only*."""
@@ -134,8 +136,11 @@ class FleetColumns:
 
     def rows_on(self, lane_ix: int, from_m: float, to_m: float) -> list[int]:
         """Rows of the trucks any part of whose true body lies on [from_m, to_m) of a lane."""
+        on_lane = self.places.body_lanes == lane_ix
+        if not np.count_nonzero(on_lane):
+            return []
         found = []
-        for row in np.flatnonzero((self.places.body_lanes == lane_ix).any(axis=1)).tolist():
+        for row in np.flatnonzero(on_lane.any(axis=1)).tolist():
             start_m = paths.path_coordinate(self.paths, row, lane_ix, 0.0)
             nose_m = float(self.motion.nose_m[row])
             if start_m + from_m < nose_m and start_m + to_m > nose_m - float(self.length_m[row]):

@@ -70,7 +70,7 @@ class ContactWatch:
         """After the trucks moved."""
         self._now_s = now_s
         without: FlagArray = now_s - self._beat_s > LAPSED_S
-        if not without.any() and not self._alone.anybody:
+        if not np.count_nonzero(without) and not self._alone.anybody:
             return
         self._alone.begin(without, now_s)
         # A new authority counts only when it came after the welcome that ended the silence.

@@ -45,7 +45,7 @@ class ContainmentWatch:
         count = len(fleet.roster.truck_ids)
         self._fleet = fleet
         self._brakes = brakes_of(fleet.roster)
-        self._roll_back_m = fleet.roster.column("roll_back_m")
+        self._rolls_m: FloatArray = fleet.roster.column("roll_back_m") + ROUNDING_M
         self._kept = (np.zeros(count), np.zeros(count, dtype=np.int8))
         self._margin_m: FloatArray = np.zeros(count)
         self._grip: FloatArray = np.full(count, FRICTION_DRY)
@@ -68,15 +68,17 @@ class ContainmentWatch:
             self._kept,
             self._margin_m,
         )
-        outside: FlagArray = (self._margin_m < -ROUNDING_M) & ~view.undeclared
-        self._tell(outside & ~self._outside, "may be beyond the end it holds, or cannot stop before it,", view.time_s)
+        outside: FlagArray = self._margin_m < -ROUNDING_M
+        if np.count_nonzero(outside):
+            outside &= ~view.undeclared
+            self._tell(outside & ~self._outside, "may be beyond the end it holds, or cannot stop before it,", view.time_s)
         self._outside = outside
         place_m = view.nose_path_m - fleet.shift_m
         np.maximum(self._furthest_m, place_m, out=self._furthest_m)
-        rolled: FlagArray = self._furthest_m - place_m > self._roll_back_m + ROUNDING_M
-        self._tell(rolled & ~self._rolled, "rolled back further than it may", view.time_s)
+        rolled: FlagArray = self._furthest_m - place_m > self._rolls_m
+        if np.count_nonzero(rolled):
+            self._tell(rolled & ~self._rolled, "rolled back further than it may", view.time_s)
         self._rolled = rolled
 
     def _tell(self, rows: FlagArray, what: str, now_s: float) -> None:
-        if rows.any():
-            self.found += [f"{self._fleet.roster.truck_ids[row]} {what} at {now_s:.1f} s" for row in np.flatnonzero(rows).tolist()]
+        self.found += [f"{self._fleet.roster.truck_ids[row]} {what} at {now_s:.1f} s" for row in np.flatnonzero(rows).tolist()]

@@ -89,13 +89,13 @@ class WordsWatch:
         """After the trucks moved."""
         ends_m = self._fleet.onboard.end_m
         moved = (ends_m != self._ends_m) & ~self._fresh
-        if moved.any():
+        if np.count_nonzero(moved):
             for row in np.flatnonzero(moved).tolist():
                 if not abs(ends_m[row] - self._ends_m[row]) <= SAME_END_M:  # also where one of them is none at all
                     self.found.append(f"{self._fleet.roster.truck_ids[row]} took an old word, or one of another term, at {now_s:.1f} s")
         self._ends_m[:] = ends_m
         self._fresh[:] = False
-        if not self._told.any() and not self._stopped.anybody:
+        if not np.count_nonzero(self._told) and not self._stopped.anybody:
             return
         self._stopped.end(~self._told)
         self._stopped.begin(self._told, now_s)
