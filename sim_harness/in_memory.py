@@ -9,7 +9,7 @@ that was heard once is not heard again.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -89,6 +89,7 @@ class InMemoryServer:
         self._counted: deque[int] = deque(maxlen=OLD_TICKS_MAX)
         self.behind = False
         self._causes: Causes = {}
+        self._delivered: list[int] = []
         self.epoch = self._server.epoch
 
     # -- what it hears and says ----------------------------------------------------------------------------------------
@@ -159,6 +160,12 @@ class InMemoryServer:
             return dict.fromkeys(self._causes, NO_SERVER)
         self._causes = self._server.causes()
         return self._causes
+
+    def delivered(self) -> Sequence[int]:
+        """How many containers of each order were delivered, oldest order first; without a server, as it said last."""
+        if self._server is not None:
+            self._delivered = [order.delivered_count for order in self._server.engine.orders()]
+        return self._delivered
 
     def fleet(self) -> FleetView | None:
         """The server's picture of the trucks; None without a server."""

@@ -1,8 +1,9 @@
 """
 The simulated operator: takes control, and puts in the day's orders, each when its time has come.
 
-An order that has a due time is looked at again then. Orders are served oldest first, so what is late is counted over all of them:
-the containers that were due by now and have not been delivered, of this order at most all.
+An order that has a due time is looked at again then: its containers that the server does not count as delivered are late. Where
+the server's books cannot be read, in runs with `--wire`, it is counted over all orders: the containers that were due by now and
+have not been delivered, of this order at most all.
 """
 
 from __future__ import annotations
@@ -47,8 +48,10 @@ class Operator:
         self._call = call
         self._books = books
         self._count = 0
-        self._due: list[tuple[float, str, int]] = []
+        self._due: list[tuple[float, int, int]] = []
         self._due_containers = 0
+        # How many containers of each order were delivered, oldest order first.
+        self.delivered: Callable[[], Sequence[int]] | None = None
 
     def step(self, now_ns: int) -> None:
         """Do what is due."""
@@ -68,12 +71,15 @@ class Operator:
         self._call(*link.order(order_id, wish, due_s))
         self._books.notice("order_created", order_id=order_id, containers=wish.containers)
         if due_s is not None:
-            self._due.append((due_s, order_id, wish.containers))
+            self._due.append((due_s, self._count, wish.containers))
             self._due.sort()
 
-    def _look_at(self, order_id: str, containers: int) -> None:
+    def _look_at(self, number: int, containers: int) -> None:
         self._due_containers += containers
         late = min(containers, max(0, self._due_containers - self._books.delivered))
+        if self.delivered is not None:
+            counts = self.delivered()
+            late = containers - counts[number - 1] if number <= len(counts) else containers
         self._books.due += containers
         self._books.late += late
-        self._books.notice("order_due", order_id=order_id, containers=containers, late=late)
+        self._books.notice("order_due", order_id=f"order-{number}", containers=containers, late=late)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from fleet.errors import FleetError
@@ -47,6 +47,10 @@ class Server(Protocol):
         """Why each standing truck stands: kind and subject."""
         ...
 
+    def delivered(self) -> Sequence[int]:
+        """How many containers of each order were delivered, oldest order first."""
+        ...
+
 
 class Runner:
     """Runs a scenario against a server; *desk* is where faults are asked for while it runs, *pace* the most times real time."""
@@ -56,6 +60,7 @@ class Runner:
     def __init__(self, scenario: Scenario, server: Server, recorder: Recorder, checker: Checker, desk: FaultDesk | None = None) -> None:
         self._server = server
         self._stage = Stage(scenario, Trucks, server.call, (recorder, checker))
+        self._stage.operator.delivered = server.delivered
         self._radio = Radio(scenario.spec.link, self._stage.trucks, self._stage.streams.stream)
         self._troubles: Troubles | None = None
         specs = faults_of(scenario, self._stage.streams)

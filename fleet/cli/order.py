@@ -22,6 +22,7 @@ from fleet.cli.terminal import (
     print_json,
     print_table,
 )
+from fleet.clock import SystemClock
 
 if TYPE_CHECKING:
     from fleet.client.values import TransportOrder
@@ -31,6 +32,12 @@ CSV_COLUMNS: Final = frozenset({"from", "to", "containers", "due", "priority"})
 CSV_NEEDED: Final = frozenset({"from", "to", "containers"})
 
 app = commands("Transport orders. Example: fleet order create --from mn --to cn --containers 40")
+
+
+def _due(order: TransportOrder) -> str:
+    """When it is due, and whether that was missed."""
+    late = order.state == "open" and order.due_time is not None and order.due_time < SystemClock().utc()
+    return f"{clock_time(order.due_time)} late" if late else clock_time(order.due_time)
 
 
 def _row(order: TransportOrder) -> tuple[Any, ...]:
@@ -44,7 +51,7 @@ def _row(order: TransportOrder) -> tuple[Any, ...]:
         order.delivered_count,
         order.returned_count,
         order.priority,
-        clock_time(order.due_time),
+        _due(order),
         order.state,
     )
 
@@ -121,6 +128,9 @@ def create(  # noqa: PLR0913, PLR0917 - one parameter an option
 def list_orders(server: ServerOption = SERVER_USUAL, tls: TlsOption = None, as_json: JsonOption = False) -> None:
     """
     Lists all orders, oldest first.
+
+    Trucks load for the highest priority first, then for what is due first, then for what is oldest; one in eight, whatever is due, for
+    the oldest order of all.
 
     Example: fleet order list --json
     """

@@ -207,7 +207,9 @@ class TransportOrder(_message.Message):
     state: Global___TransportOrderState.ValueType
     @_builtins.property
     def due_time(self) -> _timestamp_pb2.Timestamp:
-        """Absent: no due time."""
+        """Absent: no due time. Among equal priorities trucks load first for what is due first, last for orders without one, the oldest
+        first; but one mission in eight loads for the oldest order, whatever others are due.
+        """
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...

@@ -8,6 +8,7 @@ tick. The first seconds, in which trucks say hello and kernels load, are not cou
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from sim_harness import link
@@ -56,6 +57,10 @@ class TimedServer:
     def causes(self) -> Causes:
         """Why trucks stand."""
         return self._server.causes()
+
+    def delivered(self) -> Sequence[int]:
+        """What was delivered of each order."""
+        return self._server.delivered()
 
 
 class TimedCheckers:

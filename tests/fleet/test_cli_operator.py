@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ import typer
 from typer.testing import CliRunner, Result
 
 from fleet.cli import border, intrusion, lane, order, stop, truck, watch
+from fleet.client.values import TransportOrder
+from fleet.clock import SystemClock
 
 APPS: dict[str, typer.Typer] = {
     "border": border.app, "intrusion": intrusion.app, "lane": lane.app, "order": order.app, "stop": stop.app, "truck": truck.app,
@@ -227,3 +230,17 @@ def test_the_fleet_and_the_border_are_seen(server: str) -> None:
     assert {gate["state"] for gate in gates} == {"shut"}
     assert fleet("truck", "list", server=server).stdout == "No trucks.\n"
     assert fleet("border", "list", server=server).stdout == "No crossings.\n"
+
+
+@pytest.mark.parametrize(
+    ("state", "years", "said"), [("open", -1, True), ("open", 1, False), ("done", -1, False), ("cancelled", -1, False)]
+)
+def test_an_open_order_past_its_due_time_is_called_late(state: str, years: int, said: bool) -> None:
+    """Whoever reads the list at night should not have to compare clocks."""
+    due = SystemClock().utc() + years * timedelta(days=365)
+    counts = dict.fromkeys(("container_count", "waiting_count", "aboard_count", "delivered_count", "returned_count", "priority"), 0)
+    yards = {"from_yard_id": "mn", "to_yard_id": "cn"}
+
+    row = order._row(TransportOrder(order_id="order-1", due_time=due, state=state, create_time=None, **yards, **counts))
+
+    assert row[order.COLUMNS.index("due")].endswith(" late") is said

@@ -100,6 +100,21 @@ def test_urgent_orders_go_first() -> None:
     assert road.desk.books.missions.of_row[0].order_id == urgent
 
 
+def test_a_truck_that_waits_for_a_bay_loads_for_whoever_is_due_first_by_then() -> None:
+    """All trucks have missions for the coal before the train comes; its boxes would leave an hour late if they waited behind them."""
+    road = DeskRoad(MANDULA, ["mn_bay_01", "mn_bay_02", "mn_park_01", "mn_park_02"], Plant(bay_s=NEVER_S))
+    coal = road.order(100)
+    assert road.until(lambda: [road.mission_state(row) for row in range(4)] == ["LOADING"] * 2 + ["ASSIGNED"] * 2, 60)
+
+    train = road.order(3, due_ns=3_600_000_000_000)
+    road.step(60)
+
+    missions = road.desk.books.missions.of_row
+    promised = sorted((missions[row].order_id, len(missions[row].containers)) for row in range(4))
+    assert promised == [(coal, 2), (coal, 2), (train, 1), (train, 2)]
+    assert road.desk.books.missions.promised() == {coal: 4, train: 3}
+
+
 def test_a_cancelled_order_frees_trucks_on_their_way() -> None:
     """What is aboard is delivered; nobody loads what nobody wants."""
     road = DeskRoad(MANDULA, ["mn_bay_01", "mn_park_01"], Plant(bay_s=30.0))

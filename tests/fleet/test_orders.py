@@ -10,7 +10,7 @@ from fleet.server.dispatch.mission import MissionKept, Missions, MissionState
 from fleet.server.dispatch.orders import OrderKept, Orders, OrderState, container_id, containers_for
 
 
-def order(number: int = 1, *, count: int = 10, priority: int = 0) -> OrderKept:
+def order(number: int = 1, *, count: int = 10, priority: int = 0, due_ns: int = 0) -> OrderKept:
     """An order nobody has touched."""
     return OrderKept(
         order_id=f"order-{number}",
@@ -22,11 +22,19 @@ def order(number: int = 1, *, count: int = 10, priority: int = 0) -> OrderKept:
         aboard_count=0,
         delivered_count=0,
         returned_count=0,
-        due_ns=0,
+        due_ns=due_ns,
         priority=priority,
         state=OrderState.OPEN,
         created_ns=0,
     )
+
+
+def book(*kept: OrderKept) -> Orders:
+    """These orders."""
+    orders = Orders()
+    for order_kept in kept:
+        orders.apply(order_kept)
+    return orders
 
 
 def test_the_check_digit_is_the_standards() -> None:
@@ -72,13 +80,40 @@ def test_more_than_there_is_cannot_be_loaded() -> None:
         order(count=2).loaded(3)
 
 
-def test_priority_goes_first_then_age() -> None:
-    """The operator's urgent order does not wait for yesterday's."""
-    orders = Orders()
-    for kept in (order(1), order(2, priority=5), order(3), order(4, priority=5).cancelled()):
-        orders.apply(kept)
+def test_priority_goes_first_then_who_is_due_then_age() -> None:
+    """The operator's urgent order does not wait for yesterday's, nor boxes whose train leaves for coal that nobody waits for."""
+    orders = book(
+        order(1),
+        order(2, due_ns=900),
+        order(3, due_ns=500),
+        order(4, priority=5),
+        order(5),
+        order(6, priority=5).cancelled(),
+        order(7, due_ns=500),
+    )
 
-    assert [kept.order_id for kept in orders.open_first()] == ["order-2", "order-1", "order-3"]
+    assert [kept.number for kept in orders.first()] == [4, 3, 7, 2, 1, 5]
+
+
+def test_who_is_late_first_is_loaded_for_first() -> None:
+    """Two containers a mission, what is promised left out, an odd one alone."""
+    orders = book(order(1, count=6), order(2, count=5, due_ns=900), order(3, count=2, due_ns=500))
+
+    jobs = orders.jobs({"order-2": 2}, range(1, 8))
+
+    assert jobs == [("order-3", 2), ("order-2", 2), ("order-2", 1), ("order-1", 2), ("order-1", 2), ("order-1", 2)]
+
+
+@given(older=st.integers(0, 20), count=st.integers(1, 20), first=st.integers(1, 100))
+def test_an_order_without_due_time_is_never_starved(older: int, count: int, first: int) -> None:
+    """Trains come for ever, each with boxes due before anything else; coal that nobody is waiting for must still leave some day."""
+    before = [order(1, count=older)] if older else []
+    orders = book(*before, order(2, count=count), order(3, count=10_000, due_ns=1, priority=9))
+
+    missions = 4 * (older + older % 2 + count + count % 2)
+    jobs = orders.jobs({}, range(first, first + missions))
+
+    assert sum(loaded for order_id, loaded in jobs if order_id == "order-2") == count
 
 
 def test_containers_aboard_are_not_promised_twice() -> None:

@@ -177,6 +177,21 @@ def test_orders_come_with_their_trains_and_are_late_when_too_little_is_delivered
     assert containers_wanted((wish,), 8.0) == 3 * 54
 
 
+def test_an_order_is_late_however_much_else_was_delivered() -> None:
+    """Coal that nobody waits for does not stand in for the boxes of a train."""
+    books = Books(tiny_roster(1), Nobody())
+    coal = OrderPart(from_="W", to="E", containers=500)
+    train = OrderPart(from_="W", to="E", containers=54, at_h=1.0, due_after_h=2.0)
+    operator = Operator((coal, train), 8.0, lambda _, __: None, books)
+    operator.delivered = lambda: [100, 50]
+
+    books.delivered = 150
+    for hour in range(1, 5):
+        operator.step(hour * 3600 * SECOND_NS)
+
+    assert (books.due, books.late) == (54, 4)
+
+
 def test_what_others_take_is_not_in_the_bound() -> None:
     """A gate that serves manned trucks two thirds of its time bounds ours to the last third; orders bound them too."""
     alone, shared = (bound_of(load_scenario("ceke", settings)) for settings in (["manned=[]"], []))

@@ -19,7 +19,7 @@ from fleet.server.dispatch.books import Books
 from fleet.server.dispatch.crossing import CrossingState
 from fleet.server.dispatch.mission import ABOARD, MissionEvent, MissionKept, MissionState
 from fleet.server.dispatch.moves import Moves
-from fleet.server.dispatch.orders import CONTAINERS_PER_TRIP, containers_for
+from fleet.server.dispatch.orders import containers_for
 from fleet.server.dispatch.passage import Passage
 from fleet.server.dispatch.staging import StagingArea, staging_of
 from fleet.server.dispatch.trips import NOWHERE, TruckKept
@@ -269,9 +269,11 @@ class Departures:
                 return
 
     def assign_missions(self, view: DeskView, now_ns: int) -> None:
-        """Which idle truck takes which part of which order: nearest to the loading bays, orders by priority and age."""
+        """Which idle truck takes which part of which order: nearest to the loading bays, orders as `orders` says."""
         books = self._books
-        jobs = self._jobs()
+        self._promise_again()
+        first = books.missions.newest_number + 1
+        jobs = books.orders.jobs(books.missions.promised(), range(first, first + len(books.trips.row_of)))
         idle = [row for row in range(len(view.nose_m)) if self._is_idle(row, view)] if jobs else []
         if not idle:
             return
@@ -295,18 +297,22 @@ class Departures:
                 )
             )
 
-    def _jobs(self) -> list[tuple[str, int]]:
-        """Trips still to be given out: (order, containers), the most urgent first."""
-        promised = self._books.missions.promised()
-        jobs: list[tuple[str, int]] = []
-        wanted = len(self._books.trips.row_of)
-        for order in self._books.orders.open_first():
-            left = order.waiting_count - promised.get(order.order_id, 0)
-            taken = range(0, left, CONTAINERS_PER_TRIP)[: wanted - len(jobs)]
-            jobs += [(order.order_id, min(CONTAINERS_PER_TRIP, left - at)) for at in taken]
-            if len(jobs) >= wanted:
-                break
-        return jobs
+    def _promise_again(self) -> None:
+        """
+        Who has no bay yet loads for what is urgent now.
+
+        Trucks wait for bays for as long as an hour, each with a mission: an order that comes in meanwhile does not wait behind them.
+        """
+        books = self._books
+        if len(books.orders.waiting()) < 2:
+            return
+        missions = books.missions.without_bay()
+        jobs = books.orders.jobs(books.missions.promised(at_bays=True), [mission.number for mission in missions])
+        if len(jobs) < len(missions):
+            return
+        for mission, (order_id, count) in zip(missions, jobs, strict=True):
+            if (mission.order_id, len(mission.containers)) != (order_id, count):
+                books.record(replace(mission, order_id=order_id, containers=containers_for(mission.number, count)))
 
     def _is_idle(self, row: int, view: DeskView) -> bool:
         truck = self._books.trips.truck[row]

@@ -126,13 +126,18 @@ class Missions:
         else:
             self.of_row[kept.row] = kept
 
-    def promised(self) -> dict[str, int]:
-        """Containers per order that a truck is on its way for but that are not aboard yet."""
+    def promised(self, *, at_bays: bool = False) -> dict[str, int]:
+        """Containers per order that a truck is on its way for but that are not aboard yet; *at_bays*: by those that have a bay."""
         counts: dict[str, int] = {}
         for mission in self.of_row.values():
-            if mission.state not in ABOARD:
+            if mission.state not in ABOARD and not (at_bays and mission.state is MissionState.ASSIGNED):
                 counts[mission.order_id] = counts.get(mission.order_id, 0) + len(mission.containers)
         return counts
+
+    def without_bay(self) -> list[MissionKept]:
+        """Missions of trucks that wait for a bay to load at, oldest first."""
+        waiting = [mission for mission in self.of_row.values() if mission.state is MissionState.ASSIGNED]
+        return sorted(waiting, key=lambda mission: mission.number)
 
     def of_order(self, order_id: str) -> list[MissionKept]:
         """Unfinished missions of an order, by row."""

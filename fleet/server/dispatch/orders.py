@@ -2,11 +2,17 @@
 What the operators want moved: counts of containers from yard to yard.
 
 Every container is in exactly one place of its order: waiting in the yard, aboard a truck, delivered, or turned back. The four
-counts always sum to the order's, and a test holds them to it. Higher priority goes first, then age.
+counts always sum to the order's, and a test holds them to it.
+
+Whom trucks load for: the higher priority, then who is due first, then the oldest; an order without a due time comes after those
+that have one. That alone would let orders without one wait for as long as others come in, so one mission in eight loads for the
+order that is oldest, whatever others are due or how urgent: of n containers, with m of older orders before them, the last is
+loaded after at most 4 (n + m) missions. By earliest due date all due times are kept that can be kept at all.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final
@@ -17,6 +23,8 @@ from fleet.server.outgoing import Container
 
 CONTAINER_LOAD_KG: Final = 32_500.0  # of coal: a pair makes the 65 t of a trip
 CONTAINERS_PER_TRIP: Final = 2
+OLDEST_EVERY: Final = 8  # missions of which one loads for the oldest order
+NEVER_NS: Final = 2**63
 _LETTER_VALUES: Final = [value for value in range(10, 39) if value % 11]  # the standard leaves out multiples of 11
 _LETTERS: Final = dict(zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", _LETTER_VALUES, strict=True))
 
@@ -106,10 +114,32 @@ class Orders:
         self.newest_number = max(self.newest_number, kept.number)
         self.by_id[kept.order_id] = kept
 
-    def open_first(self) -> list[OrderKept]:
-        """Orders with containers still waiting: higher priority first, then age."""
-        waiting = [order for order in self.by_id.values() if order.state is OrderState.OPEN and order.waiting_count > 0]
-        return sorted(waiting, key=lambda order: (-order.priority, order.number))
+    def waiting(self) -> list[OrderKept]:
+        """Orders with containers still waiting, oldest first."""
+        return [order for order in self.by_id.values() if order.state is OrderState.OPEN and order.waiting_count > 0]
+
+    def first(self) -> list[OrderKept]:
+        """The same, in the order in which trucks load for them: higher priority, then due first, then oldest."""
+        return sorted(self.waiting(), key=lambda order: (-order.priority, order.due_ns or NEVER_NS, order.number))
+
+    def jobs(self, promised: Mapping[str, int], missions: Iterable[int]) -> list[tuple[str, int]]:
+        """
+        For whom each of *missions*, by their numbers, is to load: (order, containers), as many as there is something to load for.
+
+        *promised*: containers per order that are not to be given out.
+        """
+        oldest, first = self.waiting(), self.first()
+        left = {order.order_id: order.waiting_count - promised.get(order.order_id, 0) for order in oldest}
+        jobs: list[tuple[str, int]] = []
+        for number in missions:
+            ranked = first if number % OLDEST_EVERY else oldest
+            order_id = next((order.order_id for order in ranked if left[order.order_id] > 0), "")
+            if not order_id:
+                break
+            count = min(CONTAINERS_PER_TRIP, left[order_id])
+            left[order_id] -= count
+            jobs.append((order_id, count))
+        return jobs
 
 
 def container_id(serial: int) -> str:
