@@ -25,6 +25,10 @@ UNEXPLAINED: Final = "unexplained"
 PULLING_AWAY: Final = "pulling_away"
 PULLING_AWAY_S: Final = 3.0
 NO_CAUSE: Final = frozenset({"", "none", "horizon"})
+# What brings a mission on.
+STEPS: Final = frozenset(
+    {"loading_started", "loaded", "unloading_started", "unloaded", "charging_started", "charged", "gate_passed", "crossing_decided"}
+)
 AT_GATES: Final = frozenset({"gate", "customs", "inspection"})
 
 Causes = Mapping[str, tuple[str, str]]
@@ -55,6 +59,8 @@ class Books:
         self._going_s = [0.0] * count
         self._gate_s = [0.0] * count
         self._hash = hashlib.blake2b(digest_size=16)
+        # Steps of each truck's missions so far.
+        self.steps: IndexArray = np.zeros(count, dtype=np.int32)
         self.now_s = 0.0
         self.round_trips = 0
         self.round_trip_s: list[float] = []
@@ -75,6 +81,8 @@ class Books:
         self._recorder.event(self.now_s, event, **fields)
         truck_id = fields.get("truck_id")
         row = self._row.get(str(truck_id)) if truck_id is not None else None
+        if row is not None and event in STEPS:
+            self.steps[row] += 1
         match event:
             case "unloaded":
                 mass_kg = fields["mass_kg"]

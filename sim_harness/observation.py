@@ -127,6 +127,8 @@ class Totals:
     shared_grounds: int = 0
     barriers_driven_through: int = 0
     stranding_ends: int = 0
+    standstills: int = 0
+    longest_wait_s: float = 0.0
     contact_breaches: int = 0
     word_breaches: int = 0
     false_books: int = 0

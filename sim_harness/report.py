@@ -109,6 +109,13 @@ class Report(_Part):
         default=0, description="Times a truck passed a barrier that was not up for it, and could have stopped."
     )
     stranding_ends: int = Field(default=0, description="Ends of authority that moved on to where a truck may not be left standing.")
+    standstills: int = Field(
+        default=0,
+        description="Times trucks made no progress: waited for each other, were passed over for good, or drove about in vain.",
+    )
+    longest_wait_s: float = Field(
+        default=0.0, description="The longest that one truck stood in one place for what other trucks had: road, a zone, a gate, a stand."
+    )
     contact_breaches: int = Field(
         default=0,
         description="Times a truck drove on without contact, or moved off before it was greeted anew and given road; with faults.",
@@ -291,6 +298,8 @@ def build_report(roster: Roster, totals: Totals, checks: CheckFigures, bound: Bo
         shared_grounds=totals.shared_grounds,
         barriers_driven_through=totals.barriers_driven_through,
         stranding_ends=totals.stranding_ends,
+        standstills=totals.standstills,
+        longest_wait_s=_exact(totals.longest_wait_s),
         contact_breaches=totals.contact_breaches,
         word_breaches=totals.word_breaches,
         false_books=totals.false_books,

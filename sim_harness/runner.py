@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from fleet.errors import FleetError
+from fleet.server.fleet_view import FleetView
 from sim_harness import link
 from sim_harness.books import Books, Causes
 from sim_harness.fault_service import FaultDesk
@@ -21,6 +22,7 @@ from sim_harness.faults.draw import faults_of
 from sim_harness.faults.spec import FaultSpec
 from sim_harness.in_memory import Answers, InMemoryServer
 from sim_harness.observation import Checker, Recorder, Totals
+from sim_harness.progress import LOOK_TICKS
 from sim_harness.radio import Radio
 from sim_harness.scenario import Scenario
 from sim_harness.stage import PROGRESS_TICKS, Stage
@@ -49,6 +51,10 @@ class Server(Protocol):
 
     def delivered(self) -> Sequence[int]:
         """How many containers of each order were delivered, oldest order first."""
+        ...
+
+    def fleet(self) -> FleetView | None:
+        """Its picture of the trucks; None while there is no server."""
         ...
 
 
@@ -137,6 +143,9 @@ class Runner:
         else:
             self._troubles.watch(heard.alarms)
             stage.observe(self._troubles.causes)
+        if tick % LOOK_TICKS == 0:
+            calm = self._troubles is None or self._troubles.faults.quiet
+            stage.progress.look(trucks.view(stage.clock.now_s), self._server.fleet(), calm=calm)
 
     def totals(self, wall_s: float, fault: str = "") -> Totals:
         """The books as they stand; *fault* is what ended the run before its time."""

@@ -16,6 +16,7 @@ from sim_harness.no_stops import EndCheck
 from sim_harness.observation import SAMPLE_TICKS, TICK_S, Checker, Recorder, Sample, Totals
 from sim_harness.operator import Operator
 from sim_harness.plant import Plant, PlantRules, Site
+from sim_harness.progress import ProgressWatch
 from sim_harness.scenario import Scenario
 from sim_harness.traffic import Traffic
 from sim_harness.truck_agent import World
@@ -43,6 +44,7 @@ class Stage(Generic[Fleet]):
         lane_ix = np.array([corridor.lane_ix[stand.lane_id] for stand in scenario.stands], dtype=np.int32)
         stop_m = np.array([stand.stop_m for stand in scenario.stands], dtype=np.float64)
         self.trucks = fleet(scenario.roster, self.streams, lane_ix, stop_m)
+        self.progress = ProgressWatch(scenario.roster, self.trucks.columns, self.books)
         self.trucks.charge(self.streams, scenario.spec.truck.charge_least, scenario.spec.truck.charge_most)
         spec = scenario.spec
         traffic = Traffic(manned=spec.manned, level_crossings=spec.level_crossings, cranes=spec.cranes)
@@ -132,6 +134,11 @@ class Stage(Generic[Fleet]):
                 f"{len(self.ends.bad)} ends of authority would leave a truck where none may stand; the first at {end.time_s:.1f} s: "
                 f"{end.truck_id}"
             )
+        for standstill in self.progress.found[:1]:
+            yield (
+                f"trucks came to a standstill {len(self.progress.found)} times; the first seen at {standstill.time_s:.1f} s: "
+                f"{standstill.sentence}"
+            )
 
     def totals(self, wall_s: float, fault: str = "") -> Totals:
         """The books as they stand; *fault* is what ended the run before its time."""
@@ -157,5 +164,7 @@ class Stage(Generic[Fleet]):
             shared_grounds=len(self.grounds.found),
             barriers_driven_through=len(self.barriers.found),
             stranding_ends=len(self.ends.bad),
+            standstills=len(self.progress.found),
+            longest_wait_s=self.progress.longest_wait_s,
             failures=((fault,) if fault else ()) + self.failures(),
         )

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+from fleet.server.fleet_view import FleetView
 from sim_harness import link
 from sim_harness.bench.measure import Figure, Outcome
 from sim_harness.books import Causes
@@ -61,6 +62,10 @@ class TimedServer:
     def delivered(self) -> Sequence[int]:
         """What was delivered of each order."""
         return self._server.delivered()
+
+    def fleet(self) -> FleetView | None:
+        """Its picture of the trucks."""
+        return self._server.fleet()
 
 
 class TimedCheckers:

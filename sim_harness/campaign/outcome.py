@@ -44,6 +44,7 @@ class Failing(StrEnum):
     CONTACT = "contact rules broken"
     WORDS = "words not heeded"
     MISSED = "safe state missed"
+    STANDSTILL = "no progress"
     UNEXPLAINED = "unexplained wait"
     REFUSED = "truck or order refused"
 
@@ -69,6 +70,8 @@ class Outcome(Part):
     shared_grounds: int = 0
     barriers_driven_through: int = 0
     stranding_ends: int = 0
+    standstills: int = 0
+    longest_wait_s: float = 0.0
     contact_breaches: int = 0
     word_breaches: int = 0
     false_books: int = 0
@@ -121,6 +124,7 @@ def ways(report: Report, hours: float) -> tuple[Failing, ...]:
         Failing.CONTACT: report.contact_breaches > 0,
         Failing.WORDS: report.word_breaches > 0,
         Failing.MISSED: any(fault["reached"] is False for fault in report.faults),
+        Failing.STANDSTILL: report.standstills > 0,
         Failing.UNEXPLAINED: report.unexplained_wait_s > 0.0,
     }
     return tuple(way for way in Failing if happened.get(way)) or (Failing.REFUSED,)

@@ -96,6 +96,8 @@ def test_a_small_run_has_exactly_this_report() -> None:
         "shared_grounds": 0,
         "barriers_driven_through": 0,
         "stranding_ends": 0,
+        "standstills": 0,
+        "longest_wait_s": 0.0,
         "contact_breaches": 0,
         **dict.fromkeys(("word_breaches", "false_books", "containment_breaches"), 0),
         "authority_margin_m_min": 20.5911,

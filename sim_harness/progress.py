@@ -1,0 +1,216 @@
+"""
+Whether the fleet makes progress: no trucks that wait for each other, none that waits while others are served again and again, none
+that drives about and gets nothing done.
+
+The planner's argument says that none of this can happen: who holds a zone can leave it, sections are given in turns, every way ends in
+a stand of the truck's own. This watch does not take its word. It looks every few seconds, asks who waits for whom (`waits`), and
+says what stands still truck by truck. What a person, an office, work or opening time holds back makes no case: whoever waits for such a
+truck waits for something that ends by itself.
+
+Trucks in a ring are stuck whatever else is the matter. All other clocks run only while nothing is wrong: after a breakdown a long wait
+is nobody's fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from fleet.server.fleet_view import FleetView
+from planner.authority import Cause
+from planner.corridor import Corridor
+from sim_harness.books import STANDING_MPS, Books
+from sim_harness.fleet_columns import FleetColumns
+from sim_harness.observation import TICK_S, FloatArray, IndexArray, Roster, TickView
+from sim_harness.waits import KINDS, TROUBLE, Wait, Waits, cycle, locked
+
+# Often enough to tell waits apart, seldom enough to cost nothing.
+LOOK_TICKS: Final = 100
+# Who has not come further than this between two looks stands, though it may have crept.
+STANDS_M: Final = 0.5
+LOOK_S: Final = LOOK_TICKS * TICK_S
+# A ring is one the moment it closes; that it still stands after so long rules out a glance between two decisions.
+LOCKED_S: Final = 120.0
+# Who stands for something that nobody keeps from it has been forgotten. Decisions come once in five seconds at most, and a section goes
+# to the other side 45 s after nobody came: this is several times as long.
+IDLE_S: Final = 300.0
+# A zone is passed in seconds, and claims take their turns by age: a queue of many claims before one crossing takes a few minutes.
+ZONE_S: Final = 900.0
+# A one-lane section goes to and fro: two batches each way, each as long as the section's patience, at the speed of a loaded truck uphill.
+ZONE_SLOW_MPS: Final = 10.0 / 3.6
+ZONE_TURNS: Final = 6.0
+# For a stand or a bay trucks queue, nearer ones first by a minute or two. Who waits this long while one and the same truck came later and
+# was served twice is passed over for good.
+STARVED_S: Final = 900.0
+STARVED_TURNS: Final = 2
+# Steps of missions. Between two of its own a truck needs no lane twice, but for a detour by a parking stand.
+STEP_WAYS: Final = 2.0
+_POOLED: Final = frozenset({Cause.SLOT, Cause.STAND, Cause.GATE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standstill:
+    """Progress that was not made: since when, which trucks, and what each of them waits for."""
+
+    time_s: float
+    truck_ids: tuple[str, ...]
+    sentence: str
+
+
+@dataclass(slots=True)
+class _Queueing:
+    """
+    A truck that waits for what several may have: since when, and how often others that came later were served before it.
+
+    *steps* of its missions so far: on its way from a stand to the end of a queue it moves, and still waits for the same.
+    """
+
+    cause: Cause
+    place_id: str
+    since_s: float
+    steps: int
+    passed_by: dict[int, int]
+
+
+class ProgressWatch:
+    """Looks at one fleet; *found* are the standstills so far, *longest_wait_s* the longest that a truck stood for other trucks."""
+
+    def __init__(self, roster: Roster, fleet: FleetColumns, books: Books) -> None:
+        count = len(roster.truck_ids)
+        self._truck_ids = roster.truck_ids
+        self._waits = Waits(roster, fleet)
+        self._books = books
+        self._zone_s = _zone_bounds_s(roster.corridor)
+        self._ways_m = STEP_WAYS * _ways_m(roster.corridor)
+        self._nose_m: FloatArray = np.full(count, np.nan)
+        self._stood_s: FloatArray = np.zeros(count)
+        # Standing for the present cause while nothing is wrong, and nobody is seen to keep it, or its holders move.
+        self._idle_s: FloatArray = np.zeros(count)
+        self._zone_wait_s: FloatArray = np.zeros(count)
+        self._queueing: dict[int, _Queueing] = {}
+        self._steps: IndexArray = np.zeros(count, np.int32)
+        self._step_m: FloatArray = np.full(count, np.nan)
+        self._known: set[tuple[int, ...]] = set()
+        self.found: list[Standstill] = []
+        self.longest_wait_s = 0.0
+
+    def look(self, view: TickView, server: FleetView | None, *, calm: bool) -> None:
+        """
+        One look at the truth and at what the *server* names, None where there is none to ask.
+
+        *calm*: nothing is wrong; nobody's clock but those of rings runs while something is.
+        """
+        stands = (view.speed_mps < STANDING_MPS) & (np.abs(view.nose_path_m - self._nose_m) < STANDS_M)
+        self._nose_m[:] = view.nose_path_m
+        self._stood_s = np.where(stands, self._stood_s + LOOK_S, 0.0)
+        calm = calm and (server is None or not np.isin(server.cause[server.standing], list(TROUBLE)).any())
+        self._watch_steps(view, calm=calm)
+        rows = np.flatnonzero(stands).tolist()
+        waits = {} if server is None else self._waits.of(server, rows)
+        self._watch_rings(view.time_s, waits)
+        self._watch_idle(view.time_s, waits, calm=calm)
+        self._watch_queues(view.time_s, waits, calm=calm)
+        for row in waits:
+            self.longest_wait_s = max(self.longest_wait_s, float(self._stood_s[row]))
+
+    def _find(self, time_s: float, rows: tuple[int, ...], sentence: str) -> None:
+        """Tell of a standstill, once for the same trucks."""
+        if rows not in self._known:
+            self._known.add(rows)
+            self.found.append(Standstill(time_s=time_s, truck_ids=tuple(self._truck_ids[row] for row in rows), sentence=sentence))
+
+    def _watch_rings(self, time_s: float, waits: Mapping[int, Wait]) -> None:
+        """Trucks that all wait for one another."""
+        rows = locked({row: wait for row, wait in waits.items() if self._stood_s[row] >= LOCKED_S})
+        if not rows:
+            return
+        ring = cycle(waits, rows)
+        told = [self._waits.sentence(waits[row], [after]) for row, after in zip(ring, [*ring[1:], ring[0]], strict=True)]
+        others = f"; {len(rows) - len(ring)} more wait for them" if len(rows) > len(ring) else ""
+        self._find(time_s, tuple(sorted(ring)), "; ".join(told) + others)
+
+    def _watch_idle(self, time_s: float, waits: Mapping[int, Wait], *, calm: bool) -> None:
+        """Trucks that wait for nobody, and trucks before a zone through which others drive."""
+        for row in range(len(self._truck_ids)):
+            wait = waits.get(row)
+            if wait is None or not calm:
+                self._idle_s[row] = self._zone_wait_s[row] = 0.0
+                continue
+            # What a gate or a keeper of stands does is not seen from here; that it comes to an end is looked at where it is done.
+            unseen = wait.cause in _POOLED and wait.cause is not Cause.STAND
+            self._idle_s[row] = 0.0 if wait.on or unseen else self._idle_s[row] + LOOK_S
+            if self._idle_s[row] >= IDLE_S:
+                self._find(time_s, (row,), f"{self._waits.sentence(wait, ())} for {self._idle_s[row]:.0f} s")
+            drives_by = wait.cause is Cause.ZONE and all(self._stood_s[other] == 0.0 for other in wait.on)
+            self._zone_wait_s[row] = self._zone_wait_s[row] + LOOK_S if drives_by else self._zone_wait_s[row]
+            if wait.cause is not Cause.ZONE:
+                self._zone_wait_s[row] = 0.0
+            elif self._zone_wait_s[row] >= self._zone_s[wait.place_id]:
+                said = (
+                    f"{self._truck_ids[row]} waits for zone {wait.place_id} while others drive through, for {self._zone_wait_s[row]:.0f} s"
+                )
+                self._find(time_s, (row,), said)
+
+    def _watch_queues(self, time_s: float, waits: Mapping[int, Wait], *, calm: bool) -> None:
+        """Trucks that others pass by in a queue for bays, stands or gates."""
+        if not calm:
+            self._queueing.clear()
+            return
+        for row, queueing in list(self._queueing.items()):
+            wait = waits.get(row)
+            if self._books.steps[row] != queueing.steps:
+                del self._queueing[row]
+                self._served(row, queueing)
+            elif wait is not None and (wait.cause, wait.place_id) != (queueing.cause, queueing.place_id):
+                del self._queueing[row]
+        for row, wait in waits.items():
+            if wait.cause in _POOLED:
+                new = _Queueing(wait.cause, wait.place_id, time_s, int(self._books.steps[row]), {})
+                queueing = self._queueing.setdefault(row, new)
+                often = max(queueing.passed_by, key=queueing.passed_by.__getitem__, default=row)
+                if time_s - queueing.since_s >= STARVED_S and queueing.passed_by.get(often, 0) >= STARVED_TURNS:
+                    said = f"{self._waits.sentence(wait, wait.on)} for {time_s - queueing.since_s:.0f} s"
+                    self._find(time_s, (row,), f"{said}, while {self._truck_ids[often]} came later and was served twice")
+
+    def _served(self, row: int, served: _Queueing) -> None:
+        for waiting in self._queueing.values():
+            same = (waiting.cause, waiting.place_id) == (served.cause, served.place_id)
+            if same and waiting.since_s < served.since_s:
+                waiting.passed_by[row] = waiting.passed_by.get(row, 0) + 1
+
+    def _watch_steps(self, view: TickView, *, calm: bool) -> None:
+        """Trucks that drive and drive."""
+        new = (self._books.steps != self._steps) | np.isnan(self._step_m)
+        if not calm:
+            new[:] = True
+        self._steps[:] = self._books.steps
+        self._step_m = np.where(new, view.nose_path_m, self._step_m)
+        for row in np.flatnonzero(view.nose_path_m - self._step_m > self._ways_m).tolist():
+            driven_m = float(view.nose_path_m[row] - self._step_m[row])
+            said = f"{self._truck_ids[row]} has driven {driven_m:.0f} m, further than all ways of the site, and has got nothing done"
+            self._find(view.time_s, (row,), said)
+
+
+def _ways_m(corridor: Corridor) -> float:
+    """Metres of all ways together, of lanes side by side the longest: no way from one place to another is longer."""
+    longest: dict[tuple[str, str], float] = {}
+    for lane in corridor.lanes:
+        ends = (lane.from_node_id, lane.to_node_id)
+        longest[ends] = max(longest.get(ends, 0.0), lane.length_m)
+    return sum(longest.values())
+
+
+def _zone_bounds_s(corridor: Corridor) -> dict[str, float]:
+    """How long a truck may wait before each zone while others drive through it."""
+    bounds: dict[str, float] = {}
+    for zone in corridor.zones:
+        first = zone.parts[0].branch
+        length_m = sum(part.stretch.end_m - part.stretch.start_m for part in zone.parts if part.branch == first)
+        bounds[zone.zone_id] = ZONE_S + ZONE_TURNS * length_m / ZONE_SLOW_MPS
+    return bounds
+
+
+assert KINDS.isdisjoint(TROUBLE)

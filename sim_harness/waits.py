@@ -1,0 +1,241 @@
+"""
+Who waits for whom: what each standing truck needs, and which trucks have it.
+
+The server names one cause for every truck that stands. Where that cause is something other trucks have (the road behind a truck, a
+zone, a bay, a stand), who has it is seen from the truth: where bodies are, which ground they hold, and on which stand each
+truck's way ends. A zone is free when all of its holders have left, a yard has a stand when any of those who have one leaves. Trucks that
+move, are worked on, or wait for a person, an office or opening time wait for nobody here: they go on by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from fleet.server.fleet_view import FleetView
+from planner.authority import Cause
+from planner.corridor import Gate, StandKind, YardRole
+from planner.limits import BOUND_USUAL_M, ROLL_BACK_M
+from sim_harness.fleet_columns import FleetColumns
+from sim_harness.observation import Roster
+
+# The server frees a zone on a confirmed rear, which lies this far behind the true tail.
+BEHIND_M: Final = 2.0 * BOUND_USUAL_M + ROLL_BACK_M
+# With more trucks than this a sentence says how many there are.
+NAMED_MAX: Final = 3
+# What a truck stands for that only other trucks, or the server itself, keep from it.
+KINDS: Final = frozenset(
+    {Cause.NONE, Cause.GOAL, Cause.LEADER, Cause.ZONE, Cause.GATE, Cause.STAND, Cause.SLOT, Cause.HORIZON, Cause.REACTION}
+)
+# What only happens on a day on which something is wrong, or a person has stepped in.
+TROUBLE: Final = frozenset(
+    {
+        Cause.CLOSURE,
+        Cause.HOLD,
+        Cause.ALL_STOP,
+        Cause.SESSION,
+        Cause.SHORTENING,
+        Cause.JUDGE,
+        Cause.JOURNAL,
+        Cause.QUARANTINE,
+        Cause.FAULT,
+        Cause.TRACTION,
+        Cause.SITE_CHANGE,
+        Cause.INTRUSION,
+    }
+)
+_CHARGERS: Final = frozenset({StandKind.SWAP, StandKind.PLUG})
+_BAYS: Final = frozenset({StandKind.BAY})
+_REFUGES: Final = frozenset({StandKind.PARKING, StandKind.BAY}) | _CHARGERS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """
+    What one truck stands for.
+
+    *place_id*: the zone, gate or yard, "" for none. *on*: rows of those who have it; it goes on once all of them have left it, or
+    any of them where not *every*. Nobody: nobody is seen to keep it from the truck.
+    """
+
+    row: int
+    cause: Cause
+    place_id: str
+    on: tuple[int, ...]
+    every: bool
+
+
+def locked(waits: Mapping[int, Wait]) -> list[int]:
+    """Rows of trucks none of which goes on before another of them does; a truck that waits for nobody seen is none of them."""
+    held = {row for row, wait in waits.items() if wait.on}
+    while True:
+        freed = {row for row in held if _goes_on(waits[row], held)}
+        if not freed:
+            return sorted(held)
+        held -= freed
+
+
+def _goes_on(wait: Wait, held: set[int]) -> bool:
+    leave = [row not in held for row in wait.on]
+    return all(leave) if wait.every else any(leave)
+
+
+def cycle(waits: Mapping[int, Wait], rows: Sequence[int]) -> list[int]:
+    """A shortest way round among locked *rows*: each waits for the next, the last for the first."""
+    among = set(rows)
+    ahead = {row: [other for other in waits[row].on if other in among] for row in rows}
+    found = [way for row in rows if (way := _round(ahead, row))]
+    return min(found, key=lambda way: (len(way), way))
+
+
+def _round(ahead: Mapping[int, list[int]], first: int) -> list[int]:
+    """The shortest way from *first* back to it; empty for none."""
+    before: dict[int, int] = {}
+    at = [first]
+    while at:
+        onward: list[int] = []
+        for row in at:
+            for other in ahead[row]:
+                if other == first:
+                    way = [row]
+                    while way[-1] != first:
+                        way.append(before[way[-1]])
+                    return way[::-1]
+                if other not in before:
+                    before[other] = row
+                    onward.append(other)
+        at = onward
+    return []
+
+
+class Waits:
+    """Sees who waits for whom in one fleet."""
+
+    def __init__(self, roster: Roster, fleet: FleetColumns) -> None:
+        self._roster = roster
+        self._fleet = fleet
+        corridor = roster.corridor
+        # What one look has seen of stands: whose they are, by row, and who is in the way of a yard's, with whether one is free.
+        self._taken: list[set[int]] = []
+        self._pools: dict[tuple[str, frozenset[StandKind]], tuple[list[int], bool]] = {}
+        self._stands_on: dict[int, list[int]] = {}
+        for ix, stand in enumerate(corridor.stands):
+            self._stands_on.setdefault(corridor.lane_ix[stand.lane_id], []).append(ix)
+        self._zone_parts = [
+            [(corridor.lane_ix[part.stretch.lane_id], part.stretch.start_m, part.stretch.end_m) for part in zone.parts]
+            for zone in corridor.zones
+        ]
+
+    def of(self, view: FleetView, rows: Iterable[int]) -> dict[int, Wait]:
+        """What the trucks of *rows* stand for, of those that stand for one of `KINDS` or for a charger."""
+        self._taken.clear()
+        self._pools.clear()
+        at = {truck_id: ix for ix, truck_id in enumerate(view.truck_ids)}
+        found: dict[int, Wait] = {}
+        for row in rows:
+            ix = at.get(self._roster.truck_ids[row], -1)
+            if ix < 0 or not view.standing[ix]:
+                continue
+            cause, ref = Cause(int(view.cause[ix])), int(view.cause_ref[ix])
+            if cause is Cause.LEADER and 0 <= ref < len(view.truck_ids):
+                on = (self._fleet.row[view.truck_ids[ref]],) if view.truck_ids[ref] in self._fleet.row else ()
+                found[row] = Wait(row=row, cause=cause, place_id="", on=on, every=True)
+            elif cause in KINDS or (cause is Cause.CHARGING and ref < 0):
+                found[row] = self._wait(row, cause, ref)
+        return found
+
+    def _wait(self, row: int, cause: Cause, ref: int) -> Wait:
+        corridor = self._roster.corridor
+        if cause is Cause.ZONE and ref >= 0:
+            on = tuple(other for other in range(len(self._roster.truck_ids)) if other != row and self._holds(other, ref))
+            return Wait(row=row, cause=cause, place_id=corridor.zones[ref].zone_id, on=on, every=True)
+        if cause is Cause.GATE and ref >= 0:
+            gate = corridor.gates[ref]
+            return Wait(row=row, cause=cause, place_id=gate.gate_id, on=self._before(row, gate), every=False)
+        if cause is Cause.SLOT and ref >= 0:
+            return self._for_stand(row, cause, corridor.stands[ref].yard_id, _BAYS)
+        if cause is Cause.STAND:
+            laden = bool(self._fleet.around.laden[row])
+            role = YardRole.UNLOADING if laden else YardRole.LOADING
+            return self._for_stand(row, cause, corridor.yard_by_role[role].yard_id, _REFUGES)
+        if cause is Cause.CHARGING:
+            return self._for_stand(row, cause, corridor.yard_by_role[YardRole.LOADING].yard_id, _CHARGERS)
+        return Wait(row=row, cause=cause, place_id="", on=(), every=True)
+
+    def stands_of(self, row: int) -> set[int]:
+        """The stands that the truck keeps from others: under its body, and at the end of its way."""
+        paths = self._fleet.paths
+        lanes = {int(paths.lane[row, paths.held[row] - 1]), *self._fleet.places.body_lanes[row].tolist()}
+        return {ix for lane in lanes for ix in self._stands_on.get(lane, ())}
+
+    def _for_stand(self, row: int, cause: Cause, yard_id: str, kinds: frozenset[StandKind]) -> Wait:
+        """A stand of a yard: nobody keeps it from the truck while one is free."""
+        pool = self._pools.get((yard_id, kinds))
+        if pool is None:
+            pool = self._pools[yard_id, kinds] = self._pool(yard_id, kinds)
+        takers, free = pool
+        return Wait(row=row, cause=cause, place_id=yard_id, on=() if free else tuple(each for each in takers if each != row), every=False)
+
+    def _pool(self, yard_id: str, kinds: frozenset[StandKind]) -> tuple[list[int], bool]:
+        """Who has stands of these kinds in a yard, and whether one is nobody's."""
+        if not self._taken:
+            self._taken = [self.stands_of(row) for row in range(len(self._roster.truck_ids))]
+        wanted = {ix for ix, stand in enumerate(self._roster.corridor.stands) if stand.yard_id == yard_id and stand.kind in kinds}
+        takers = [row for row, mine in enumerate(self._taken) if mine & wanted]
+        return takers, bool(wanted.difference(*self._taken))
+
+    def _holds(self, row: int, zone_ix: int) -> bool:
+        """Whether the truck's ground, from the rear the server knows to the end it holds, meets a zone."""
+        fleet = self._fleet
+        nose_m, end_m = float(fleet.motion.nose_m[row]), float(fleet.onboard.end_m[row])
+        low_m = nose_m - float(fleet.length_m[row]) - BEHIND_M
+        high_m = max(nose_m, end_m) if np.isfinite(end_m) else nose_m
+        for k in range(int(fleet.paths.held[row])):
+            base_m, lane = float(fleet.paths.start_m[row, k]), int(fleet.paths.lane[row, k])
+            if base_m >= high_m:
+                break
+            if any(lane == on and base_m + from_m < high_m and base_m + to_m > low_m for on, from_m, to_m in self._zone_parts[zone_ix]):
+                return True
+        return False
+
+    def _before(self, row: int, gate: Gate) -> tuple[int, ...]:
+        """Who is in the way of a truck that waits for a gate: at the line whoever is under the barrier, on a stand whoever is on the road."""
+        fleet, lane = self._fleet, self._roster.corridor.lane_ix[gate.lane_id]
+        others = [other for other in range(len(self._roster.truck_ids)) if other != row]
+        if not self._on_stand(row):
+            return tuple(other for other in others if lane in fleet.places.body_lanes[other] and self._past(other, lane, gate))
+        return tuple(other for other in others if not self._on_stand(other))
+
+    def _past(self, row: int, lane: int, gate: Gate) -> bool:
+        beyond = int(self._fleet.places.lane_ix[row]) != lane
+        return beyond or float(self._fleet.places.chainage_m[row]) > gate.stop_line_m
+
+    def _on_stand(self, row: int) -> bool:
+        return int(self._fleet.places.lane_ix[row]) in self._stands_on
+
+    def sentence(self, wait: Wait, named: Sequence[int]) -> str:
+        """What a truck waits for, and which of *named* has it."""
+        truck_ids = self._roster.truck_ids
+        who = " and ".join(truck_ids[other] for other in wait.on if other in named) if len(named) <= NAMED_MAX else f"{len(named)} trucks"
+        words = {
+            Cause.LEADER: f"waits behind {who}",
+            Cause.ZONE: f"waits for zone {wait.place_id} held by {who}",
+            Cause.GATE: f"waits for gate {wait.place_id} with {who} before it",
+        }
+        said = words.get(wait.cause)
+        if said is None:
+            said = f"waits for {self._stand_wanted(wait, named)} taken by {who}"
+        if not who:
+            place = f" {wait.place_id}" if wait.place_id else ""
+            said = f"waits ({wait.cause.name.lower().replace('_', ' ')}{place}), and nobody is seen to keep it"
+        return f"{truck_ids[wait.row]} {said}"
+
+    def _stand_wanted(self, wait: Wait, named: Sequence[int]) -> str:
+        """The stands of the yard that those *named* have."""
+        stands = self._roster.corridor.stands
+        have = {ix for other in wait.on if other in named for ix in self.stands_of(other) if stands[ix].yard_id == wait.place_id}
+        ids = ", ".join(stands[ix].stand_id for ix in sorted(have))
+        return f"stand {ids} of {wait.place_id}" if have and len(named) <= NAMED_MAX else f"a stand of {wait.place_id}"
