@@ -224,6 +224,23 @@ def test_a_gates_queue_is_not_over_filled() -> None:
     assert {Cause(int(road.desk.limit_cause[row])) for row in waiting} == {Cause.GATE}
 
 
+def test_a_gate_far_from_the_stands_does_not_wait_for_each_truck() -> None:
+    """What the gate serves while a truck drives up to it may be on the way as well: else it stands idle for most of every drive."""
+    road = DeskRoad(BIG, [f"cn_park_1_{k:02d}" for k in range(1, 17)], Plant(gate_s=12.0))
+    gates = road.desk.books.gates
+    gate_ixs = [BIG.gate_ix["g5_1"], BIG.gate_ix["g5_2"]]
+    group = int(gates.group_ix[gate_ixs[0]])
+
+    most = 0
+    for _ in range(60):
+        road.step(10)
+        bound = road.desk.books.trips.gate_ix
+        most = max(most, int((gates.group_ix[bound[bound >= 0]] == group).sum()))
+
+    drive_s = 560.0 / BIG.truck_types[0].speed_max_mps
+    assert gates.room[group] < most <= gates.room[group] + len(gate_ixs) * drive_s / 12.0
+
+
 def test_neighbouring_gates_share_the_trucks() -> None:
     """Two gates side by side with one queue each: nobody waits at one while the other stands idle."""
     road = DeskRoad(BIG, [f"mn_bay_{k:02d}" for k in range(1, 7)], Plant(gate_s=20.0, bay_s=3.0))

@@ -22,12 +22,17 @@ class Moves:
         self._ways = ways
 
     def may_leave(self, row: int, plan: Plan, now_ns: int) -> bool:
-        """Whether the way's first gate has room for one more, and the border stays open long enough; else says why not."""
+        """
+        Whether the way's first gate will have room for one more when the truck is there, and the border stays open long enough.
+
+        Else says why not.
+        """
         books = self._books
         gate_ixs = self._ways.gates_on(plan.new_lanes)
         if gate_ixs:
             group = int(books.gates.group_ix[gate_ixs[0]])
-            if self._ways.group_counts(self._ways.bound_for())[group] >= books.gates.room[group]:
+            surplus = int(self._ways.group_counts(self._ways.bound_for())[group] - books.gates.room[group])
+            if surplus >= 0 and surplus >= self._ways.served_meanwhile(plan.new_lanes, gate_ixs[0], now_ns):
                 books.reins.because(row, Cause.GATE, gate_ixs[0])
                 return False
         if not self._ways.fits(now_ns, plan.new_lanes, gate_ixs, plan.stand_ix):
