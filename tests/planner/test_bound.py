@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from fleet.site import load_site
-from planner.bound import BoundQuestion, mean_s, upper_bound, variance_s2
+from planner.bound import BoundQuestion, Spell, mean_s, upper_bound, upper_bound_over, variance_s2
 from planner.corridor import Corridor, Lane, Process
+from planner.exchange import exchange_s, merge_s, merging, run_s
 
 HOUR_S = 3600.0
 
@@ -55,7 +56,9 @@ def test_a_slow_gate_binds(mandula: Corridor) -> None:
     bound = upper_bound(site, BoundQuestion.of(site, truck_count=200, open_s=HOUR_S))
 
     assert bound.name.startswith("customs gates")
-    assert bound.capacity_per_h == pytest.approx(len(gates) * 6.0)
+    kind = site.truck_types[0]
+    gate_s = 600.0 + exchange_s(kind, laden=True)
+    assert bound.capacity_per_h == pytest.approx(len(gates) * HOUR_S / gate_s)
 
 
 def test_the_last_hour_of_a_short_run_is_worth_less(mandula: Corridor) -> None:
@@ -98,3 +101,71 @@ def test_processes_have_their_textbook_moments(process: Process, mean: float, va
     """The bound stands on means and variances."""
     assert mean_s(process) == pytest.approx(mean)
     assert variance_s2(process) == pytest.approx(variance)
+
+
+def test_a_gate_takes_nobody_while_the_next_one_drives_up(mandula: Corridor) -> None:
+    """A truck of 16.5 m with 0.35 m/s2 needs 11 s to be clear of the line, and the one behind it 2 s more to be at rest there."""
+    kind = mandula.truck_types[0]
+
+    assert exchange_s(kind, laden=True) == pytest.approx(13.2, abs=0.1)
+    assert exchange_s(kind, laden=False) < exchange_s(kind, laden=True)
+
+
+def test_a_run_from_rest_takes_what_its_slowest_stretch_asks_for(mandula: Corridor) -> None:
+    """Speeding up with 0.35 m/s2 to 5 m/s takes 14.3 s over 35.7 m; a slower stretch is braked for before it begins."""
+    kind = mandula.truck_types[0]
+
+    assert run_s([(35.7, 5.0), (50.0, 5.0)], kind, laden=True) == pytest.approx(14.3 + 10.0, abs=0.2)
+    assert run_s([(35.7, 5.0), (50.0, 2.5)], kind, laden=True) > 14.3 + 20.0
+
+
+def test_trucks_that_meet_behind_two_gates_go_one_by_one() -> None:
+    """Behind the customs gates lies the portal, at 10 km/h: two gates of 41 s each could let 219 an hour go, the road takes 119."""
+    site = load_site("stress")
+    groups = {tuple(gate.gate_id for gate in group): group for group in merging(site)}
+    portal = merge_s(site, groups["g3_1", "g3_2"][0], site.truck_types[0], laden=True)
+
+    bound = upper_bound(site, BoundQuestion.of(site, truck_count=200, open_s=HOUR_S))
+
+    assert ("g4_1", "g4_2") not in groups, "behind the entry gates a truck can rest before the lanes meet"
+    assert bound.name == "merge at sb_2440 behind the customs gates"
+    assert bound.capacity_per_h == pytest.approx(HOUR_S / portal)
+
+
+def spells(site: Corridor, trucks: int, *hours: tuple[float, dict[str, float]]) -> list[Spell]:
+    """A day of so many hours with such shares, in turn."""
+    return [Spell(corridor=site, open_s=long_h * HOUR_S, truck_count=trucks, shares=shares) for long_h, shares in hours]
+
+
+def test_a_day_cut_into_equal_spells_is_the_same_day(mandula: Corridor) -> None:
+    """Where nothing changes, changes cost nothing."""
+    question = BoundQuestion.of(mandula, truck_count=10, open_s=8 * HOUR_S)
+
+    cut = upper_bound_over(spells(mandula, 10, (3.0, {}), (5.0, {})), question)
+
+    whole = upper_bound(mandula, question)
+    assert cut.round_trips == pytest.approx(whole.round_trips)
+    assert (cut.name, cut.capacity_per_h) == (whole.name, pytest.approx(whole.capacity_per_h))
+
+
+def test_a_loader_that_is_out_costs_what_it_would_have_done(mandula: Corridor) -> None:
+    """One of two bays, out for one of eight hours, takes a sixteenth of the day."""
+    question = BoundQuestion.of(mandula, truck_count=200, open_s=8 * HOUR_S)
+    bay = next(stand.stand_id for stand in mandula.stands if stand.stand_id.startswith("mn_bay"))
+
+    out = upper_bound_over(spells(mandula, 200, (4.0, {}), (1.0, {bay: 0.0}), (3.0, {})), question)
+
+    assert out.capacity_per_h == pytest.approx(15.0 / 16.0 * upper_bound(mandula, question).capacity_per_h)
+
+
+def test_what_waits_at_a_shut_gate_passes_later(mandula: Corridor) -> None:
+    """Ten trucks wait ten minutes before a gate and then go through it faster than bays load: only what bays could not do is lost."""
+    question = BoundQuestion.of(mandula, truck_count=10, open_s=4 * HOUR_S)
+    shut = {gate.gate_id: 0.0 for gate in mandula.gates if gate.process == "g3"}
+    hours = ((2.0, {}), (1.0 / 6.0, shut), (11.0 / 6.0, {}))
+
+    after = upper_bound_over(spells(mandula, 10, *hours), question)
+
+    whole = upper_bound(mandula, question)
+    lost = (whole.capacity_per_h - after.capacity_per_h) * 4.0
+    assert 0.0 <= lost < whole.capacity_per_h / 6.0

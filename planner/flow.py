@@ -1,0 +1,310 @@
+"""
+Flows of trucks round a corridor over a day, as a linear program: the columns, what limits them, and the greatest count.
+
+A day is a row of *spells*, in each of which the road is one and the same. Every spell has its own flows on every lane (laden and
+empty) and at every bay; between spells trucks may wait at any node, as many as the flows leave there, and at the day's end they are
+where they were at its beginning. So what a gate cannot take while it is shut, it may take later, as far as there are trucks to wait
+and places behind it have room in their time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linprog
+from scipy.sparse import csr_array
+
+from planner.corridor import Corridor, Gate, GateRole, Lane, Process, Stand, StandKind, TruckType, YardRole, ZoneKind
+from planner.exchange import exchange_s, merge_s, merging
+
+Row = dict[int, float]
+
+# Metres between a standing tail and the nose behind it, and seconds from a tail's move to the follower's: below anything built.
+CLEARANCE_M: Final = 2.0
+REACTION_S: Final = 1.0
+FLEET: Final = "fleet"
+LOADING: Final = "loading bays"
+UNLOADING: Final = "unloading bays"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bays:
+    """How bays work, seconds; *availability* is the share of its time that a bay's machine is sound."""
+
+    service_s: float
+    service_cv: float = 0.0
+    changeover_s: float = 0.0
+    availability: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spell:
+    """
+    A part of the day, of so many open seconds, in which the road is *corridor* and so many trucks are about.
+
+    *shares* of its time that a gate or a bay, by its id, has for our trucks; all of it where none is said. *stopped*: nobody drives.
+    """
+
+    corridor: Corridor
+    open_s: float
+    truck_count: int
+    shares: Mapping[str, float] = field(default_factory=dict)
+    stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flows:
+    """The greatest count of round trips over some spells, and each named resource's part of the price."""
+
+    round_trips: float
+    prices: dict[str, float]
+
+
+def mean_s(process: Process) -> float:
+    """Expected seconds of a process; of a cut lognormal the uncut mean, which is less."""
+    return (process.a + process.b + process.c) / 3.0 if process.shape == "triangular" else process.a
+
+
+def greatest(spells: Sequence[Spell], kind: TruckType, bays: Bays, inspection_share: float, *, places: bool) -> Flows:
+    """
+    The most round trips over *spells*, with or without the limits of places.
+
+    Raises:
+        ValueError: no truck can go round: there is no way between bays of both yards.
+    """
+    programs: list[_Spell] = []
+    column = 0
+    for spell in spells:
+        programs.append(_Spell(spell, kind, bays, column))
+        column = programs[-1].past
+    balance = _balances(programs)
+    for program in programs:
+        if places:
+            _add_places(program, inspection_share)
+        _add_ways_to_bays(program)
+    _add_fleet(programs)
+    gain = np.zeros(column)
+    for program in programs:
+        for at, _ in program.turned()[: len(program.loading)]:
+            gain[at] = -program.spell.open_s
+    most = [bound for program in programs for bound in program.most()]
+    rows = [(row, limit) for program in programs for row, limit in zip(program.rows, program.limits, strict=True)]
+    done = linprog(
+        gain,
+        A_ub=_matrix([row for row, _ in rows], column),
+        b_ub=np.array([limit for _, limit in rows]),
+        A_eq=_matrix(balance, column),
+        b_eq=np.zeros(len(balance)),
+        bounds=most,
+        method="highs",
+    )
+    if not done.success or -done.fun <= 0.0:
+        raise ValueError(f"site {spells[0].corridor.site_id}: no way round between the bays of both yards")
+    names = [name for program in programs for name in program.names]
+    prices: dict[str, float] = {}
+    marginals: npt.NDArray[np.float64] = done.ineqlin.marginals
+    for name, (_, limit), price in zip(names, rows, marginals, strict=True):
+        prices[name] = prices.get(name, 0.0) - price * limit
+    return Flows(round_trips=-float(done.fun), prices=prices)
+
+
+class _Spell:
+    """
+    One spell's columns: laden flow per lane, empty flow per lane, flow turned round at each bay, all per second; then trucks that wait at
+    each node when the spell begins, laden and empty.
+    """
+
+    def __init__(self, spell: Spell, kind: TruckType, bays: Bays, first: int) -> None:
+        self.spell, self.corridor, self.kind, self.work = spell, spell.corridor, kind, bays
+        self.lanes = len(self.corridor.lanes)
+        roles = {yard.yard_id: yard.role for yard in self.corridor.yards}
+        stands = [stand for stand in self.corridor.stands if stand.kind is StandKind.BAY]
+        self.loading = [bay for bay in stands if roles[bay.yard_id] is YardRole.LOADING]
+        self.unloading = [bay for bay in stands if roles[bay.yard_id] is YardRole.UNLOADING]
+        self.first = first
+        self._waiting = first + 2 * self.lanes + len(self.loading) + len(self.unloading)
+        self._node_ix = {node.node_id: ix for ix, node in enumerate(self.corridor.nodes)}
+        self.past = self._waiting + 2 * len(self._node_ix)
+        self.rows: list[Row] = []
+        self.limits: list[float] = []
+        self.names: list[str] = []
+
+    def laden(self, lane_ix: int) -> int:
+        return self.first + lane_ix
+
+    def empty(self, lane_ix: int) -> int:
+        return self.first + self.lanes + lane_ix
+
+    def turned(self) -> list[tuple[int, Stand]]:
+        """Column and bay of every bay, the loading yard's first."""
+        return [(self.first + 2 * self.lanes + k, bay) for k, bay in enumerate([*self.loading, *self.unloading])]
+
+    def waiting(self, node_id: str, *, laden: bool) -> int:
+        return self._waiting + 2 * self._node_ix[node_id] + laden
+
+    def every_waiting(self) -> range:
+        """All of them."""
+        return range(self._waiting, self.past)
+
+    def limit(self, name: str, row: Row, most: float) -> None:
+        self.names.append(name)
+        self.rows.append(row)
+        self.limits.append(most)
+
+    def most(self) -> list[tuple[float, float | None]]:
+        """Least and most of every column."""
+        flowing: tuple[float, float | None] = (0.0, 0.0 if self.spell.stopped else None)
+        return [flowing if at < self._waiting else (0.0, None) for at in range(self.first, self.past)]
+
+    def share(self, name: str) -> float:
+        """Of its time that a gate or a bay has for us."""
+        return self.spell.shares.get(name, 1.0)
+
+    def inflow(self) -> dict[tuple[str, bool], Row]:
+        """At each node, laden and empty apart: what comes in less what goes out, per second."""
+        at: dict[tuple[str, bool], Row] = {}
+        for ix, lane in enumerate(self.corridor.lanes):
+            for column, laden in ((self.laden(ix), True), (self.empty(ix), False)):
+                _add(at.setdefault((lane.to_node_id, laden), {}), column, 1.0)
+                _add(at.setdefault((lane.from_node_id, laden), {}), column, -1.0)
+        for k, (column, bay) in enumerate(self.turned()):
+            node_id = self.corridor.lanes[self.corridor.lane_ix[bay.lane_id]].to_node_id
+            now_laden = k < len(self.loading)
+            _add(at[node_id, now_laden], column, 1.0)
+            _add(at[node_id, not now_laden], column, -1.0)
+        return at
+
+    def stop_loss_s(self, lane_ix: int, *, laden: bool) -> float:
+        """Seconds that standing still once on a lane costs over driving through at its limit."""
+        v = min(self.corridor.lanes[lane_ix].speed_max_mps, self.kind.speed_max_mps)
+        pull = self.kind.acceleration_laden_mps2 if laden else self.kind.acceleration_empty_mps2
+        return v / (2.0 * self.kind.brake_service_mps2) + v / (2.0 * pull)
+
+
+def _add(row: Row, column: int, value: float) -> None:
+    row[column] = row.get(column, 0.0) + value
+
+
+def _balances(programs: Sequence[_Spell]) -> list[Row]:
+    """Whoever waits after a spell came and did not go on, or waited before; after the last one it is as before the first."""
+    rows: list[Row] = []
+    for program, following in zip(programs, [*programs[1:], programs[0]], strict=True):
+        for (node_id, laden), flows in program.inflow().items():
+            row = {column: value * program.spell.open_s for column, value in flows.items()}
+            if following is not program:
+                row[program.waiting(node_id, laden=laden)] = 1.0
+                row[following.waiting(node_id, laden=laden)] = -1.0
+            rows.append(row)
+    return rows
+
+
+def _group(gate: Gate, lane: Lane) -> str:
+    """Gates that do the same work side by side have one name: their role and where trucks come from."""
+    return f"{gate.role.value} gates after {lane.from_node_id}"
+
+
+def _lane_headway_s(lane: Lane, kind: TruckType) -> float:
+    v = min(lane.speed_max_mps, kind.speed_max_mps)
+    best = math.sqrt(2.0 * kind.brake_service_mps2 * (kind.length_m + CLEARANCE_M))
+    v = min(v, best)
+    return (kind.length_m + CLEARANCE_M) / v + REACTION_S + v / (2.0 * kind.brake_service_mps2)
+
+
+def _add_ways_to_bays(flow: _Spell) -> None:
+    """Who is turned round in a bay came on its lane."""
+    for k, (column, bay) in enumerate(flow.turned()):
+        entering = flow.empty if k < len(flow.loading) else flow.laden
+        flow.limit("", {column: 1.0, entering(flow.corridor.lane_ix[bay.lane_id]): -1.0}, 0.0)
+
+
+def _add_places(flow: _Spell, inspection_share: float) -> None:
+    """Bays, gates, the X-ray branch, lanes and one-lane sections: each no more than it can serve."""
+    corridor, work = flow.corridor, flow.work
+    per_bay = work.availability / (work.service_s + work.changeover_s)
+    for k, (column, bay) in enumerate(flow.turned()):
+        flow.limit(LOADING if k < len(flow.loading) else UNLOADING, {column: 1.0}, per_bay * flow.share(bay.stand_id))
+    _add_gates(flow, inspection_share)
+    for ix, lane in enumerate(corridor.lanes):
+        flow.limit(f"lane {lane.lane_id}", {flow.laden(ix): 1.0, flow.empty(ix): 1.0}, 1.0 / _lane_headway_s(lane, flow.kind))
+    for zone in corridor.zones:
+        if zone.derived or zone.kind is not ZoneKind.DIRECTIONAL:
+            continue
+        rows = sorted({corridor.lane_ix[part.stretch.lane_id] for part in zone.parts})
+        most = max(1.0 / _lane_headway_s(corridor.lanes[ix], flow.kind) for ix in rows)
+        # One branch may run over several lanes in turn: its trucks count once, on the lane where the branch begins.
+        first = {part.branch: corridor.lane_ix[part.stretch.lane_id] for part in reversed(zone.parts)}
+        row: Row = {}
+        for ix in set(first.values()):
+            row |= {flow.laden(ix): 1.0, flow.empty(ix): 1.0}
+        flow.limit(f"section {zone.zone_id}", row, most)
+
+
+def _add_gates(flow: _Spell, inspection_share: float) -> None:
+    """
+    What a gate's officers, its lane, and the place where its lane meets its neighbours' can take.
+
+    Others' trucks take officers' time, and no road of ours; a gate without power takes both.
+    """
+    corridor, kind, scans = flow.corridor, flow.kind, 0.0
+    for gate in corridor.gates:
+        ix = corridor.lane_ix[gate.lane_id]
+        served_s = max(1e-3, mean_s(corridor.processes[gate.process]))
+        share, name = flow.share(gate.gate_id), _group(gate, corridor.lanes[ix])
+        if gate.role is GateRole.XRAY:
+            scans += share / served_s
+        elif not gate.drive_through:
+            flow.limit(name, {flow.laden(ix): served_s, flow.empty(ix): served_s}, share)
+            taken = {
+                flow.laden(ix): served_s + exchange_s(kind, laden=True),
+                flow.empty(ix): served_s + exchange_s(kind, laden=False),
+            }
+            flow.limit(name, taken, 1.0 if share > 0.0 else 0.0)
+    if scans > 0.0 and inspection_share > 0.0:
+        flow.limit("inspection", {column: inspection_share for column, _ in flow.turned()[: len(flow.loading)]}, scans)
+    for group in merging(corridor):
+        row: Row = {}
+        for gate in group:
+            ix = corridor.lane_ix[gate.lane_id]
+            row[flow.laden(ix)] = merge_s(corridor, gate, kind, laden=True)
+            row[flow.empty(ix)] = merge_s(corridor, gate, kind, laden=False)
+        where = corridor.lanes[corridor.lane_ix[group[0].lane_id]].to_node_id
+        flow.limit(f"merge at {where} behind the {group[0].role.value} gates", row, 1.0)
+
+
+def _add_fleet(programs: Sequence[_Spell]) -> None:
+    """Little's law: trucks on the way are flow times seconds, some wait, and there are only so many trucks."""
+    for program, following in zip(programs, [*programs[1:], programs[0]], strict=True):
+        driving = _on_the_way(program)
+        for waits_in in dict.fromkeys((program, following)):
+            row = {**driving, **dict.fromkeys(waits_in.every_waiting(), 1.0)} if len(programs) > 1 else driving
+            program.limit(FLEET, row, float(program.spell.truck_count))
+
+
+def _on_the_way(flow: _Spell) -> Row:
+    """Trucks that drive, stand at gates or are worked on, by flow."""
+    row: Row = {}
+    for ix, lane in enumerate(flow.corridor.lanes):
+        drive_s = lane.length_m / min(lane.speed_max_mps, flow.kind.speed_max_mps)
+        _add(row, flow.laden(ix), drive_s)
+        _add(row, flow.empty(ix), drive_s)
+    for gate in flow.corridor.gates:
+        if gate.drive_through or gate.role is GateRole.XRAY:
+            continue
+        ix = flow.corridor.lane_ix[gate.lane_id]
+        stand_s = mean_s(flow.corridor.processes[gate.process])
+        _add(row, flow.laden(ix), stand_s + flow.stop_loss_s(ix, laden=True))
+        _add(row, flow.empty(ix), stand_s + flow.stop_loss_s(ix, laden=False))
+    for column, bay in flow.turned():
+        _add(row, column, flow.work.service_s + flow.stop_loss_s(flow.corridor.lane_ix[bay.lane_id], laden=True))
+    return row
+
+
+def _matrix(rows: Sequence[Row], columns: int) -> csr_array:
+    entries = [(r, c, v) for r, row in enumerate(rows) for c, v in row.items()]
+    at, of, values = zip(*entries, strict=True)
+    return csr_array((np.array(values), (np.array(at), np.array(of))), shape=(len(rows), columns))
