@@ -174,6 +174,23 @@ def test_a_picked_load_goes_through_the_x_ray() -> None:
     assert [crossing.state.name for crossing in road.desk.books.crossings.by_id.values()] == ["THROUGH"]
 
 
+def test_picked_loads_share_the_x_ray_servers_and_never_wait_before_them_where_others_pass() -> None:
+    """Two fit behind each server. A third one sent there stands in the portal, and nobody passes for as long as a scan takes."""
+    bays = [f"mn_bay_{k:02d}" for k in range(1, 7)]
+    road = DeskRoad(BIG, bays, Plant(bay_s=2.0, gate_s=1.0, decide=lambda _crossing: 2))
+    road.order(12)
+    lanes = {BIG.gate_ix[gate_id]: BIG.lane_ix[gate_id] for gate_id in ("xray_1", "xray_2")}
+
+    def sent() -> dict[int, int]:
+        paths = [road.desk.books.trips.path_of(row).lanes for row in range(6)]
+        return {gate_ix: sum(lane in path for path in paths) for gate_ix, lane in lanes.items()}
+
+    assert road.until(lambda: sum(sent().values()) == 4, 900)
+    assert set(sent().values()) == {2}
+    road.step(100)
+    assert set(sent().values()) == {2}
+
+
 def test_a_portal_alarm_sends_the_truck_to_the_x_ray() -> None:
     """The turn is taken at the portal's hold point, before the fork."""
     road = DeskRoad(BIG, ["mn_bay_01"], Plant(bay_s=2.0, gate_s=1.0, at_portal=lambda _crossing: 2))

@@ -48,14 +48,18 @@ class FollowUps:
                 self._send_to_scan(row)
 
     def _send_to_scan(self, row: int) -> None:
+        """To where fewest are bound, as long as there is room: who waits beyond the queue's room waits where all others pass."""
         books = self._books
-        lanes = [
-            int(books.gates.lane_ix[gate_ix])
+        bound = {
+            gate_ix: self._bound_count(gate_ix)
             for gate_ix, gate in enumerate(books.gates.gates)
-            if gate.role is GateRole.XRAY and self._passage.takes[gate_ix] and self._bound_count(gate_ix) < self._room_at(gate_ix)
-        ]
-        if not lanes:
+            if gate.role is GateRole.XRAY and self._passage.takes[gate_ix]
+        }
+        free = {gate_ix: count for gate_ix, count in bound.items() if count < books.gates.queue[gate_ix]}
+        if not free:
             return
+        least = min(free.values())
+        lanes = [int(books.gates.lane_ix[gate_ix]) for gate_ix, count in free.items() if count == least]
         plan = self._ways.plan(row, books.trips.known(row).goal_ix, via=lanes)
         if plan is not None:
             self._moves.reroute(row, plan)
@@ -64,11 +68,6 @@ class FollowUps:
         """Trucks on whose way the gate lies."""
         trips = self._books.trips
         return sum(any(gate.gate_ix == gate_ix for gate in trips.gates_ahead(row)) for row in sorted(self._books.crossings.of_row))
-
-    def _room_at(self, gate_ix: int) -> int:
-        gates = self._books.gates
-        group = int(gates.group_ix[gate_ix])
-        return max(1, int(gates.room[group]) // int((gates.group_ix == group).sum()))
 
     def _closures(self) -> None:
         books = self._books

@@ -18,6 +18,7 @@ from fleet.server.columns import FlagColumn, FloatColumn, RowColumn
 from fleet.server.fact_form import Fact, fact
 from planner.corridor import Corridor, Gate, Process
 from planner.limits import NO_STOP_BEYOND_M
+from planner.resting import rests
 from planner.slots import queue_room
 from planner.tables import LaneTable
 
@@ -49,6 +50,7 @@ class Gates:
 
     group_ix   (g,) gates of one role side by side are one group: a truck may take any of them
     room       (groups,) trucks that fit between where a way can only lead to the group's gates and their stop lines
+    queue      (g,) trucks that can rest on the gate's own lane up to its line, the first at the line; at least one
     """
 
     def __init__(self, corridor: Corridor, lanes: LaneTable, truck_length_m: float) -> None:
@@ -64,6 +66,12 @@ class Gates:
             self.on_lane.setdefault(int(lane_ix), []).append(gate_ix)
         self.group_ix = _groups(corridor.gates, lanes, self.lane_ix)
         self.room: RowColumn = _rooms(self, corridor, lanes, truck_length_m)
+        kind = max(corridor.truck_types, key=lambda each: each.length_m)
+        resting = [
+            rests(lanes, [int(lane)], gate.stop_line_m, kind.length_m, kind.roll_back_m)
+            for lane, gate in zip(self.lane_ix, corridor.gates, strict=True)
+        ]
+        self.queue: RowColumn = np.maximum(1, np.array(resting, np.int32))
 
     def apply(self, kept: GateKept) -> None:
         """The gate is as *kept* says."""

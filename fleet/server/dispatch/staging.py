@@ -12,15 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from planner.corridor import Corridor, StandKind
-from planner.limits import (
-    BOUND_PLANNED_M,
-    BOUND_USUAL_M,
-    NO_STOP_BEFORE_M,
-    NO_STOP_BEYOND_M,
-    STANDING_MARGIN_M,
-    STOP_MARK_M,
-    STOP_TOLERANCE_M,
-)
+from planner.resting import rests
 from planner.tables import LaneTable
 
 
@@ -51,7 +43,8 @@ def staging_of(corridor: Corridor, lanes: LaneTable, yard_id: str) -> StagingAre
     if not chain:
         return None
     truck = max(corridor.truck_types, key=lambda kind: kind.length_m)
-    room = min(_fits(lanes, chain, truck.length_m, truck.roll_back_m), len(bay_lanes) // 2 + 1)
+    room = rests(lanes, chain, float(lanes.length_m[chain[0]]), truck.length_m, truck.roll_back_m)
+    room = min(room, len(bay_lanes) // 2 + 1)
     return StagingArea(lane_ix=chain[0], room=room) if room > 0 else None
 
 
@@ -81,25 +74,3 @@ def _onward(lanes: LaneTable, sources: set[int], closed: set[int]) -> set[int]:
                 found.add(ahead)
                 waiting.append(ahead)
     return found
-
-
-def _fits(lanes: LaneTable, chain: list[int], length_m: float, roll_back_m: float) -> int:
-    """Trucks that can rest one behind another on *chain* (the last lane first), counted from its end."""
-    stops: list[tuple[float, float]] = []
-    start_m = 0.0
-    for lane in chain:
-        start_m -= float(lanes.length_m[lane])
-        stretches = range(lanes.stop_start[lane], lanes.stop_start[lane + 1])
-        stops += [(start_m + float(lanes.stop_from_m[k]), start_m + float(lanes.stop_to_m[k])) for k in stretches]
-    beyond_m = length_m + 2.0 * BOUND_PLANNED_M + NO_STOP_BEYOND_M
-    apart_m = STOP_MARK_M + STOP_TOLERANCE_M + length_m + 2.0 * BOUND_USUAL_M + roll_back_m + STANDING_MARGIN_M
-    first_m = start_m + beyond_m
-    count, end_m = 0, 0.0
-    while True:
-        for from_m, to_m in sorted(stops, reverse=True):
-            if from_m - NO_STOP_BEFORE_M < end_m < to_m + beyond_m:
-                end_m = from_m - NO_STOP_BEFORE_M
-        if end_m < first_m:
-            return count
-        count += 1
-        end_m -= apart_m
