@@ -191,11 +191,19 @@ class _Day:
         return greatest(spells, question.truck_type, self._bays, question.inspection_share, places=places)
 
     def _cycle_s(self, spell: Spell) -> float:
-        """One trip unhindered."""
+        """
+        One trip unhindered.
+
+        Raises:
+            ValueError: there is no way between bays of both yards.
+        """
         known = id(spell.corridor)
         if known not in self._cycles_s:
             alone = Spell(corridor=spell.corridor, open_s=1.0, truck_count=1)
-            self._cycles_s[known] = 1.0 / self._greatest([alone], places=False).round_trips
+            per_s = self._greatest([alone], places=False).round_trips
+            if per_s <= 0.0:
+                raise ValueError(f"site {spell.corridor.site_id}: no way round between the bays of both yards")
+            self._cycles_s[known] = 1.0 / per_s
         return self._cycles_s[known]
 
     def _crowd(self, spells: Sequence[Spell]) -> list[Spell]:
@@ -218,6 +226,7 @@ class _Day:
     def bound(self) -> Bound:
         """The bound of the day."""
         spells, question = self._spells, self._question
+        # On a day on which nobody drives a trip takes as long as it would; there is just none.
         driven = [spell for spell in spells if not spell.stopped] or spells
         cycle_s = self._cycle_s(self._longest if not self._longest.stopped else driven[0])
         saved_s = _to_bay_s(self._longest.corridor, question.truck_type)

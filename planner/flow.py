@@ -71,12 +71,7 @@ def mean_s(process: Process) -> float:
 
 
 def greatest(spells: Sequence[Spell], kind: TruckType, bays: Bays, inspection_share: float, *, places: bool) -> Flows:
-    """
-    The most round trips over *spells*, with or without the limits of places.
-
-    Raises:
-        ValueError: no truck can go round: there is no way between bays of both yards.
-    """
+    """The most round trips over *spells*, with or without the limits of places; none where nobody can go round."""
     programs: list[_Spell] = []
     column = 0
     for spell in spells:
@@ -103,8 +98,7 @@ def greatest(spells: Sequence[Spell], kind: TruckType, bays: Bays, inspection_sh
         bounds=most,
         method="highs",
     )
-    if not done.success or -done.fun <= 0.0:
-        raise ValueError(f"site {spells[0].corridor.site_id}: no way round between the bays of both yards")
+    assert done.success, f"a day on which nobody drives is always possible: {done.message}"
     names = [name for program in programs for name in program.names]
     prices: dict[str, float] = {}
     marginals: npt.NDArray[np.float64] = done.ineqlin.marginals

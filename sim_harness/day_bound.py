@@ -1,20 +1,22 @@
 """
-At most so many round trips in a scenario's day: the corridor's bound, under its weather and with what others take of it.
+At most so many round trips in a scenario's day: the corridor's bound, under its weather, its faults and what others take of it.
 
 Manned trucks leave our trucks a share of each gate's time, and trains a share of a level crossing's. Where cranes lift, they bound
-the yard instead of its bays being ever busy; and nobody carries more than was ordered. Weather that changes is taken hour by
-hour: the bound of each spell counts for the share of the day that it lasts, so that such a bound is one of an average day, which a
-day that is lucky with its changes may beat by what is on the road then.
+the yard instead of its bays being ever busy; and nobody carries more than was ordered. A day is cut into spells where the weather
+changes, and where a scheduled fault takes a gate, a bay's machine or a truck away or gives it back; what waits in one spell may pass in
+a later one. Faults whose cost depends on where they find somebody (a breakdown on a single lane, a truck that customs holds) cost the
+bound no more than that truck.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
-from planner.bound import Bound, BoundQuestion, mean_s, upper_bound
+from planner.bound import Bound, BoundQuestion, Spell, mean_s, upper_bound_over
+from planner.corridor import Corridor
 from sim_harness.operator import containers_wanted
 from sim_harness.parts import process_of
 from sim_harness.plant import CONTAINERS_A_TRIP
@@ -26,40 +28,82 @@ from sim_harness.weather import Conditions, slowed, timeline
 LOADERS_SOUND: Final = 1.0
 HOUR_S: Final = 3600.0
 ORDERS: Final = "orders"
+# Faults that keep their truck from moving for as long as they last.
+IMMOBILE: Final = frozenset({"breakdown", "wall", "battery"})
+# Faults of a gate or a bay that keep it from finishing anything.
+HALTED: Final = frozenset({"gate", "loader"})
 
 
-def bound_of(scenario: Scenario) -> Bound | None:
-    """At most so much could be carried in this scenario's day; None where there is no way round."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outage:
+    """A gate, a bay or a truck that does nothing from a second of the run to another."""
+
+    name: str
+    from_s: float
+    to_s: float
+
+
+def bound_of(scenario: Scenario, since_s: float = 0.0) -> Bound | None:
+    """At most so much could be carried in this scenario's day from *since_s* on; None where there is no way round."""
     rules = scenario.spec.plant
     up_h, down_h = rules.loader_mtbf_h, rules.loader_mttr_min / 60.0
-    open_s = open_seconds(scenario.roster, opening_s(scenario.roster), scenario.hours * HOUR_S)
     question = BoundQuestion.of(
         scenario.corridor,
         truck_count=scenario.spec.trucks,
-        open_s=open_s,
+        open_s=_open_s(scenario, since_s, scenario.hours * HOUR_S),
         availability=up_h / (up_h + down_h) if up_h > 0.0 else LOADERS_SOUND,
         inspection_share=rules.inspect_share,
-        shares=_shares(scenario),
     )
     try:
-        bounds = [(share, upper_bound(slowed(scenario.corridor, now), question), now) for share, now in _spells(scenario)]
+        least = upper_bound_over(list(_spells(scenario, since_s)), question)
     except ValueError:
         return None
-    round_trips = sum(share * (0.0 if now.stopped else bound.round_trips) for share, bound, now in bounds)
-    longest = max(bounds, key=lambda entry: entry[0])[1]
-    least = replace(longest, round_trips=round_trips)
-    for other in _others(scenario, open_s):
+    for other in _others(scenario, question.open_s):
         if other.round_trips < least.round_trips:
             least = replace(other, cycle_s=least.cycle_s)
     return least
 
 
-def _spells(scenario: Scenario) -> Iterator[tuple[float, Conditions]]:
-    """What the road is like, each with the share of the run for which it lasts."""
-    changes = timeline(scenario.spec.weather, scenario.hours)
-    ends_s = [*(at_s for at_s, _ in changes), scenario.hours * HOUR_S]
-    for (from_s, to_s), (_, now) in zip(pairwise(ends_s), changes, strict=True):
-        yield (to_s - from_s) / (scenario.hours * HOUR_S), now
+def _open_s(scenario: Scenario, from_s: float, to_s: float) -> float:
+    """Seconds between two moments of the run in which the border is open."""
+    return open_seconds(scenario.roster, opening_s(scenario.roster) + from_s, to_s - from_s)
+
+
+def _spells(scenario: Scenario, since_s: float) -> Iterator[Spell]:
+    """The parts of the run from *since_s* on in which nothing changes."""
+    end_s, shares, outages = scenario.hours * HOUR_S, _shares(scenario), list(_outages(scenario))
+    weather = timeline(scenario.spec.weather, scenario.hours)
+    edges = {since_s, end_s} | {at_s for at_s, _ in weather} | {at_s for each in outages for at_s in (each.from_s, each.to_s)}
+    roads: dict[Conditions, Corridor] = {}
+    for from_s, to_s in pairwise(sorted(edge for edge in edges if since_s <= edge <= end_s)):
+        now = next(there for at_s, there in reversed(weather) if at_s <= from_s)
+        out = {each.name for each in outages if each.from_s <= from_s and to_s <= each.to_s}
+        yield Spell(
+            corridor=roads.setdefault(now, slowed(scenario.corridor, now)),
+            open_s=_open_s(scenario, from_s, to_s),
+            truck_count=scenario.spec.trucks - sum(truck_id in out for truck_id in scenario.roster.truck_ids),
+            shares={**shares, **dict.fromkeys(sorted(out), 0.0)},
+            stopped=now.stopped,
+        )
+
+
+def _outages(scenario: Scenario) -> Iterator[Outage]:
+    """
+    What scheduled faults take away.
+
+    A machine without power says that it is done when it has power again, so what it had begun, or had been called to, is not lost.
+    """
+    corridor = scenario.corridor
+    for fault in scenario.spec.scheduled_faults:
+        if fault.truck is not None and fault.fault in IMMOBILE:
+            yield Outage(name=fault.truck, from_s=fault.at_s, to_s=fault.ends_s)
+        name = fault.gate or fault.bay
+        if name is None or fault.fault not in HALTED:
+            continue
+        process = corridor.gates[corridor.gate_ix[name]].process if fault.gate else "bay"
+        from_s = fault.at_s + mean_s(corridor.processes[process])
+        if from_s < fault.ends_s:
+            yield Outage(name=name, from_s=from_s, to_s=fault.ends_s)
 
 
 def _shares(scenario: Scenario) -> Mapping[str, float]:

@@ -113,13 +113,13 @@ def _displib(directory: Path, seconds: float, jobs: int, *, json_: bool) -> None
         raise typer.Exit(1)
 
 
-def _throughput(scenarios: list[str], hours: float | None, seeds: int, jobs: int, *, as_data: bool) -> None:
+def _throughput(scenarios: list[str], settings: list[str], hours: float | None, seeds: int, jobs: int, *, as_data: bool) -> None:
     """The table of round trips against the bound; exit 1 when a run's verdict was fail."""
     from fleet.site import SiteError  # noqa: PLC0415 - help does not wait for the simulator
     from sim_harness.bench import throughput as work  # noqa: PLC0415
 
     try:
-        rows = work.throughput(scenarios or work.SCENARIOS, hours=hours, seeds=seeds, jobs=jobs)
+        rows = work.throughput(scenarios or work.SCENARIOS, hours=hours, seeds=seeds, jobs=jobs, settings=settings)
     except (SiteError, ValueError) as wrong:
         typer.echo(f"fleet bench: {wrong}", err=True)
         raise typer.Exit(2) from None
@@ -161,6 +161,9 @@ def bench(
     *,
     seconds: Annotated[float, typer.Option(help=f"for {DISPLIB}: of one core, for each problem", min=0.01)] = 10.0,
     hours: Annotated[float | None, typer.Option(help=f"for {THROUGHPUT}: simulated hours; default each scenario's day")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=f"for {THROUGHPUT}: another value of the scenarios'")
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help=f"for {THROUGHPUT}: how many days of each")] = 3,
     jobs: Annotated[int, typer.Option(help=f"for {DISPLIB}, {THROUGHPUT}: problems or runs at a time", min=1)] = 1,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
@@ -175,7 +178,7 @@ def bench(
         typer.echo(f"fleet bench: there is no benchmark {name!r}; there are {', '.join((*BENCHES, DISPLIB, THROUGHPUT))}.", err=True)
         raise typer.Exit(2)
     if name == THROUGHPUT:
-        _throughput(what, hours, seeds, jobs, as_data=json_)
+        _throughput(what, settings or [], hours, seeds, jobs, as_data=json_)
         return
     if len(what) != (name == DISPLIB):
         typer.echo(

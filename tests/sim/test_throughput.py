@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from planner.policy import BLOCK_M
 from sim_harness.bench.cli import app, throughput_table
 from sim_harness.bench.ideal import ideal_per_h
-from sim_harness.bench.throughput import Job, Row, run, served_s, throughput
+from sim_harness.bench.throughput import Job, Row, rate_per_h, run, served_s, throughput
 from sim_harness.day_bound import bound_of
 from sim_harness.scenario import load_scenario
 
@@ -61,6 +61,16 @@ def test_every_policy_meets_the_same_days() -> None:
     assert list(row.per_h) == list(BLOCK_M)
     assert row.failed == ()
     assert 0 < row.round_trips["blocks400"][0] <= row.round_trips["moving"][0]
+
+
+def test_trucks_that_come_home_together_are_counted_as_they_come_on_average() -> None:
+    """Thirty trucks every 50 minutes are 36 an hour, whether the last of them came just before the end or just after."""
+    minutes = range(300)
+    together = [(60.0 * minute, 30 * ((minute + 7) // 50)) for minute in minutes]
+
+    for last in (249, 262, 299):
+        assert rate_per_h(together[:last], 3000.0) == pytest.approx(36.0, rel=0.01)
+    assert rate_per_h([(60.0 * minute, 2 * minute) for minute in range(30)], 3000.0) == pytest.approx(120.0)
 
 
 def test_a_day_too_short_to_settle_is_refused() -> None:

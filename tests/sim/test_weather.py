@@ -169,7 +169,7 @@ def test_a_day_on_ice_is_bound_to_less_and_one_that_is_half_fair_lies_between() 
     assert mixed is not None
     assert stormy is not None
     assert icy.round_trips < 0.7 * fair.round_trips
-    assert mixed.round_trips == pytest.approx(0.5 * (fair.round_trips + icy.round_trips))
+    assert mixed.round_trips == pytest.approx(0.5 * (fair.round_trips + icy.round_trips), rel=0.02)
     assert stormy.round_trips == 0.0
 
 

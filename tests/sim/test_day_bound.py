@@ -1,0 +1,55 @@
+"""The bound of a day with disturbances: each takes what it must, for as long as it must, and no more."""
+
+from __future__ import annotations
+
+import pytest
+
+from planner.bound import Bound
+from sim_harness.day_bound import bound_of
+from sim_harness.scenario import load_scenario
+
+HOURS = 8.0
+TRUCKS = 12
+
+
+def bound(*faults: str, since_s: float = 0.0, trucks: int = TRUCKS) -> Bound:
+    """The small site's bound with scheduled faults; with twelve trucks its bays bind, with six the trucks."""
+    settings = [f"scheduled_faults=[{', '.join(faults)}]", "plant.loader_mtbf_h=0"]
+    found = bound_of(load_scenario("mandula", settings, hours=HOURS, trucks=trucks), since_s)
+    assert found is not None
+    return found
+
+
+def test_a_loader_that_is_out_for_an_hour_costs_an_hour_less_what_it_had_begun() -> None:
+    """One of two machines, 3,600 s of 8 hours; the load it was at is done when it has power again."""
+    whole, out = bound(), bound("{fault: loader, at_s: 10000, for_s: 3600, bay: mn_bay_01}")
+
+    lost = 1.0 - out.capacity_per_h / whole.capacity_per_h
+    assert lost == pytest.approx((3600.0 - 390.0) / (2.0 * HOURS * 3600.0), rel=0.01)
+    assert out.round_trips == pytest.approx(whole.round_trips - lost * whole.capacity_per_h * HOURS, abs=0.05)
+
+
+def test_a_gate_without_power_costs_what_bays_cannot_make_good() -> None:
+    """The gate before the road is one: for half an hour nobody leaves the yard."""
+    whole, out = bound(), bound("{fault: gate, at_s: 10000, for_s: 1800, gate: g1}")
+
+    assert 0.0 < whole.round_trips - out.round_trips <= whole.capacity_per_h / 2.0
+
+
+def test_a_disturbance_before_the_hours_that_count_is_not_held_for_anybody() -> None:
+    """A rate of the settled hours is held against the bound of these hours."""
+    fault = "{fault: loader, at_s: 1000, for_s: 3600, bay: mn_bay_01}"
+
+    assert bound(fault, since_s=5000.0).capacity_per_h == pytest.approx(bound(since_s=5000.0).capacity_per_h)
+    assert bound(fault).capacity_per_h < bound().capacity_per_h
+
+
+def test_a_truck_that_cannot_move_is_missed_where_trucks_are_scarce() -> None:
+    """One of six for an eighth of the day; a truck that customs holds may never have been asked about, and costs the bound nothing."""
+    whole = bound(trucks=6)
+    broken = bound("{fault: breakdown, at_s: 10000, for_s: 2400, truck: t002}", trucks=6)
+    held = bound("{fault: customs, at_s: 10000, for_s: 2400, truck: t002}", trucks=6)
+
+    assert whole.name == "fleet"
+    assert broken.capacity_per_h == pytest.approx(whole.capacity_per_h * (1.0 - 2400.0 / (6.0 * HOURS * 3600.0)), rel=1e-3)
+    assert held.round_trips == pytest.approx(whole.round_trips)
