@@ -43,7 +43,7 @@ class MustStop:
     @property
     def anybody(self) -> bool:
         """Whether there is anybody to look at."""
-        return np.count_nonzero(self.since_s < np.inf) > 0
+        return bool(np.count_nonzero(self.since_s < np.inf))
 
     def begin(self, rows: FlagArray, now_s: float) -> None:
         """From now on *rows* (n,) must; those that must already have had their time."""
