@@ -137,7 +137,7 @@ def run(job: Job) -> Run:
         )
     checkers = Checkers(scenario.roster)
     spec, day_start_s = scenario.spec, int(opening_s(scenario.roster))
-    server = InMemoryServer(scenario.corridor, day_start_s, mortal=scenario.troubled, friction=spec.friction, policy=spec.policy)
+    server = InMemoryServer(scenario.corridor, day_start_s, mortal=scenario.troubled, policy=spec.policy)
     with Recorder(None, scenario.roster) as recorder:
         runner = Runner(scenario, server, recorder, checkers)
         counts: list[tuple[float, int]] = []
