@@ -108,6 +108,9 @@ class Checkers:
         self._length_m = roster.column("length_m")
         self._width_m = roster.column("width_m")
         self._bodies = Bodies(self._lines, self._length_m)
+        # Bodies are swept along the site's longer side, where the fewest lie abreast of each other.
+        northward = np.ptp(self._lines.y_m) > np.ptp(self._lines.x_m)
+        self._along_m, self._across_m = (self._bodies.y_m, self._bodies.x_m) if northward else (self._bodies.x_m, self._bodies.y_m)
         self._order = np.arange(count, dtype=np.int32)
         self._box = np.empty((4, count))
         self._pairs = np.empty((PAIRS_MAX, 2), dtype=np.int32)
@@ -158,7 +161,7 @@ class Checkers:
 
     def _check_bodies(self, view: TickView) -> None:
         self._bodies.move(view.body_lanes, view.chainage_m)
-        found = body_overlaps(self._bodies.x_m, self._bodies.y_m, self._width_m, OVERLAP_SLACK_M, self._order, self._box, self._pairs)
+        found = body_overlaps(self._along_m, self._across_m, self._width_m, OVERLAP_SLACK_M, self._order, self._box, self._pairs)
         if not found and not self._touching:
             return
         touching = frozenset((int(a), int(b)) for a, b in self._pairs[: min(found, PAIRS_MAX)])

@@ -79,9 +79,9 @@ def body_overlaps(
     """
     Count of pairs of bodies that share more than *slack_m*; the first of them are written, lower row first.
 
-    x_m, y_m   (n, points) bodies, nose first
+    x_m, y_m   (n, points) bodies, nose first; the axes may be exchanged, which changes nothing but how long it takes
     width_m    (n,)
-    order      (n,) rows sorted by their least east at the last call; sorted anew here, nearly for free
+    order      (n,) rows sorted by their least *x_m* at the last call; sorted anew here, nearly for free
     box        (4, n) scratch
     out_pairs  (k, 2)
     """

@@ -103,6 +103,7 @@ class FleetColumns:
         self.undeclared = np.zeros(count, dtype=np.bool_)
         # Whose words travel by a way of their own.
         self.apart = np.zeros(count, dtype=np.bool_)
+        self._on_stretch = np.zeros(count, dtype=np.bool_)
         paths.locate(self.paths, self.grades, self.motion.nose_m, self.onboard.end_m, self.length_m, self.places)
 
     def tell_time(self, now_ns: int) -> None:
@@ -136,16 +137,9 @@ class FleetColumns:
 
     def rows_on(self, lane_ix: int, from_m: float, to_m: float) -> list[int]:
         """Rows of the trucks any part of whose true body lies on [from_m, to_m) of a lane."""
-        on_lane = self.places.body_lanes == lane_ix
-        if not np.count_nonzero(on_lane):
-            return []
-        found = []
-        for row in np.flatnonzero(on_lane.any(axis=1)).tolist():
-            start_m = paths.path_coordinate(self.paths, row, lane_ix, 0.0)
-            nose_m = float(self.motion.nose_m[row])
-            if start_m + from_m < nose_m and start_m + to_m > nose_m - float(self.length_m[row]):
-                found.append(row)
-        return found
+        stretch = (lane_ix, float(from_m), float(to_m))
+        count = paths.mark_on(self.paths, self.places.body_lanes, self.motion.nose_m, self.length_m, stretch, self._on_stretch)
+        return np.flatnonzero(self._on_stretch).tolist() if count else []
 
     def lane_id(self, lane_ix: int) -> str:
         """Name of a lane."""

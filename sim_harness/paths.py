@@ -187,6 +187,36 @@ def believe(paths: Paths, nose_m: FloatArray, out_lane_ix: IndexArray, out_chain
         out_chainage_m[i] = nose_m[i] - paths.start_m[i, k]
 
 
+@kernel
+def mark_on(
+    paths: Paths, body_lanes: IndexArray, nose_m: FloatArray, length_m: FloatArray, stretch: tuple[int, float, float], out_on: FlagArray
+) -> int:
+    """
+    Mark the trucks any part of whose body lies on a stretch; the answer is how many there are.
+
+    body_lanes  (n, BODY_LANES) as in `Places`
+    nose_m      (n,) path coordinate
+    length_m    (n,)
+    stretch     lane row and the chainages [from, to)
+    out_on      (n,) written
+    """
+    lane_ix, from_m, to_m = stretch
+    count = 0
+    for i in range(len(out_on)):
+        out_on[i] = False
+        for lane in body_lanes[i]:
+            out_on[i] |= lane == lane_ix
+        if not out_on[i]:
+            continue
+        k = 0
+        while k < paths.held[i] and paths.lane[i, k] != lane_ix:
+            k += 1
+        start_m = paths.start_m[i, k] if k < paths.held[i] else math.nan
+        out_on[i] = start_m + from_m < nose_m[i] and start_m + to_m > nose_m[i] - length_m[i]
+        count += out_on[i]
+    return count
+
+
 @piece
 def _grade_at(paths: Paths, grades: Grades, i: int, k: int, at_m: float) -> float:
     """Grade at coordinate *at_m* of truck *i*, whose nose is on the k-th lane; *at_m* lies at or behind the nose."""

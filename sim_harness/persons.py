@@ -57,8 +57,9 @@ class Persons:
         stopped = {truck_id for truck_id, session in zip(view.truck_ids, view.session.tolist(), strict=True) if session in STOPPED}
         for truck_id in [known for known in self._since_s if known not in stopped]:
             del self._since_s[truck_id]
+        ailing = self._faults.ailing
         for truck_id in sorted(stopped):
-            if self._faults.at_work_on(truck_id) is not None:
+            if truck_id in ailing:
                 self._since_s[truck_id] = now_s
             elif now_s - self._since_s.setdefault(truck_id, now_s) >= RESPONSE_S:
                 self._since_s[truck_id] = now_s + ASK_AGAIN_S - RESPONSE_S

@@ -100,10 +100,11 @@ class Troubles:
         known = self._server.causes()
         own = dict(known)
         state, fleet = self._fleet.onboard, self._fleet
+        ailing = self.faults.ailing
         for row, truck_id in enumerate(fleet.roster.truck_ids):
             if known.get(truck_id, ("", ""))[0] not in NO_CAUSE:
                 continue
-            ailment = self.faults.at_work_on(truck_id)
+            ailment = ailing.get(truck_id)
             if ailment is not None:
                 own[truck_id] = ("fault", ailment)
             elif not self._server.answers:

@@ -160,9 +160,11 @@ class Faults:
         """Whether nothing is at work and nobody is being watched."""
         return not self._busy and not self._watches
 
-    def at_work_on(self, truck_id: str) -> str | None:
-        """The fault that a truck suffers from now, if any."""
-        return next((incident.spec.fault for incident in self._busy.values() if incident.spec.truck == truck_id), None)
+    @property
+    def ailing(self) -> Mapping[str, str]:
+        """The fault that each truck suffers from now, the first of several; only of trucks that suffer from one."""
+        newest_first = reversed(self._busy.values())
+        return {incident.spec.truck: incident.spec.fault for incident in newest_first if incident.spec.truck is not None}
 
     def accounts(self, now_s: float) -> tuple[Mapping[str, Any], ...]:
         """Every fault that happened, as `report.json` has it."""

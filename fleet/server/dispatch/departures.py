@@ -52,9 +52,9 @@ class Departures:
         books = self._books
         waiting: dict[str, list[int]] = {books.loading.yard_id: [], books.unloading.yard_id: []}
         leaving: list[tuple[int, int]] = []
-        for row in range(len(view.nose_m)):
+        for row in view.live.nonzero()[0].tolist():
             truck = books.trips.truck[row]
-            if truck is None or truck.removed or not view.live[row]:
+            if truck is None or truck.removed:
                 continue
             self._excuse(row, now_ns)
             if row in books.holds:
