@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +15,8 @@ from fleet.server.dispatch.staging import staging_of
 from fleet.server.dispatch.stands import NOBODY, BayProven, BayState, StandBooked, StandFreed, Stands
 from fleet.server.dispatch.yard import BayBusy
 from fleet.site import load_site
-from planner.corridor import StandKind
+from planner.authority import Cause
+from planner.corridor import Corridor, StandKind
 from planner.tables import LaneTable
 from tests.fleet.desk_road import DeskRoad, Plant
 
@@ -132,3 +135,46 @@ def test_no_play_of_lost_contact_and_blocks_over_fills_anything(seed: list[int])
 
     holders = [int(row) for row in road.desk.books.stands.holder_row if row != NOBODY]
     assert all(holders.count(row) <= 2 for row in holders)
+
+
+def tight(*stand_ids: str) -> Corridor:
+    """Mandula with these stands alone."""
+    return replace(MANDULA, stands=tuple(MANDULA.stands[MANDULA.stand_ix[stand_id]] for stand_id in stand_ids))
+
+
+def test_a_bay_that_was_booked_from_afar_is_the_queues_head_s() -> None:
+    """
+    Where parking is full a truck sets out for a bay, and whoever queues before the bays stands in its way.
+
+    Each would wait for the other for good, and everybody behind them.
+    """
+    stands = ("mn_park_01", "mn_park_02", "mn_park_03", "mn_bay_01", "mn_bay_02", "cn_park_01", "cn_park_02", "cn_bay_01")
+    road = DeskRoad(tight(*stands), list(stands[:6]), Plant(bay_s=40.0))
+    order_id = road.order(24)
+    booked_afar = False
+
+    def all_there() -> bool:
+        nonlocal booked_afar
+        books = road.desk.books
+        bound = [row for row in range(6) if not books.trips.settled[row] and road.desk.truck(row).goal_id == "cn_bay_01"]
+        booked_afar = booked_afar or any(books.trips.gates_ahead(row) for row in bound)
+        return books.orders.by_id[order_id].delivered_count == 24
+
+    assert road.until(all_there, 4000)
+    assert booked_afar
+
+
+def test_the_last_containers_are_unloaded_though_all_stands_at_home_are_taken() -> None:
+    """Trucks that nothing calls away fill the yard at home: whoever has unloaded parks beside the bay, or nobody unloads after it."""
+    stands = ("mn_park_01", "mn_bay_01", "cn_park_01", "cn_park_02", "cn_bay_01")
+    road = DeskRoad(tight(*stands), list(stands[:4]), Plant(bay_s=20.0))
+    order_id = road.order(8)
+
+    assert road.until(lambda: road.desk.books.orders.by_id[order_id].delivered_count == 8, 6000)
+    road.step(6000)
+    assert cause(road) == {Cause.NO_ORDER: 2, Cause.STAND: 2}
+
+
+def cause(road: DeskRoad) -> Counter[Cause]:
+    """How many trucks stand for each cause."""
+    return Counter(Cause(int(code)) for code in road.desk.limit_cause[: road.trucks.count])

@@ -7,6 +7,7 @@ the bay that is free. So no bay waits for a truck that is still on the road, and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -22,6 +23,7 @@ from fleet.server.dispatch.moves import Moves
 from fleet.server.dispatch.orders import containers_for
 from fleet.server.dispatch.passage import Passage
 from fleet.server.dispatch.staging import StagingArea, staging_of
+from fleet.server.dispatch.stands import NOBODY
 from fleet.server.dispatch.trips import NOWHERE, TruckKept
 from fleet.server.dispatch.wayfinding import Wayfinding
 from fleet.server.dispatch.yard import Yard
@@ -102,7 +104,7 @@ class Departures:
             self._to_bays(rows, bays, now_ns)
         else:
             staged = [row for row in rows if books.trips.known(row).staged]
-            self._head_of_queue(staged, bays, yard_id, now_ns)
+            self._head_of_queue(area, staged, bays, now_ns)
             self._join_queue(area, [row for row in rows if row not in staged], bay, now_ns)
         for row in rows:
             truck = books.trips.known(row)
@@ -129,28 +131,60 @@ class Departures:
             for taker, job in assign(self._wishes_s(rows, bays, now_ns)):
                 self._take_bay(rows[taker], bays[job], now_ns)
 
-    def _head_of_queue(self, staged: list[int], bays: list[int], yard_id: str, now_ns: int) -> None:
+    def _head_of_queue(self, area: StagingArea, staged: list[int], bays: list[int], now_ns: int) -> None:
         """
         Free bays to the foremost, as soon as they are near the yard's first: nobody behind another may have one before him.
 
         Where bays lie one behind another, the queue ends before the first, and a free one may lie far behind it.
         """
-        if not staged or not bays:
+        if not staged:
             return
-        all_bays = self._books.stands.all_of(yard_id, (StandKind.BAY,))
+        all_bays = self._books.stands.all_of(area.yard_id, (StandKind.BAY,))
         near_s = {row: float(self._ways.near_s(row)[all_bays].min()) for row in staged}
-        foremost = sorted(staged, key=lambda row: (near_s[row], row))[: len(bays)]
-        near = [row for row in foremost if near_s[row] <= _AT_BAYS_S]
+        foremost = sorted(staged, key=lambda row: (near_s[row], row))
+        if not bays and near_s[foremost[0]] <= _AT_BAYS_S:
+            bays = self._given_up(area, foremost[0], all_bays, now_ns)
+        near = [row for row in foremost[: len(bays)] if near_s[row] <= _AT_BAYS_S]
         if near:
             cost = np.array([self._ways.near_s(row)[bays] for row in near])
             for taker, job in assign(cost):
                 self._take_bay(near[taker], bays[job], now_ns)
 
+    def _given_up(self, area: StagingArea, head: int, bays: Sequence[int], now_ns: int) -> list[int]:
+        """
+        A bay that a truck behind the queue's head has booked, from afar, as its refuge: it is free now, and that truck parks or queues.
+
+        It could not get there before the head has gone, and the head not before it has: the two would wait for each other for good.
+        """
+        books = self._books
+        for bay in bays:
+            row = int(books.stands.holder_row[bay])
+            truck = books.trips.truck[row] if row != NOBODY else None
+            if truck is None or truck.goal_ix != bay or truck.settled or self._ways.plan(head, bay) is None:
+                continue
+            if self._ways.near_s(row)[bay] <= self._ways.near_s(head)[bay]:
+                continue
+            stand = self._ways.first_refuge(row, area.yard_id, _REFUGES[:1])
+            queue = None if stand is not None else self._ways.plan_queue(row, area.lane_ix)
+            if stand is not None:
+                self._moves.redirect(row, stand)
+            elif queue is not None:
+                self._moves.stage(row, queue)
+            else:
+                continue
+            mission = books.missions.of_row.get(row)
+            if mission is not None and mission.state is MissionState.TO_LOAD:
+                books.record(mission.after(MissionEvent.BAY_LOST, now_ns))
+            return [bay]
+        return []
+
     def _join_queue(self, area: StagingArea, rows: list[int], bay: int, now_ns: int) -> None:
         """Who waits longest, or comes by now, joins the queue while it has room."""
         trips = self._books.trips
-        queue = [row for row in trips.row_of.values() if trips.known(row).staged]
-        room = area.room - sum(trips.path_of(row).lanes[-1] == area.lane_ix for row in queue)
+        queue = [row for row in trips.row_of.values() if trips.known(row).staged and trips.path_of(row).lanes[-1] == area.lane_ix]
+        # Who gave up a bay on its way from afar does not keep the queue from those who wait beside it.
+        near = sum(float(self._ways.near_s(row)[bay]) <= self._books.options.arrival_near_s for row in queue)
+        room = min(area.room - near, area.fits - len(queue))
         if room <= 0 or not rows:
             return
         wishes_s = self._wishes_s(rows, [bay], now_ns)[:, 0]
@@ -191,7 +225,8 @@ class Departures:
         elif self._wants_charge(row, truck, view):
             self._leave_to_charge(row, now_ns)
         elif stand.yard_id != books.loading.yard_id:
-            self._leave(row, books.loading.yard_id, _REFUGES, now_ns)
+            if not self._leave(row, books.loading.yard_id, _REFUGES, now_ns) and stand.kind is StandKind.BAY and self._home_is_at_rest():
+                self._leave(row, stand.yard_id, _REFUGES[:1], now_ns)
         elif mission is not None:
             # Assigned while it stands in a loading bay.
             books.record(mission.after(MissionEvent.BAY_BOOKED, now_ns))
@@ -217,6 +252,17 @@ class Departures:
             return False
         self._moves.set_out(row, plan)
         return True
+
+    def _home_is_at_rest(self) -> bool:
+        """
+        Whether every stand at home has a truck that nothing calls away.
+
+        Who waits in a bay for one of them keeps others from unloading for good: the last containers of the day would stay on the road.
+        """
+        books = self._books
+        home = books.stands.all_of(books.loading.yard_id, [kind for kinds in _REFUGES for kind in kinds])
+        holders = {int(books.stands.holder_row[ix]) for ix in home}
+        return all(row != NOBODY and books.trips.settled[row] and row not in books.missions.of_row for row in holders)
 
     def _leave_laden(self, row: int, mission: MissionKept, now_ns: int) -> None:
         books = self._books

@@ -18,10 +18,16 @@ from planner.tables import LaneTable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagingArea:
-    """The end of the queue's last lane, and how many trucks may queue or be on their way into the queue."""
+    """
+    The yard, the end of the queue's last lane, and how many trucks may queue or come to it from near by.
 
+    *fits* trucks can stand there: so many may be on their way into the queue from wherever they are.
+    """
+
+    yard_id: str
     lane_ix: int
     room: int
+    fits: int
 
 
 def staging_of(corridor: Corridor, lanes: LaneTable, yard_id: str) -> StagingArea | None:
@@ -43,9 +49,8 @@ def staging_of(corridor: Corridor, lanes: LaneTable, yard_id: str) -> StagingAre
     if not chain:
         return None
     truck = max(corridor.truck_types, key=lambda kind: kind.length_m)
-    room = rests(lanes, chain, float(lanes.length_m[chain[0]]), truck.length_m, truck.roll_back_m)
-    room = min(room, len(bay_lanes) // 2 + 1)
-    return StagingArea(lane_ix=chain[0], room=room) if room > 0 else None
+    fits = rests(lanes, chain, float(lanes.length_m[chain[0]]), truck.length_m, truck.roll_back_m)
+    return StagingArea(yard_id=yard_id, lane_ix=chain[0], room=min(fits, len(bay_lanes) // 2 + 1), fits=fits) if fits > 0 else None
 
 
 def _lanes_of(corridor: Corridor, yard_id: str, kind: StandKind) -> set[int]:
