@@ -251,7 +251,12 @@ def _add_gates(flow: _Spell, inspection_share: float) -> None:
         share, name = flow.share(gate.gate_id), _group(gate, corridor.lanes[ix])
         if gate.role is GateRole.XRAY:
             scans += share / served_s
-        elif not gate.drive_through:
+        elif gate.drive_through:
+            # It opens for the next one when the tail of the one before has left it, and nobody passes the line before that.
+            v = min(corridor.lanes[ix].speed_max_mps, kind.speed_max_mps)
+            taken_s = served_s + (gate.clear_m - gate.stop_line_m + kind.length_m) / v
+            flow.limit(name, {flow.laden(ix): taken_s, flow.empty(ix): taken_s}, share)
+        else:
             flow.limit(name, {flow.laden(ix): served_s, flow.empty(ix): served_s}, share)
             taken = {
                 flow.laden(ix): served_s + exchange_s(kind, laden=True),

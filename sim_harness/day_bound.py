@@ -1,10 +1,10 @@
 """
 At most so many round trips in a scenario's day: the corridor's bound, under its weather, its faults and what others take of it.
 
-Manned trucks leave our trucks a share of each gate's time, and trains a share of a level crossing's. Where cranes lift, they bound
-the yard instead of its bays being ever busy; and nobody carries more than was ordered. A day is cut into spells where the weather
-changes, and where a scheduled fault takes a gate, a bay's machine or a truck away or gives it back; what waits in one spell may pass in
-a later one. Faults whose cost depends on where they find somebody (a breakdown on a single lane, a truck that customs holds) cost the
+Manned trucks leave our trucks a share of each gate's time. Where cranes lift, they bound the yard instead of its bays being ever
+busy; and nobody carries more than was ordered. A day is cut into spells where the weather changes, where a train closes the road or
+has passed, and where a scheduled fault takes a gate, a bay's machine or a truck away or gives it back; what waits in one spell may pass
+in a later one. Faults whose cost depends on where they find somebody (a breakdown on a single lane, a truck that customs holds) cost the
 bound no more than that truck.
 """
 
@@ -22,7 +22,7 @@ from sim_harness.parts import process_of
 from sim_harness.plant import CONTAINERS_A_TRIP
 from sim_harness.report import open_seconds, opening_s
 from sim_harness.scenario import Scenario
-from sim_harness.traffic import gates_named
+from sim_harness.traffic import TRAIN_WARNING_S, gates_named
 from sim_harness.weather import Conditions, slowed, timeline
 
 LOADERS_SOUND: Final = 1.0
@@ -89,11 +89,17 @@ def _spells(scenario: Scenario, since_s: float) -> Iterator[Spell]:
 
 def _outages(scenario: Scenario) -> Iterator[Outage]:
     """
-    What scheduled faults take away.
+    What trains and scheduled faults take away.
 
     A machine without power says that it is done when it has power again, so what it had begun, or had been called to, is not lost.
     """
     corridor = scenario.corridor
+    for crossing in scenario.spec.level_crossings:
+        due_s = crossing.first_min * 60.0
+        while due_s < scenario.hours * HOUR_S:
+            for gate_id in crossing.gates:
+                yield Outage(name=gate_id, from_s=max(0.0, due_s - TRAIN_WARNING_S), to_s=due_s + crossing.shut_min * 60.0)
+            due_s += crossing.every_min * 60.0
     for fault in scenario.spec.scheduled_faults:
         if fault.truck is not None and fault.fault in IMMOBILE:
             yield Outage(name=fault.truck, from_s=fault.at_s, to_s=fault.ends_s)
@@ -115,9 +121,6 @@ def _shares(scenario: Scenario) -> Mapping[str, float]:
         for gate_id in gate_ids:
             service_s = mean_s(corridor.processes[corridor.gates[corridor.gate_ix[gate_id]].process])
             shares[gate_id] = max(0.0, shares.get(gate_id, 1.0) - manned.trucks_per_h / len(gate_ids) * service_s / HOUR_S)
-    for crossing in spec.level_crossings:
-        for gate_id in crossing.gates:
-            shares[gate_id] = max(0.0, shares.get(gate_id, 1.0) - crossing.shut_min / crossing.every_min)
     return shares
 
 
