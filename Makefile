@@ -8,7 +8,7 @@ REFEREE := .venv-referee
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-jitless test-bounds test-long lint format protos bench campaign mutants referee clean
+.PHONY: help setup demo test test-jitless test-bounds test-long lint format protos bench campaign sites mutants referee clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -50,6 +50,9 @@ bench: setup  ## Measure ratios side by side
 campaign: setup  ## Many seeds and faults, drawn and guided, on the proving ground and at Mandula: about half an hour
 	$(BIN)/fleet sim campaign crossing --runs 1000 --guided 0.3 --out build/campaign/crossing
 	$(BIN)/fleet sim campaign mandula --runs 200 --hours 0.5 --guided 0.3 --out build/campaign/mandula
+
+sites: setup  ## Run 200 sites and loads drawn from seeds; every truck must be served
+	$(BIN)/fleet sim sites --count 200 --out build/sites
 
 mutants: setup  ## Play unsafe mutants of controller and trucks in drills; each must be killed
 	$(BIN)/python -m tests.sim.mutants

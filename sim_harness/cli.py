@@ -15,6 +15,7 @@ import typer
 
 from planner.policy import BLOCK_M
 from sim_harness.campaign.cli import campaign
+from sim_harness.drawn.cli import site, sites
 
 if TYPE_CHECKING:
     from sim_harness.fault_service import FaultDesk
@@ -191,3 +192,5 @@ def replay(
 
 
 app.command()(campaign)
+app.command()(site)
+app.command()(sites)

@@ -24,8 +24,8 @@ from planner.authority import Cause
 from planner.corridor import Corridor
 from sim_harness.books import STANDING_MPS, Books
 from sim_harness.fleet_columns import FleetColumns
-from sim_harness.observation import TICK_S, FloatArray, IndexArray, Roster, TickView
-from sim_harness.waits import KINDS, TROUBLE, Wait, Waits, cycle, locked
+from sim_harness.observation import TICK_S, FlagArray, FloatArray, IndexArray, Roster, TickView
+from sim_harness.waits import AT_REST, KINDS, TROUBLE, Wait, Waits, chain, cycle, locked
 
 # Often enough to tell waits apart, seldom enough to cost nothing.
 LOOK_TICKS: Final = 100
@@ -110,11 +110,12 @@ class ProgressWatch:
         self._watch_steps(view, calm=calm)
         rows = np.flatnonzero(stands).tolist()
         waits = {} if server is None else self._waits.of(server, rows)
-        self._watch_rings(view.time_s, waits)
+        self._watch_rings(view.time_s, waits, view.laden)
         self._watch_idle(view.time_s, waits, calm=calm)
         self._watch_queues(view.time_s, waits, calm=calm)
-        for row in waits:
-            self.longest_wait_s = max(self.longest_wait_s, float(self._stood_s[row]))
+        for row, wait in waits.items():
+            if wait.cause is not AT_REST:
+                self.longest_wait_s = max(self.longest_wait_s, float(self._stood_s[row]))
 
     def _find(self, time_s: float, rows: tuple[int, ...], sentence: str) -> None:
         """Tell of a standstill, once for the same trucks."""
@@ -122,21 +123,33 @@ class ProgressWatch:
             self._known.add(rows)
             self.found.append(Standstill(time_s=time_s, truck_ids=tuple(self._truck_ids[row] for row in rows), sentence=sentence))
 
-    def _watch_rings(self, time_s: float, waits: Mapping[int, Wait]) -> None:
-        """Trucks that all wait for one another."""
-        rows = locked({row: wait for row, wait in waits.items() if self._stood_s[row] >= LOCKED_S})
+    def _watch_rings(self, time_s: float, waits: Mapping[int, Wait], laden: FlagArray) -> None:
+        """Trucks that all wait for one another, or for trucks at rest."""
+        stood = {row: wait for row, wait in waits.items() if self._stood_s[row] >= LOCKED_S}
+        rows = locked({row: wait for row, wait in stood.items() if wait.cause is not AT_REST})
         if not rows:
+            self._watch_laden(time_s, stood, laden)
             return
         ring = cycle(waits, rows)
         told = [self._waits.sentence(waits[row], [after]) for row, after in zip(ring, [*ring[1:], ring[0]], strict=True)]
         others = f"; {len(rows) - len(ring)} more wait for them" if len(rows) > len(ring) else ""
         self._find(time_s, tuple(sorted(ring)), "; ".join(told) + others)
 
+    def _watch_laden(self, time_s: float, waits: Mapping[int, Wait], laden: FlagArray) -> None:
+        """Laden trucks that wait, at last, for one that has nothing to do: their containers stay where they are."""
+        rows = locked(waits)
+        for row in rows:
+            if laden[row]:
+                way = chain(waits, rows, row)
+                told = [self._waits.sentence(waits[each], [after]) for each, after in zip(way, [*way[1:], way[-1]], strict=True)]
+                self._find(time_s, (row,), "; ".join(told))
+                return
+
     def _watch_idle(self, time_s: float, waits: Mapping[int, Wait], *, calm: bool) -> None:
         """Trucks that wait for nobody, and trucks before a zone through which others drive."""
         for row in range(len(self._truck_ids)):
             wait = waits.get(row)
-            if wait is None or not calm:
+            if wait is None or wait.cause is AT_REST or not calm:
                 self._idle_s[row] = self._zone_wait_s[row] = 0.0
                 continue
             # What a gate or a keeper of stands does is not seen from here; that it comes to an end is looked at where it is done.

@@ -30,6 +30,8 @@ NAMED_MAX: Final = 3
 KINDS: Final = frozenset(
     {Cause.NONE, Cause.GOAL, Cause.LEADER, Cause.ZONE, Cause.GATE, Cause.STAND, Cause.SLOT, Cause.HORIZON, Cause.REACTION}
 )
+# What a truck stands for that has nothing to go on to: it does not make way by itself.
+AT_REST: Final = Cause.NO_ORDER
 # What only happens on a day on which something is wrong, or a person has stepped in.
 TROUBLE: Final = frozenset(
     {
@@ -111,6 +113,17 @@ def _round(ahead: Mapping[int, list[int]], first: int) -> list[int]:
     return []
 
 
+def chain(waits: Mapping[int, Wait], rows: Sequence[int], first: int) -> list[int]:
+    """Locked *rows* from *first* on, each waiting for the next, up to one at rest or one met before."""
+    among, found = set(rows), [first]
+    while waits[found[-1]].cause is not AT_REST:
+        after = next((other for other in waits[found[-1]].on if other in among and other not in found), None)
+        if after is None:
+            break
+        found.append(after)
+    return found
+
+
 class Waits:
     """Sees who waits for whom in one fleet."""
 
@@ -130,7 +143,7 @@ class Waits:
         ]
 
     def of(self, view: FleetView, rows: Iterable[int]) -> dict[int, Wait]:
-        """What the trucks of *rows* stand for, of those that stand for one of `KINDS` or for a charger."""
+        """What the trucks of *rows* stand for, of those that stand for one of `KINDS`, for a charger, or at rest: these wait for themselves."""
         self._taken.clear()
         self._pools.clear()
         at = {truck_id: ix for ix, truck_id in enumerate(view.truck_ids)}
@@ -143,6 +156,8 @@ class Waits:
             if cause is Cause.LEADER and 0 <= ref < len(view.truck_ids):
                 on = (self._fleet.row[view.truck_ids[ref]],) if view.truck_ids[ref] in self._fleet.row else ()
                 found[row] = Wait(row=row, cause=cause, place_id="", on=on, every=True)
+            elif cause is AT_REST:
+                found[row] = Wait(row=row, cause=cause, place_id="", on=(row,), every=True)
             elif cause in KINDS or (cause is Cause.CHARGING and ref < 0):
                 found[row] = self._wait(row, cause, ref)
         return found
@@ -219,6 +234,8 @@ class Waits:
     def sentence(self, wait: Wait, named: Sequence[int]) -> str:
         """What a truck waits for, and which of *named* has it."""
         truck_ids = self._roster.truck_ids
+        if wait.cause is AT_REST:
+            return f"{truck_ids[wait.row]} has nothing to do"
         who = " and ".join(truck_ids[other] for other in wait.on if other in named) if len(named) <= NAMED_MAX else f"{len(named)} trucks"
         words = {
             Cause.LEADER: f"waits behind {who}",

@@ -46,6 +46,7 @@ class Failing(StrEnum):
     MISSED = "safe state missed"
     STANDSTILL = "no progress"
     UNEXPLAINED = "unexplained wait"
+    UNMET = "expectation not met"
     REFUSED = "truck or order refused"
 
 
@@ -126,6 +127,7 @@ def ways(report: Report, hours: float) -> tuple[Failing, ...]:
         Failing.MISSED: any(fault["reached"] is False for fault in report.faults),
         Failing.STANDSTILL: report.standstills > 0,
         Failing.UNEXPLAINED: report.unexplained_wait_s > 0.0,
+        Failing.UNMET: any(not expected.met for expected in report.expected),
     }
     return tuple(way for way in Failing if happened.get(way)) or (Failing.REFUSED,)
 

@@ -1,0 +1,63 @@
+"""`fleet sim site` and `fleet sim sites`: a site drawn from a seed, and many of them run."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from sim_harness.drawn.rounds import Round
+
+
+def site(
+    *,
+    seed: Annotated[int, typer.Option(min=0, help="draws everything")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="where site.yaml and scenario.yaml go")],
+) -> None:
+    """
+    Draw a site and a load from a seed, as files to run. Exit 0 written, 2 usage.
+
+    Example: fleet sim site --seed 17 --out site-17/ && fleet sim run site-17/scenario.yaml
+    """
+    from sim_harness.drawn.draw import draw  # noqa: PLC0415 - help and usage errors do not wait for numbers
+
+    try:
+        scenario = draw(seed).write(out)
+    except OSError as error:
+        typer.echo(f"fleet sim site: {error}", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(str(scenario))
+
+
+def sites(
+    *,
+    count: Annotated[int, typer.Option(metavar="N", min=1, help="how many sites")],
+    seed: Annotated[int, typer.Option(metavar="FIRST", min=0, help="site i is drawn from seed FIRST + i")] = 1,
+    jobs: Annotated[int | None, typer.Option(min=1, help="processes; default one a core")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="keep the sites there")] = None,
+) -> None:
+    """
+    Run sites drawn from seeds to the end of their loads. Exit 0 all were served, 1 one was not, 2 usage.
+
+    Example: fleet sim sites --count 200
+    """
+    from rich.console import Console  # noqa: PLC0415 - as above
+
+    from sim_harness.drawn.rounds import run_rounds, table, words  # noqa: PLC0415
+
+    def told(made: Round) -> None:
+        if sys.stderr.isatty() or not made.completed:
+            state = "completed" if made.completed else made.outcome.signature
+            typer.echo(f"seed {made.drawn.seed}: {state}", err=True)
+
+    with nullcontext(str(out)) if out is not None else tempfile.TemporaryDirectory(prefix="khulan-sites-") as folder:
+        rounds = run_rounds(seed, count, Path(folder), jobs or os.cpu_count() or 1, told)
+    Console().print(table(rounds))
+    typer.echo(words(rounds, count))
+    raise typer.Exit(0 if sum(each.completed for each in rounds) == count else 1)
