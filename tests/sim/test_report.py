@@ -82,7 +82,7 @@ def test_a_small_run_has_exactly_this_report() -> None:
             {"truck_id": "T1", "type": "coal_truck_70t", "length_m": 16.5, "width_m": 3.2},
         ],
         "truck_km": 1.5,
-        **{"round_trips": 1, "tonnes": 65.0, "tonnes_per_day": 5200.0},
+        "round_trips": 1, "tonnes": 65.0, "tonnes_per_day": 5200.0,
         **FAIR_AND_UNDUE,
         "round_trip_s": {"p50": 800.0, "p95": 800.0},
         "gate_wait_s": {"p50": 20.0, "p95": 29.0},
