@@ -2,7 +2,8 @@
 Whether any truck drives through a barrier that is not up for it.
 
 The barrier's true state is the plant's, the truck's place is the simulator's; what the server believes of either is not asked. A truck
-that could not stop any more when the barrier fell before it is to blame for nothing.
+that could not stop any more when the barrier fell before it is to blame for nothing, nor is one that slides through on its brakes because they,
+or the road, give less than declared.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from typing import Final
 
 import numpy as np
 
+from sim_harness.dynamics import EMERGENCY_BRAKE, SERVICE_BRAKE
 from sim_harness.observation import IndexArray, Roster, TickView
 
 # What a truck may need to stop: time to hear of it and to react, and its service brakes.
 REACTION_S: Final = 1.5
 BRAKE_MPS2: Final = 1.5
 MARGIN_M: Final = 2.0
+_BRAKING: Final = (SERVICE_BRAKE, EMERGENCY_BRAKE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +73,8 @@ class BarrierCheck:
         for gate_id, (lane_ix, barrier_m) in self._place.items():
             if lane_ix != was_ix or not was_m < barrier_m <= now_m:
                 continue
-            if all(raised.get(gate_id) != truck_id for raised in up) and self._excused.pop(gate_id, None) != truck_id:
+            slid = bool(view.undeclared[row]) and int(view.mode[row]) in _BRAKING
+            if all(raised.get(gate_id) != truck_id for raised in up) and self._excused.pop(gate_id, None) != truck_id and not slid:
                 self.found.append(DrivenThrough(time_s=view.time_s, truck_id=truck_id, gate_id=gate_id))
 
     def _too_near(self, view: TickView, gate_id: str, truck_id: str) -> bool:

@@ -187,11 +187,13 @@ class _Belief(_Watch):
 
 
 class _Standstill(_Watch):
-    """The truck stands, inside what it holds."""
+    """The truck stands, inside what it holds; a failing battery asks for it once it is used up."""
 
     def look(self, now_s: float, view: FleetView | None) -> None:
         del view
-        if not self.lasts:
+        # What is left of a battery lasts long where the road falls.
+        runs_still = self.incident.spec.fault == "battery" and self.fleet.battery_wh[self.row] > 0.0
+        if not self.lasts or runs_still:
             return
         if not self.stands():
             self.incident.need(now_s)

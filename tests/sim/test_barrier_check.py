@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
+from fleet.onboard import Mode
 from sim_harness.barrier_check import BarrierCheck, DrivenThrough
 from sim_harness.tiny import Place, tiny_roster, tiny_view
 
@@ -60,3 +62,13 @@ def test_a_truck_that_could_have_stopped_is_not_excused() -> None:
     far = Place(lane_id="out", chainage_m=250.0, speed_mps=5.0)
 
     assert len(looked_at((far, UP), (far, DOWN), (BEFORE, DOWN), (BEYOND, DOWN))) == 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "undeclared", "found"), [(Mode.EMERGENCY_BRAKE, True, 0), (Mode.DRIVE, True, 1), (Mode.EMERGENCY_BRAKE, False, 1)]
+)
+def test_a_truck_that_slides_through_on_ice_is_excused(mode: Mode, undeclared: bool, found: int) -> None:
+    """Ice that nobody knew of; but who does not even brake, or brakes as well as declared, has no excuse."""
+    sliding = replace(BEYOND, mode=mode, undeclared=undeclared)
+
+    assert len(looked_at((BEFORE, DOWN), (sliding, DOWN))) == found

@@ -137,6 +137,15 @@ CREPT_TWICE: Sequence[Mapping[str, Any]] = (
 )
 
 
+def test_a_failing_battery_asks_for_nothing_before_it_is_used_up(scenario: Scenario, aim: Aim) -> None:
+    """What is left of one may carry a truck a long way; that it does not stop on the way there is no missed safe state."""
+    fault = aim.fault("battery").model_copy(update={"value": 20.0, "for_s": 400.0})
+
+    (account,) = run(scenario, (fault,), fault.ends_s + 10.0).faults
+
+    assert (account["needed_s"], account["reached"]) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("stated", "seed", "trucks"),
     [pytest.param(INTRUDED, 109, 1, id="halted after a takeover"), pytest.param(CREPT_TWICE, 270, 8, id="crept clear again")],
