@@ -164,9 +164,10 @@ def test_a_bay_that_was_booked_from_afar_is_the_queues_head_s() -> None:
     assert booked_afar
 
 
-def test_the_last_containers_are_unloaded_though_all_stands_at_home_are_taken() -> None:
-    """Trucks that nothing calls away fill the yard at home: whoever has unloaded parks beside the bay, or nobody unloads after it."""
-    stands = ("mn_park_01", "mn_bay_01", "cn_park_01", "cn_park_02", "cn_bay_01")
+@pytest.mark.parametrize("aside", [("cn_park_01", "cn_park_02"), ("cn_park_01", "cn_plug_01"), ("cn_plug_01", "cn_plug_02")])
+def test_the_last_containers_are_unloaded_though_all_stands_at_home_are_taken(aside: tuple[str, str]) -> None:
+    """Trucks that nothing calls away fill the yard at home: whoever has unloaded makes way, or nobody unloads after it."""
+    stands = ("mn_park_01", "mn_bay_01", *aside, "cn_bay_01")
     road = DeskRoad(tight(*stands), list(stands[:4]), Plant(bay_s=20.0))
     order_id = road.order(8)
 

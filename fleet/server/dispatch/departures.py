@@ -32,6 +32,7 @@ from planner.authority import Cause
 from planner.corridor import StandKind
 
 _REFUGES: Final = ((StandKind.PARKING,), (StandKind.BAY,), (StandKind.SWAP, StandKind.PLUG))
+_ASIDE: Final = (_REFUGES[0], _REFUGES[2])  # where a truck keeps nobody from working
 _CHARGERS: Final = ((StandKind.SWAP,), (StandKind.PLUG,))
 _AT_BAYS_S: Final = 45.0  # this near the bays a truck in the queue is given one; further off, somebody might still cut in before it
 _WAIT_WEIGHT: Final = 1.0  # a second waited on a stand counts as a second nearer: nobody is passed over for long
@@ -226,7 +227,7 @@ class Departures:
             self._leave_to_charge(row, now_ns)
         elif stand.yard_id != books.loading.yard_id:
             if not self._leave(row, books.loading.yard_id, _REFUGES, now_ns) and stand.kind is StandKind.BAY and self._home_is_at_rest():
-                self._leave(row, stand.yard_id, _REFUGES[:1], now_ns)
+                self._leave(row, stand.yard_id, _ASIDE, now_ns)
         elif mission is not None:
             # Assigned while it stands in a loading bay.
             books.record(mission.after(MissionEvent.BAY_BOOKED, now_ns))
