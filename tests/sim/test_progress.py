@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from fleet.server.dispatch import departures, sections
+from fleet.server.fleet_view import FleetView
 from planner.authority import Cause
 from planner.corridor import StandKind
 from planner.sections import Side, Turn, Verdict
@@ -140,19 +141,130 @@ def test_an_ordinary_hour_is_quiet() -> None:
     assert 0.0 < report.longest_wait_s < 1800.0
 
 
+class Watched:
+    """Trucks on the tiny corridor that stand or creep where a test puts them, for causes that it names."""
+
+    def __init__(self, *places: tuple[str, float]) -> None:
+        self.roster = tiny_roster(len(places))
+        lane_ix = self.roster.corridor.lane_ix
+        at = np.array([lane_ix[lane_id] for lane_id, _ in places], np.int32)
+        self.trucks = Trucks(self.roster, Streams(1), at, np.array([chainage_m for _, chainage_m in places]))
+        self.books = Books(self.roster, Recorder(None, self.roster))
+        self.watch = ProgressWatch(self.roster, self.trucks.columns, self.books)
+        self.cause = [(Cause.BAY, -1)] * len(places)
+        self.time_s = 0.0
+
+    def look(self, *, calm: bool = True) -> None:
+        """Let time pass, and look."""
+        self.time_s += LOOK_S
+        view = self.trucks.view(self.time_s)
+        self.watch.look(view, server_view(self.roster.truck_ids, self.cause, view.speed_mps < 0.05), calm=calm)
+
+    def looks(self, seconds: float, *, calm: bool = True) -> None:
+        """Look for so long."""
+        for _ in range(round(seconds / LOOK_S)):
+            self.look(calm=calm)
+
+    def said(self) -> list[str]:
+        """What was found."""
+        return [found.sentence for found in self.watch.found]
+
+
+def server_view(truck_ids: tuple[str, ...], causes: Sequence[tuple[Cause, int]], standing: np.ndarray) -> FleetView:
+    """What a server names, and nothing else."""
+    count = len(truck_ids)
+    rows, zeros, none = np.zeros(count, np.int32), np.zeros(count), np.zeros(0)
+    return FleetView(
+        tick=1,
+        now_ns=0,
+        epoch=1,
+        truck_ids=truck_ids,
+        truck_type_ids=truck_ids,
+        session=np.zeros(count, np.int8),
+        lane_ix=rows,
+        chainage_m=zeros,
+        speed_mps=zeros,
+        laden=np.zeros(count, np.bool_),
+        end_lane_ix=rows,
+        end_chainage_m=zeros,
+        rear_lane_ix=rows,
+        rear_chainage_m=zeros,
+        battery_wh=zeros,
+        brake_health=zeros,
+        report_age_ns=np.zeros(count, np.int64),
+        standing=standing,
+        cause=np.array([int(cause) for cause, _ in causes], np.int32),
+        cause_ref=np.array([ref for _, ref in causes], np.int32),
+        cause_since_ns=np.zeros(count, np.int64),
+        lane_friction=none,
+    )
+
+
+STRIP = 0
+UNLOADING_BAY = 2
+
+
+@pytest.mark.parametrize(("calm", "found"), [(True, True), (False, False)])
+def test_a_truck_that_others_drive_by_before_a_zone_is_found(calm: bool, found: bool) -> None:
+    """A zone that is never its own is a wait without an end; after a breakdown it is not the planner's."""
+    fleet = Watched(("out", 480.0), ("back", 655.0))
+    fleet.cause = [(Cause.ZONE, STRIP), (Cause.BAY, -1)]
+
+    for at in range(140):
+        # The other truck is in the zone at every look, and never in the same place.
+        fleet.trucks.columns.motion.nose_m[1] = 660.0 + at % 2
+        fleet.look(calm=calm)
+
+    assert [said for said in fleet.said() if "T0 waits for zone strip while others drive through" in said] == fleet.said()
+    assert bool(fleet.said()) == found
+
+
+def test_a_truck_that_is_passed_by_again_and_again_is_found() -> None:
+    """Whoever came later and was served twice meanwhile is nearer to the bay, and will always be."""
+    fleet = Watched(("turn_east", 15.0), ("turn_west", 15.0), ("unload", 150.0))
+    fleet.cause = [(Cause.SLOT, UNLOADING_BAY), (Cause.BAY, -1), (Cause.BAY, -1)]
+    fleet.looks(60.0)
+    for _ in range(2):
+        fleet.cause[1] = (Cause.SLOT, UNLOADING_BAY)
+        fleet.looks(200.0)
+        fleet.cause[1] = (Cause.BAY, -1)
+        fleet.books.notice("unloading_started", truck_id="T1", bay_id="U1")
+        fleet.looks(200.0)
+    assert fleet.said() == []
+
+    fleet.looks(200.0)
+
+    assert len(fleet.said()) == 1
+    assert "T0 waits for stand U1 of E taken by T2" in fleet.said()[0]
+    assert "while T1 came later and was served twice" in fleet.said()[0]
+
+
+def test_a_laden_truck_that_waits_for_one_with_nothing_to_do_is_found() -> None:
+    """No ring, and yet nobody will ever move: its containers stay on the road for good."""
+    fleet = Watched(("back", 400.0), ("unload", 150.0))
+    fleet.cause = [(Cause.SLOT, UNLOADING_BAY), (Cause.NO_ORDER, -1)]
+    fleet.looks(300.0)
+    assert fleet.said() == []
+
+    fleet.trucks.columns.around.laden[0] = True
+    fleet.look()
+
+    assert fleet.said() == ["T0 waits for stand U1 of E taken by T1; T1 has nothing to do"]
+
+
 def test_a_truck_that_drives_on_and_on_and_gets_nothing_done_is_found() -> None:
     """Motion is no progress: a truck sent round and round burns its battery and carries nothing."""
-    roster = tiny_roster(1)
-    trucks = Trucks(roster, Streams(1), np.zeros(1, np.int32), np.array([50.0]))
-    books = Books(roster, Recorder(None, roster))
-    watch = ProgressWatch(roster, trucks.columns, books)
+    fleet = Watched(("out", 50.0))
+    fleet.trucks.columns.motion.speed_mps[0] = 10.0
+    driven_m = []
 
-    for at in range(900):
-        trucks.columns.motion.nose_m[0] += 10.0 * LOOK_S
-        trucks.columns.motion.speed_mps[0] = 10.0
-        if at == 30:
-            books.notice("gate_passed", truck_id=roster.truck_ids[0], gate_id="g", wait_s=0.0)
-        watch.look(trucks.view(at * LOOK_S), None, calm=True)
+    while not fleet.said() and fleet.time_s < 3600.0:
+        fleet.trucks.columns.motion.nose_m[0] += 10.0 * LOOK_S
+        if fleet.time_s == 300.0:
+            fleet.books.notice("gate_passed", truck_id="T0", gate_id="G1", wait_s=0.0)
+            driven_m.clear()
+        driven_m.append(10.0 * LOOK_S)
+        fleet.look()
 
-    assert len(watch.found) == 1
-    assert "got nothing done" in watch.found[0].sentence
+    assert "got nothing done" in fleet.said()[0]
+    assert sum(driven_m) == pytest.approx(2.0 * sum(lane.length_m for lane in fleet.roster.corridor.lanes), abs=300.0)
