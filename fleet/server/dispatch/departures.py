@@ -161,9 +161,9 @@ class Departures:
         for bay in bays:
             row = int(books.stands.holder_row[bay])
             truck = books.trips.truck[row] if row != NOBODY else None
-            if truck is None or truck.goal_ix != bay or truck.settled or self._ways.plan(head, bay) is None:
+            if truck is None or truck.goal_ix != bay or truck.settled or self._ways.near_s(row)[bay] <= self._ways.near_s(head)[bay]:
                 continue
-            if self._ways.near_s(row)[bay] <= self._ways.near_s(head)[bay]:
+            if self._ways.plan(head, bay) is None:
                 continue
             stand = self._ways.first_refuge(row, area.yard_id, _REFUGES[:1])
             queue = None if stand is not None else self._ways.plan_queue(row, area.lane_ix)
