@@ -85,7 +85,10 @@ def draw(seed: int) -> Drawn:
     if trucks >= stand_count - SPARE_FEW:
         sketch.features.add("full yards")
     cycle_s = 2.0 * road.at_m / ROAD_MPS + 2.0 * (near.straight_m + far.straight_m) / YARD_MPS + 2.0 * bay_s
-    apart_s = max(road.least_apart_s, (bay_s + 60.0) / near.bay_count, (bay_s + 60.0) / far.bay_count)
+    bay_counts = (near.bay_count, far.bay_count)
+    # A bay's next truck has to come; and with few stands to spare a truck sets out when another one has arrived.
+    spare_s = cycle_s / (2.0 * (stand_count - trucks + 1))
+    apart_s = max(road.least_apart_s, (bay_s + 60.0) / min(bay_counts), spare_s)
     trips = dice.whole(trucks, trucks + trucks // 2) if dice.chance(0.5) else trucks
     # The last trip ends in the far yard, the ones before it lead back as well.
     hours = round(PATIENCE * (cycle_s * (trips / trucks - 0.5) + trips * apart_s) / 3600.0, 2)

@@ -256,14 +256,14 @@ class Departures:
 
     def _home_is_at_rest(self) -> bool:
         """
-        Whether every stand at home has a truck that nothing calls away.
+        Whether every stand at home is taken by trucks that nothing calls away, be they there or on their way.
 
         Who waits in a bay for one of them keeps others from unloading for good: the last containers of the day would stay on the road.
         """
         books = self._books
         home = books.stands.all_of(books.loading.yard_id, [kind for kinds in _REFUGES for kind in kinds])
         holders = {int(books.stands.holder_row[ix]) for ix in home}
-        return all(row != NOBODY and books.trips.settled[row] and row not in books.missions.of_row for row in holders)
+        return NOBODY not in holders and not any(row in books.missions.of_row for row in holders)
 
     def _leave_laden(self, row: int, mission: MissionKept, now_ns: int) -> None:
         books = self._books
