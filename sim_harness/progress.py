@@ -113,8 +113,11 @@ class ProgressWatch:
         self._watch_rings(view.time_s, waits, view.laden)
         self._watch_idle(view.time_s, waits, calm=calm)
         self._watch_queues(view.time_s, waits, calm=calm)
+        resting = {row for row, wait in waits.items() if wait.cause is AT_REST}
         for row, wait in waits.items():
-            if wait.cause is not AT_REST:
+            # An empty truck that finds every stand at home taken by trucks with nothing to do is not missed there either.
+            missed = view.laden[row] or not wait.on or not resting.issuperset(wait.on)
+            if row not in resting and missed:
                 self.longest_wait_s = max(self.longest_wait_s, float(self._stood_s[row]))
 
     def _find(self, time_s: float, rows: tuple[int, ...], sentence: str) -> None:

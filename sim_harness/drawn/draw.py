@@ -87,7 +87,7 @@ def draw(seed: int) -> Drawn:
     cycle_s = 2.0 * road.at_m / ROAD_MPS + 2.0 * (near.straight_m + far.straight_m) / YARD_MPS + 2.0 * bay_s
     bay_counts = (near.bay_count, far.bay_count)
     # A bay's next truck has to come; and with few stands to spare a truck sets out when another one has arrived.
-    spare_s = cycle_s / (2.0 * (stand_count - trucks + 1))
+    spare_s = cycle_s / (4.0 * (stand_count - trucks + 1))
     apart_s = max(road.least_apart_s, (bay_s + 60.0) / min(bay_counts), spare_s)
     trips = dice.whole(trucks, trucks + trucks // 2) if dice.chance(0.5) else trucks
     # The last trip ends in the far yard, the ones before it lead back as well.

@@ -244,11 +244,12 @@ def test_a_laden_truck_that_waits_for_one_with_nothing_to_do_is_found() -> None:
     fleet = Watched(("back", 400.0), ("unload", 150.0))
     fleet.cause = [(Cause.SLOT, UNLOADING_BAY), (Cause.NO_ORDER, -1)]
     fleet.looks(300.0)
-    assert fleet.said() == []
+    assert (fleet.said(), fleet.watch.longest_wait_s) == ([], 0.0)
 
     fleet.trucks.columns.around.laden[0] = True
     fleet.look()
 
+    assert fleet.watch.longest_wait_s == 300.0
     assert fleet.said() == ["T0 waits for stand U1 of E taken by T1; T1 has nothing to do"]
 
 
