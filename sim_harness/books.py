@@ -71,6 +71,7 @@ class Books:
         self.due = 0
         self.late = 0
         self.emergency_brakes = 0
+        self.batteries_empty = 0
         self.waiting_s: defaultdict[str, float] = defaultdict(float)
         self.refused: Counter[str] = Counter()
 
@@ -98,6 +99,8 @@ class Books:
                 self._gate_s[row] = 0.0
             case "emergency_braked":
                 self.emergency_brakes += 1
+            case "battery_empty":
+                self.batteries_empty += 1
             case "command_refused" | "message_refused" | "report_refused" | "truck_refused":
                 self.refused[event] += 1
             case _:

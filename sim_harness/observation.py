@@ -17,7 +17,8 @@ Events an observer may hear (`Recorder.event`), each with time_s and
     crossing_declared  truck_id, crossing_id                  crossing_decided   truck_id, crossing_id, decision
     yard_entered       truck_id, yard_id                      round_trip_done    truck_id, duration_s (absent: began inside)
     truck_stopped      truck_id, lane_id, chainage_m, cause   truck_moved        truck_id, stood_s, cause
-    emergency_braked   truck_id, cause                        contact_lost, contact_regained   truck_id
+    battery_empty      truck_id, reason                       emergency_braked   truck_id, cause
+    contact_lost, contact_regained   truck_id
     command_refused    method, reason                         truck_refused      truck_id, reason
     fault_injected     fault, truck_id                        fault_ended        fault, truck_id
 """

@@ -113,6 +113,8 @@ class Stage(Generic[Fleet]):
         found = [*self._seen()]
         if refused["truck_refused"] and not self.scenario.troubled:
             found.append(f"the server refused to take on a truck {refused['truck_refused']} times")
+        if self.books.batteries_empty and not self.scenario.troubled:
+            found.append(f"{self.books.batteries_empty} trucks are stranded: their batteries are empty")
         if refused["order_refused"]:
             found.append("a transport order was refused")
         return tuple(found)

@@ -52,8 +52,8 @@ class DispatchOptions:
     How the desk works.
 
     *day_start_s*: seconds after local midnight at control time 0. *second_person_lifts*: an all-stop is lifted by two
-    identities. *control_required*: operators' changes need the control lease. *battery_low*: share of the battery below which
-    a truck goes to charge. *closing_margin_s*: kept between the forecast end of a border passage and closing. *arrival_near_s*:
+    identities. *control_required*: operators' changes need the control lease. *battery_reserve*: share of the battery that no
+    mission is planned to use, beside an hour's standing. *closing_margin_s*: kept between the forecast end of a border passage and closing. *arrival_near_s*:
     a truck on the road this near its yard's bays may join the queue before them instead of parking.
     """
 
@@ -61,14 +61,13 @@ class DispatchOptions:
     second_person_lifts: bool = False
     control_required: bool = False
     control_lease_s: float = 30.0
-    battery_low: float = 0.25
+    battery_reserve: float = 0.05
     closing_margin_s: float = 120.0
     arrival_near_s: float = 150.0
 
     def __post_init__(self) -> None:
-        # A truck sent to charge must reach the charger: a quarter of the battery is two round trips.
-        if not 0.0 < self.battery_low < 1.0:
-            raise ValueError(f"battery_low must lie between 0 and 1, is {self.battery_low}")
+        if not 0.0 <= self.battery_reserve < 1.0:
+            raise ValueError(f"battery_reserve must lie between 0 and 1, is {self.battery_reserve}")
         if self.closing_margin_s < 0.0 or self.control_lease_s <= 0.0:
             raise ValueError("closing_margin_s must not be negative, control_lease_s must be positive")
 

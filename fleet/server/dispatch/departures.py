@@ -3,6 +3,9 @@ Who leaves which stand for which, once a second; whoever stays gets a reason.
 
 Trucks bind to a bay as late as they can: from afar they book a parking stand, and near the bays whoever is there first takes
 the bay that is free. So no bay waits for a truck that is still on the road, and queues form on stands, not on lanes.
+
+Departures are metered by the room before each truck's first gate, not by rates from a flow model: orders go from one yard to one other,
+so there is nothing to share out, and at the default site the bays have been kept as busy as chance leaves them without.
 """
 
 from __future__ import annotations
@@ -16,7 +19,9 @@ import numpy as np
 from fleet.clock import NS_PER_S
 from fleet.server.columns import FloatColumn
 from fleet.server.desk import DeskView
+from fleet.server.dispatch.batteries import CHARGERS
 from fleet.server.dispatch.books import Books
+from fleet.server.dispatch.charging import Charging
 from fleet.server.dispatch.crossing import CrossingState
 from fleet.server.dispatch.mission import ABOARD, MissionEvent, MissionKept, MissionState
 from fleet.server.dispatch.moves import Moves
@@ -29,11 +34,10 @@ from fleet.server.dispatch.wayfinding import Wayfinding
 from fleet.server.dispatch.yard import Yard
 from planner.assignment import assign
 from planner.authority import Cause
-from planner.corridor import StandKind
+from planner.corridor import Stand, StandKind
 
 _REFUGES: Final = ((StandKind.PARKING,), (StandKind.BAY,), (StandKind.SWAP, StandKind.PLUG))
 _ASIDE: Final = (_REFUGES[0], _REFUGES[2])  # where a truck keeps nobody from working
-_CHARGERS: Final = ((StandKind.SWAP,), (StandKind.PLUG,))
 _AT_BAYS_S: Final = 45.0  # this near the bays a truck in the queue is given one; further off, somebody might still cut in before it
 _WAIT_WEIGHT: Final = 1.0  # a second waited on a stand counts as a second nearer: nobody is passed over for long
 
@@ -48,18 +52,19 @@ class Departures:
         self._yard = yard
         self._passage = passage
         self._staging = {yard.yard_id: staging_of(books.corridor, books.lanes, yard.yard_id) for yard in (books.loading, books.unloading)}
-        self._battery_wh = [kind.battery_wh for kind in books.corridor.truck_types]
+        self._charging = Charging(books, ways, moves)
 
     def look(self, view: DeskView, now_ns: int) -> None:
         """Matches waiting trucks to bays, then lets everybody leave who may."""
         books = self._books
         waiting: dict[str, list[int]] = {books.loading.yard_id: [], books.unloading.yard_id: []}
         leaving: list[tuple[int, int]] = []
+        self._charging.begin(view)
         for row in view.live.nonzero()[0].tolist():
             truck = books.trips.truck[row]
             if truck is None or truck.removed:
                 continue
-            self._excuse(row, now_ns)
+            self._excuse(row, truck, now_ns)
             if row in books.holds:
                 books.reins.because(row, Cause.HOLD)
                 continue
@@ -73,12 +78,19 @@ class Departures:
             if rows:
                 self._match(yard_id, rows, now_ns)
         for _, row in sorted(leaving):
-            self._consider(row, view, now_ns)
+            self._consider(row, now_ns)
 
-    def _excuse(self, row: int, now_ns: int) -> None:
-        """A truck whose brakes are weaker than declared loads nothing more; what is aboard, or being lifted, it still delivers."""
+    def _excuse(self, row: int, truck: TruckKept, now_ns: int) -> None:
+        """
+        A truck whose brakes are weaker than declared loads nothing more; what is aboard, or being lifted, it still delivers.
+
+        Nor does one that waited for a bay on its stand until its battery does not last any more.
+        """
         mission = self._books.missions.of_row.get(row)
-        if row in self._books.weak and mission is not None and mission.state in {MissionState.ASSIGNED, MissionState.TO_LOAD}:
+        if mission is None or mission.state not in {MissionState.ASSIGNED, MissionState.TO_LOAD}:
+            return
+        spent = mission.state is MissionState.ASSIGNED and truck.settled and self._charging.must(row)
+        if spent or row in self._books.weak:
             self._books.record(mission.after(MissionEvent.ABANDONED, now_ns))
 
     def _needs_bay(self, row: int, truck: TruckKept) -> str:
@@ -110,7 +122,15 @@ class Departures:
         for row in rows:
             truck = books.trips.known(row)
             if (truck.settled or truck.staged) and self._needs_bay(row, truck):
+                if self._blocks_charger(truck) and self._charging.to_parking(row, yard_id, now_ns):
+                    continue
                 books.reins.because(row, Cause.SLOT, truck.goal_ix if truck.settled else bay)
+
+    def _blocks_charger(self, truck: TruckKept) -> bool:
+        """Whether the truck stands at a charger for which others wait."""
+        stand = self._books.corridor.stands[truck.goal_ix]
+        at_charger = truck.settled and truck.left_ix == NOWHERE and not truck.charging and stand.kind in CHARGERS
+        return at_charger and self._charging.wanted(stand.yard_id)
 
     def _wishes_s(self, rows: list[int], stand_ixs: list[int], now_ns: int) -> FloatColumn:
         """
@@ -204,7 +224,7 @@ class Departures:
         if mission.state is MissionState.ASSIGNED:
             books.record(mission.after(MissionEvent.BAY_BOOKED, now_ns))
 
-    def _consider(self, row: int, view: DeskView, now_ns: int) -> None:
+    def _consider(self, row: int, now_ns: int) -> None:
         """One truck on a stand, or with nowhere to go."""
         books = self._books
         truck = books.trips.known(row)
@@ -215,19 +235,20 @@ class Departures:
             return
         mission = books.missions.of_row.get(row)
         stand = books.corridor.stands[truck.goal_ix]
-        if truck.charging and stand.kind in {StandKind.SWAP, StandKind.PLUG}:
+        if truck.charging and stand.kind in CHARGERS:
             books.reins.because(row, Cause.CHARGING, truck.goal_ix)
         elif mission is not None and mission.state is MissionState.LADEN:
-            self._leave_laden(row, mission, now_ns)
+            if self._charging.batteries.lasts_across(row) or not self._charging.go(row, now_ns):
+                self._leave_laden(row, mission, now_ns)
         elif mission is not None and mission.state is not MissionState.ASSIGNED:
             books.reins.because(row, Cause.BAY, truck.goal_ix)
         elif row in books.weak:
             self._lay_up(row, truck, now_ns)
-        elif self._wants_charge(row, truck, view):
-            self._leave_to_charge(row, now_ns)
         elif stand.yard_id != books.loading.yard_id:
-            if not self._leave(row, books.loading.yard_id, _REFUGES, now_ns) and stand.kind is StandKind.BAY and self._home_is_at_rest():
-                self._leave(row, stand.yard_id, _ASIDE, now_ns)
+            if self._charging.batteries.lasts_home(row) or not self._charging.go(row, now_ns):
+                self._go_home(row, stand, now_ns)
+        elif not truck.decommissioned and self._charging.wants(row) and self._charging.go(row, now_ns):
+            return
         elif mission is not None:
             # Assigned while it stands in a loading bay.
             books.record(mission.after(MissionEvent.BAY_BOOKED, now_ns))
@@ -254,6 +275,12 @@ class Departures:
         self._moves.set_out(row, plan)
         return True
 
+    def _go_home(self, row: int, stand: Stand, now_ns: int) -> None:
+        """Empty, from the other yard's *stand*; where home is full for good, out of the way of who wants to unload."""
+        left = self._leave(row, self._books.loading.yard_id, _REFUGES, now_ns)
+        if not left and stand.kind is StandKind.BAY and self._home_is_at_rest():
+            self._leave(row, stand.yard_id, _ASIDE, now_ns)
+
     def _home_is_at_rest(self) -> bool:
         """
         Whether every stand at home is taken by trucks that nothing calls away, be they there or on their way.
@@ -274,32 +301,13 @@ class Departures:
         if crossing is not None and crossing.state is CrossingState.QUEUED:
             self._passage.declare(crossing, now_ns)
 
-    def _wants_charge(self, row: int, truck: TruckKept, view: DeskView) -> bool:
-        whole_wh = self._battery_wh[self._books.corridor.type_ix[truck.truck_type_id]]
-        return 0.0 < float(view.battery_wh[row]) < self._books.options.battery_low * whole_wh
-
-    def _leave_to_charge(self, row: int, now_ns: int) -> None:
-        books = self._books
-        here = books.corridor.stands[books.trips.known(row).goal_ix].yard_id
-        for yard_id in dict.fromkeys((here, books.loading.yard_id)):
-            plan = self._ways.first_refuge(row, yard_id, _CHARGERS)
-            if plan is not None and self._moves.may_leave(row, plan, now_ns):
-                self._moves.set_out(row, plan)
-                books.keep_truck(row, charging=True)
-                return
-        if here != books.loading.yard_id:
-            # Nothing free to charge at: at least it does not stand in a bay.
-            self._leave(row, books.loading.yard_id, _REFUGES[:1], now_ns)
-            return
-        books.reins.because(row, Cause.CHARGING, NOWHERE)
-
     def _rest(self, row: int, truck: TruckKept, now_ns: int) -> None:
         """Nothing to do, in the loading yard: parks if it stands where others work, else stays."""
         books = self._books
         kind = books.corridor.stands[truck.goal_ix].kind
         wanted = any(mission.state is MissionState.ASSIGNED for mission in books.missions.of_row.values())
         in_the_way = kind is not StandKind.PARKING and (truck.decommissioned or wanted)
-        in_the_way |= truck.goal_ix in books.stands.barred
+        in_the_way |= truck.goal_ix in books.stands.barred or self._blocks_charger(truck)
         if in_the_way and self._leave(row, books.loading.yard_id, _REFUGES[:1], now_ns):
             return
         books.reins.because(row, Cause.NO_ORDER)
@@ -318,9 +326,11 @@ class Departures:
     def assign_missions(self, view: DeskView, now_ns: int) -> None:
         """Which idle truck takes which part of which order: nearest to the loading bays, orders as `orders` says."""
         books = self._books
+        self._look_at_batteries(view, now_ns)
         self._promise_again()
         first = books.missions.newest_number + 1
         jobs = books.orders.jobs(books.missions.promised(), range(first, first + len(books.trips.row_of)))
+        self._charging.jobless = not jobs
         idle = [row for row in range(len(view.nose_m)) if self._is_idle(row, view)] if jobs else []
         if not idle:
             return
@@ -343,6 +353,12 @@ class Departures:
                     since_ns=now_ns,
                 )
             )
+
+    def _look_at_batteries(self, view: DeskView, now_ns: int) -> None:
+        self._charging.batteries.look(view, now_ns)
+        trucks = enumerate(self._books.trips.truck[: len(view.nose_m)])
+        in_service = [row for row, truck in trucks if truck is not None and not (truck.removed or truck.decommissioned or truck.charging)]
+        self._charging.plan_ahead(row for row in in_service if view.live[row])
 
     def _promise_again(self) -> None:
         """
@@ -368,7 +384,7 @@ class Departures:
         if truck.goal_ix == NOWHERE and not truck.staged:
             return False
         free = row not in self._books.holds and row not in self._books.weak and row not in self._books.missions.of_row
-        return bool(view.live[row]) and free and not self._wants_charge(row, truck, view)
+        return bool(view.live[row]) and free and self._charging.may_work(row)
 
     def turn_back(self, row: int, now_ns: int) -> None:
         """Customs refused the load: back to the yard it came from, as soon as a refuge and a way there are free."""

@@ -1,0 +1,168 @@
+"""
+Who charges when and where, so that nobody is stranded and chargers are never wanted by all at once.
+
+A truck whose battery does not last for another mission must charge, and gets none before. Others charge while nothing is to be done;
+and, when the fleet would run low together, some do before they must, as long as a charger is free that nobody needs more. Swap stands
+are quick: a plug is taken only where that is sooner than a turn at one of them. Who is done makes room for whoever waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from fleet.server.desk import DeskView
+from fleet.server.dispatch.batteries import CHARGERS, Batteries
+from fleet.server.dispatch.books import Books
+from fleet.server.dispatch.gates import mean_s
+from fleet.server.dispatch.moves import Moves
+from fleet.server.dispatch.stands import BayState
+from fleet.server.dispatch.trips import NOWHERE
+from fleet.server.dispatch.wayfinding import Plan, Wayfinding
+from planner.authority import Cause
+from planner.corridor import StandKind
+from planner.energy import early_count
+
+_WORTH_IT: Final = 0.3  # share of the battery missing, from which on charging before one must is worth the way
+_FULL: Final = 0.05  # with less missing there is nothing to charge
+_IN_AND_OUT_S: Final = 90.0  # between one truck's leaving a charger and the next one's standing at it
+_PARKING: Final = ((StandKind.PARKING,),)
+
+
+class Charging:
+    """The chargers' book of wishes, drawn anew at every look; what was decided is in the trucks' own facts."""
+
+    def __init__(self, books: Books, ways: Wayfinding, moves: Moves) -> None:
+        self._books = books
+        self._ways = ways
+        self._moves = moves
+        self.batteries = Batteries(books)
+        # Who waited for a charger of which yard at the last look, and who does so far at this one.
+        self._waiting: dict[int, str] = {}
+        self._asking: dict[int, str] = {}
+        self._early: set[int] = set()
+        self.jobless = False
+        yards = (books.loading.yard_id, books.unloading.yard_id)
+        self._all = {(yard_id, kind): books.stands.all_of(yard_id, (kind,)) for yard_id in yards for kind in CHARGERS}
+        processes = books.corridor.processes
+        names = {StandKind.SWAP: "swap", StandKind.PLUG: "plug"}
+        self._service_s = {kind: mean_s(processes[name]) if name in processes else 0.0 for kind, name in names.items()}
+
+    def begin(self, view: DeskView) -> None:
+        """A look at everybody begins."""
+        self.batteries.see(view)
+        self._waiting, self._asking = self._asking, {}
+
+    def plan_ahead(self, rows: Iterable[int]) -> None:
+        """Which of the trucks in service go before they must: the lowest of them, as many as there are chargers free for them."""
+        books, batteries = self._books, self.batteries
+        yard_id = books.loading.yard_id
+        kind = StandKind.SWAP if self._all[yard_id, StandKind.SWAP] else StandKind.PLUG
+        charger_count = len(self._all[yard_id, kind])
+        lasting = {row: batteries.lasts_s(row) for row in rows if batteries.left_wh(row) > 0.0}
+        self._early = set()
+        if not lasting or charger_count == 0:
+            return
+        ahead_s = max(forecast.trip_s for forecast in batteries.forecasts)
+        count = early_count(list(lasting.values()), self._service_s[kind] + _IN_AND_OUT_S, charger_count, ahead_s)
+        if count == 0:
+            return
+        free = len(books.stands.free(yard_id, (kind,))) - len(self._waiting)
+        lowest = sorted(lasting, key=lambda row: (lasting[row], row))[:count]
+        low = [row for row in lowest if self._may_go_early(row)]
+        self._early.update(low[: max(0, free)])
+
+    def _may_go_early(self, row: int) -> bool:
+        books = self._books
+        truck = books.trips.known(row)
+        if not truck.settled or truck.left_ix != NOWHERE or row in books.missions.of_row:
+            return False
+        at_home = books.corridor.stands[truck.goal_ix].yard_id == books.loading.yard_id
+        return at_home and self.batteries.lack(row) >= _WORTH_IT
+
+    def may_work(self, row: int) -> bool:
+        """Whether the truck may have a mission now."""
+        return self.batteries.lasts(row) and row not in self._early
+
+    def must(self, row: int) -> bool:
+        """Whether the truck's battery does not last for another mission."""
+        return not self.batteries.lasts(row)
+
+    def wants(self, row: int) -> bool:
+        """Whether the truck, idle in the loading yard, should charge: it must, it is one of the early, or there is nothing else to do."""
+        if self.must(row) or row in self._early:
+            return True
+        return self.jobless and not self._waiting and self.batteries.lack(row) >= _WORTH_IT
+
+    def wanted(self, yard_id: str) -> bool:
+        """Whether somebody waits for a charger of the yard."""
+        return yard_id in self._waiting.values()
+
+    def go(self, row: int, now_ns: int) -> bool:
+        """To a charger of the yard it is in, if one is free for it; who must charge and cannot waits, out of others' way."""
+        books = self._books
+        yard_id = books.corridor.stands[books.trips.known(row).goal_ix].yard_id
+        must = self.must(row) or yard_id != books.loading.yard_id or row in books.missions.of_row
+        plan = self._charger(row, yard_id)
+        if plan is None and self._charges_here(row, yard_id):
+            books.keep_truck(row, charging=True)
+            return True
+        if plan is not None and self._moves.may_leave(row, plan, now_ns):
+            self._moves.set_out(row, plan)
+            books.keep_truck(row, charging=True)
+            return True
+        if not must or not self._has_chargers(yard_id, row):
+            return False
+        self._asking[row] = yard_id
+        self._make_room(row, yard_id, now_ns)
+        return True
+
+    def _charges_here(self, row: int, yard_id: str) -> bool:
+        """Whether the truck stands at the charger it wants, and was not charged there just now: its report may not say so yet."""
+        books = self._books
+        goal_ix = books.trips.known(row).goal_ix
+        kind = books.corridor.stands[goal_ix].kind
+        wants = kind is StandKind.SWAP or (kind is StandKind.PLUG and self._takes_plug(row, yard_id))
+        return wants and books.stands.state[goal_ix] is not BayState.CLEAR
+
+    def _has_chargers(self, yard_id: str, row: int) -> bool:
+        """Whether there is anything to wait for; who has work in hand or is far from home goes on where there is nothing."""
+        at_home = yard_id == self._books.loading.yard_id and row not in self._books.missions.of_row
+        return at_home or any(self._all.get((yard_id, kind)) for kind in CHARGERS)
+
+    def _make_room(self, row: int, yard_id: str, now_ns: int) -> None:
+        """Waits for a charger, in a parking stand; who is full, and still does not last, at least stands in nobody's way."""
+        books = self._books
+        kind = books.corridor.stands[books.trips.known(row).goal_ix].kind
+        if kind is StandKind.BAY or (kind in CHARGERS and self.batteries.lack(row) < _FULL):
+            self.to_parking(row, yard_id, now_ns)
+        if books.trips.known(row).settled:
+            chargers = books.stands.all_of(yard_id, CHARGERS)
+            books.reins.because(row, Cause.CHARGING, chargers[0] if chargers else NOWHERE)
+
+    def to_parking(self, row: int, yard_id: str, now_ns: int) -> bool:
+        """To a parking stand of the yard, if one is free."""
+        plan = self._ways.first_refuge(row, yard_id, _PARKING)
+        if plan is None or not self._moves.may_leave(row, plan, now_ns):
+            return False
+        self._moves.set_out(row, plan)
+        return True
+
+    def _charger(self, row: int, yard_id: str) -> Plan | None:
+        """Another charger, at which the truck would be done first; None when that is where it stands, or one it would have to wait for."""
+        kind = self._books.corridor.stands[self._books.trips.known(row).goal_ix].kind
+        if kind is StandKind.SWAP or self.batteries.lack(row) < _FULL:
+            return None
+        plan = self._ways.first_refuge(row, yard_id, ((StandKind.SWAP,),))
+        stands_at_plug = kind is StandKind.PLUG
+        if plan is not None or stands_at_plug or not self._takes_plug(row, yard_id):
+            return plan
+        return self._ways.first_refuge(row, yard_id, ((StandKind.PLUG,),))
+
+    def _takes_plug(self, row: int, yard_id: str) -> bool:
+        """Whether the truck is done at a plug before it would have had its turn at a swap stand."""
+        swap_count = len(self._all.get((yard_id, StandKind.SWAP), ()))
+        before = sum(other != row for other in self._waiting)
+        swap_s = self._service_s[StandKind.SWAP] + _IN_AND_OUT_S
+        plug_s = self._service_s[StandKind.PLUG] * self.batteries.lack(row)
+        return swap_count == 0 or plug_s <= (before // swap_count + 2) * swap_s
