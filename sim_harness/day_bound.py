@@ -3,16 +3,16 @@ At most so many round trips in a scenario's day: the corridor's bound, under its
 
 Manned trucks leave our trucks a share of each gate's time. Where cranes lift, they bound the yard instead of its bays being ever
 busy; and nobody carries more than was ordered. A day is cut into spells where the weather changes, where a train closes the road or
-has passed, and where a scheduled fault takes a gate, a bay's machine or a truck away or gives it back; what waits in one spell may pass
-in a later one. Faults whose cost depends on where they find somebody (a breakdown on a single lane, a truck that customs holds) cost the
-bound no more than that truck.
+has passed, where gates hand over their shift, and where a scheduled fault takes a gate, a bay's machine or a truck away or gives it
+back; what waits in one spell may pass in a later one. Faults whose cost depends on where they find somebody (a breakdown on a single
+lane, a truck that customs holds) cost the bound no more than that truck.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Final
 
 from planner.bound import Bound, BoundQuestion, Spell, mean_s, upper_bound_over
@@ -27,6 +27,7 @@ from sim_harness.weather import Conditions, slowed, timeline
 
 LOADERS_SOUND: Final = 1.0
 HOUR_S: Final = 3600.0
+DAY_S: Final = 86_400.0
 ORDERS: Final = "orders"
 # Faults that keep their truck from moving for as long as they last.
 IMMOBILE: Final = frozenset({"breakdown", "wall", "battery"})
@@ -43,19 +44,20 @@ class Outage:
     to_s: float
 
 
-def bound_of(scenario: Scenario, since_s: float = 0.0) -> Bound | None:
-    """At most so much could be carried in this scenario's day from *since_s* on; None where there is no way round."""
+def bound_of(scenario: Scenario, span_s: tuple[float, float] | None = None) -> Bound | None:
+    """At most so much could be carried in this scenario's day, or between two seconds of it; None where there is no way round."""
+    span_s = span_s or (0.0, scenario.hours * HOUR_S)
     rules = scenario.spec.plant
     up_h, down_h = rules.loader_mtbf_h, rules.loader_mttr_min / 60.0
     question = BoundQuestion.of(
         scenario.corridor,
         truck_count=scenario.spec.trucks,
-        open_s=_open_s(scenario, since_s, scenario.hours * HOUR_S),
+        open_s=_open_s(scenario, *span_s),
         availability=up_h / (up_h + down_h) if up_h > 0.0 else LOADERS_SOUND,
         inspection_share=rules.inspect_share,
     )
     try:
-        least = upper_bound_over(list(_spells(scenario, since_s)), question)
+        least = upper_bound_over(list(_spells(scenario, *span_s)), question)
     except ValueError:
         return None
     for other in _others(scenario, question.open_s):
@@ -69,9 +71,9 @@ def _open_s(scenario: Scenario, from_s: float, to_s: float) -> float:
     return open_seconds(scenario.roster, opening_s(scenario.roster) + from_s, to_s - from_s)
 
 
-def _spells(scenario: Scenario, since_s: float) -> Iterator[Spell]:
-    """The parts of the run from *since_s* on in which nothing changes."""
-    end_s, shares, outages = scenario.hours * HOUR_S, _shares(scenario), list(_outages(scenario))
+def _spells(scenario: Scenario, since_s: float, end_s: float) -> Iterator[Spell]:
+    """The parts of a span of the run in which nothing changes."""
+    shares, outages = _shares(scenario), list(_outages(scenario))
     weather = timeline(scenario.spec.weather, scenario.hours)
     edges = {since_s, end_s} | {at_s for at_s, _ in weather} | {at_s for each in outages for at_s in (each.from_s, each.to_s)}
     roads: dict[Conditions, Corridor] = {}
@@ -89,11 +91,17 @@ def _spells(scenario: Scenario, since_s: float) -> Iterator[Spell]:
 
 def _outages(scenario: Scenario) -> Iterator[Outage]:
     """
-    What trains and scheduled faults take away.
+    What trains, shift handovers and scheduled faults take away.
 
     A machine without power says that it is done when it has power again, so what it had begun, or had been called to, is not lost.
     """
-    corridor = scenario.corridor
+    corridor, start_s = scenario.corridor, opening_s(scenario.roster)
+    for day, handover in product(range(int(scenario.hours / 24.0) + 2), corridor.shift_handovers):
+        shut_s = day * DAY_S + handover.open_s - start_s
+        for gate in corridor.gates:
+            # Whoever was called before is still let through.
+            begun_s = mean_s(corridor.processes[gate.process])
+            yield Outage(name=gate.gate_id, from_s=shut_s + begun_s, to_s=day * DAY_S + handover.close_s - start_s)
     for crossing in scenario.spec.level_crossings:
         due_s = crossing.first_min * 60.0
         while due_s < scenario.hours * HOUR_S:

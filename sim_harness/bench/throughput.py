@@ -2,9 +2,9 @@
 Round trips against the bound, and against fixed blocks with first come, first served: the same days, the same desk, the same trucks.
 
 A row is a scenario. Its bound is the one of `report.json`; *ideal* is what chance alone would leave of it on a road where nobody
-ever hinders anybody. All rates are of the settled day: what comes after the first two unhindered cycles, per hour in which the
-gates take trucks. Trucks that set out together come home together for hours, so it is not the counts at two moments that are
-compared but their means over a cycle at either end. Whole-day counts stand beside them in the JSON.
+ever hinders anybody. All rates are of the settled day: what comes two unhindered cycles after opening, and after a shift handover,
+for what stood at shut gates comes home in a rush. Trucks that set out together come home together for hours, so it is not the counts
+at two moments that are compared but their means over a cycle at either end. Whole-day counts stand beside them in the JSON.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from statistics import fmean
 from typing import Final
 
 from planner.bound import Bound
-from planner.corridor import Corridor
 from planner.policy import BLOCK_M, MOVING
 from sim_harness.bench.ideal import SECONDS_PER_HOUR, ideal_per_h
 from sim_harness.checkers import Checkers
@@ -78,23 +77,31 @@ class Row:
         return {**asdict(self), "of_bound": self.of_bound, "of_ideal": self.per_h[MOVING] / self.ideal_per_h}
 
 
-def _shut_s(corridor: Corridor, start_s: float, end_s: float) -> float:
-    """Seconds of shift handover between two moments, seconds after the first midnight."""
-    days = range(-1, int(end_s // SECONDS_PER_DAY) + 1)
-    spans = [
-        (day * SECONDS_PER_DAY + each.open_s, day * SECONDS_PER_DAY + each.close_s) for day in days for each in corridor.shift_handovers
-    ]
-    return sum(max(0.0, min(end_s, close_s) - max(start_s, open_s)) for open_s, close_s in spans)
+def settled_s(scenario: Scenario, cycle_s: float) -> tuple[float, float]:
+    """
+    The longest part of a run that has settled: from two cycles after opening, or after a shift handover, to the next one or its end.
+
+    Raises:
+        ValueError: there is none.
+    """
+    start_s, end_s = opening_s(scenario.roster), scenario.hours * SECONDS_PER_HOUR
+    days = range(-1, int((start_s + end_s) // SECONDS_PER_DAY) + 1)
+    shut = sorted(
+        (day * SECONDS_PER_DAY + each.open_s - start_s, day * SECONDS_PER_DAY + each.close_s - start_s)
+        for day in days
+        for each in scenario.corridor.shift_handovers
+    )
+    begins_s = [0.0, *(close_s for _, close_s in shut if close_s > 0.0)]
+    parts = [(begin_s + WARM_CYCLES * cycle_s, min([end_s, *(open_s for open_s, _ in shut if open_s >= begin_s)])) for begin_s in begins_s]
+    from_s, to_s = max(parts, key=lambda part: part[1] - part[0])
+    if to_s <= from_s:
+        hours = f"{scenario.hours:g} h are over before the fleet has settled"
+        raise ValueError(f"{scenario.spec.scenario}: {hours}; give more than {(from_s + end_s - to_s) / SECONDS_PER_HOUR:.1f} h")
+    return from_s, to_s
 
 
-def served_s(scenario: Scenario, until_s: float) -> float:
-    """Seconds up to *until_s* of a run in which the border is open and no shift handover is on."""
-    start_s = opening_s(scenario.roster)
-    return open_seconds(scenario.roster, start_s, until_s) - _shut_s(scenario.corridor, start_s, start_s + until_s)
-
-
-def _bound(scenario: Scenario, since_s: float = 0.0) -> Bound:
-    bound = bound_of(scenario, since_s)
+def _bound(scenario: Scenario, span_s: tuple[float, float] | None = None) -> Bound:
+    bound = bound_of(scenario, span_s)
     if bound is None:
         raise ValueError(f"scenario {scenario.spec.scenario} has no round trip to bound")
     return bound
@@ -124,17 +131,11 @@ def run(job: Job) -> Run:
     Run one day.
 
     Raises:
-        ValueError: it ends before the fleet has settled.
+        ValueError: the fleet never settles.
     """
     scenario = _load(job)
     cycle_s = _bound(scenario).cycle_s
-    warm_s = WARM_CYCLES * cycle_s
-    end_s = scenario.hours * SECONDS_PER_HOUR
-    settled_h = (served_s(scenario, end_s) - served_s(scenario, warm_s)) / SECONDS_PER_HOUR
-    if settled_h <= 0.0:
-        raise ValueError(
-            f"{job.scenario}: {scenario.hours:g} h are over before the fleet has settled; give more than {warm_s / 3600.0:.1f} h"
-        )
+    from_s, to_s = settled_s(scenario, cycle_s)
     checkers = Checkers(scenario.roster)
     spec, day_start_s = scenario.spec, int(opening_s(scenario.roster))
     server = InMemoryServer(scenario.corridor, day_start_s, mortal=scenario.troubled, policy=spec.policy)
@@ -143,8 +144,8 @@ def run(job: Job) -> Run:
         counts: list[tuple[float, int]] = []
 
         def count(now_s: float) -> None:
-            if now_s >= warm_s:
-                counts.append((served_s(scenario, now_s), runner.books.round_trips))
+            if from_s <= now_s <= to_s:
+                counts.append((open_seconds(scenario.roster, day_start_s, now_s), runner.books.round_trips))
 
         totals = runner.run(count)
     report = build_report(scenario.roster, totals, checkers.figures(), None)
@@ -183,7 +184,7 @@ def throughput(
 def _row(name: str, runs: Sequence[Run]) -> Row:
     scenario = _load(runs[0].job)
     bound = _bound(scenario)
-    settled = _bound(scenario, WARM_CYCLES * bound.cycle_s)
+    settled = _bound(scenario, settled_s(scenario, bound.cycle_s))
     by_policy = {policy: [each for each in runs if each.job.policy == policy] for policy in BLOCK_M}
     return Row(
         scenario=name,

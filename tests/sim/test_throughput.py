@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from planner.policy import BLOCK_M
 from sim_harness.bench.cli import app, throughput_table
 from sim_harness.bench.ideal import ideal_per_h
-from sim_harness.bench.throughput import Job, Row, rate_per_h, run, served_s, throughput
+from sim_harness.bench.throughput import Job, Row, rate_per_h, run, settled_s, throughput
 from sim_harness.day_bound import bound_of
 from sim_harness.scenario import load_scenario
 
@@ -35,9 +35,14 @@ def test_shares_are_ours_over_bound_and_over_ideal() -> None:
     assert throughput_table([ROW]).row_count == 1
 
 
-def test_hours_of_handover_are_not_held_against_anybody() -> None:
-    """From 06:00 to 09:00 the gates take trucks for two and a half hours."""
-    assert served_s(load_scenario("ganqimaodu"), 3 * 3600.0) == 2.5 * 3600.0
+def test_what_rushes_home_after_a_handover_is_not_counted() -> None:
+    """From 06:00: the handover of 08:00 to 08:30 is over after 2.5 h, that of 20:00 to 20:30 after 14.5 h."""
+    cycle_s = 3000.0
+
+    assert settled_s(load_scenario("ganqimaodu", hours=1.9), cycle_s) == (2 * cycle_s, 1.9 * 3600.0)
+    assert settled_s(load_scenario("ganqimaodu", hours=6.0), cycle_s) == (2.5 * 3600.0 + 2 * cycle_s, 6.0 * 3600.0)
+    assert settled_s(load_scenario("ganqimaodu", hours=20.0), cycle_s) == (2.5 * 3600.0 + 2 * cycle_s, 14.0 * 3600.0)
+    assert settled_s(load_scenario("mandula"), cycle_s) == (2 * cycle_s, 12.0 * 3600.0)
 
 
 def test_the_ideal_is_no_more_than_the_bound() -> None:
