@@ -19,7 +19,8 @@ order or timetable appears in it, a lane takes no longer than its limit allows, 
 value times capacity) is the bottleneck.
 
 Of a day that changes (weather, a gate shut, a loader out) the spells between the changes have flows of their own, and trucks may wait
-from one to the next: what cannot pass now may pass later where there is capacity then.
+from one to another: what cannot pass now may pass later where there is capacity then. So every place counts with what it can
+do in all its time, and a gate that is shut for an hour costs the bound nothing unless the gate is what binds.
 
 From a rate to a count: in a run of T open seconds the bottleneck works neither while the first truck is on its way to it nor
 after the last truck that can still get home has left it; together that is one unhindered cycle less its own service and less

@@ -29,11 +29,11 @@ def test_a_loader_that_is_out_for_an_hour_costs_an_hour_less_what_it_had_begun()
     assert out.round_trips == pytest.approx(whole.round_trips - lost * whole.capacity_per_h * HOURS, abs=0.05)
 
 
-def test_a_gate_without_power_costs_what_bays_cannot_make_good() -> None:
-    """The gate before the road is one: for half an hour nobody leaves the yard."""
+def test_a_gate_without_power_costs_the_bays_nothing_that_they_must_lose() -> None:
+    """The gate before the road has time to spare for all that waited; a bound that took it away might be beaten."""
     whole, out = bound(), bound("{fault: gate, at_s: 10000, for_s: 1800, gate: g1}")
 
-    assert 0.0 < whole.round_trips - out.round_trips <= whole.capacity_per_h / 2.0
+    assert out.round_trips == pytest.approx(whole.round_trips)
 
 
 def test_a_disturbance_before_the_hours_that_count_is_not_held_for_anybody() -> None:
@@ -54,13 +54,3 @@ def test_a_truck_that_cannot_move_is_missed_where_trucks_are_scarce() -> None:
     assert whole.name == "fleet"
     assert broken.capacity_per_h == pytest.approx(whole.capacity_per_h * (1.0 - 2400.0 / (6.0 * HOURS * 3600.0)), rel=1e-3)
     assert held.round_trips == pytest.approx(whole.round_trips)
-
-
-def test_a_shift_handover_takes_what_the_bays_cannot_do_without_gates() -> None:
-    """Of half an hour without gates only what stood before bays is not lost: 103.4 an hour through 12 bays, 100 trucks."""
-    long, short = (bound_of(load_scenario("ganqimaodu", hours=hours)) for hours in (5.0, 1.9))
-
-    assert long is not None
-    assert short is not None
-    assert short.capacity_per_h == pytest.approx(103.4, abs=0.1)
-    assert 4.5 / 5.0 * 103.4 <= long.capacity_per_h < 0.97 * 103.4
