@@ -13,6 +13,7 @@ from sim_harness.checkers import Checkers
 from sim_harness.day_bound import bound_of
 from sim_harness.expectations import judged
 from sim_harness.fault_service import FaultDesk
+from sim_harness.faults.servers import IN_MEMORY
 from sim_harness.in_memory import InMemoryServer
 from sim_harness.recording import Recorder
 from sim_harness.replay_line import flow, with_settings
@@ -21,6 +22,7 @@ from sim_harness.runner import Runner
 from sim_harness.scenario import Scenario, ScenarioError
 from sim_harness.weather import is_cold
 from sim_harness.wire_runner import run_on_wire
+from sim_harness.wire_server import serving
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,17 +51,18 @@ def run_day(scenario: Scenario, wish: Wish, progress: Callable[[float], None]) -
     Run *scenario* to its end and judge it; *progress* hears simulated seconds.
 
     Raises:
-        ScenarioError: a run on the wire, where only the server and the links are real, cannot have these faults or this weather.
+        ScenarioError: a run on the wire, whose server is a process of its own, cannot have these faults or this weather.
     """
-    if wish.wire and (scenario.troubled or wish.desk is not None):
-        raise ScenarioError(scenario.spec.scenario, 1, "faults happen in virtual time only", "leave out --wire, or the faults")
-    if wish.wire and is_cold(scenario.spec.weather):
-        raise ScenarioError(scenario.spec.scenario, 1, "a server of its own does not know that its site is in the cold", "leave out --wire")
+    if wish.wire:
+        _require_possible_on_wire(scenario, wish)
     day_start_s = int(opening_s(scenario.roster))
     replay = scenario.replay + (" --wire" if wish.wire else "")
     checkers = Checkers(scenario.roster)
     with Recorder(wish.out, scenario.roster) as recorder:
-        if wish.wire:
+        if wish.wire and scenario.troubled:
+            with serving(scenario, day_start_s, wish.out) as process:
+                totals = Runner(scenario, process, recorder, checkers).run(progress)
+        elif wish.wire:
             totals = run_on_wire(scenario, day_start_s, (recorder, checkers), progress, wish.out)
         else:
             mortal = scenario.troubled or wish.desk is not None
@@ -77,6 +80,26 @@ def run_day(scenario: Scenario, wish: Wish, progress: Callable[[float], None]) -
     if wish.out is not None and wish.pages:
         write_report(wish.out, report, scenario.roster)
     return report
+
+
+def _require_possible_on_wire(scenario: Scenario, wish: Wish) -> None:
+    """
+    Refuse what a server in a process of its own cannot be told, or cannot suffer.
+
+    Raises:
+        ScenarioError: what it is.
+    """
+
+    def refused(problem: str, advice: str) -> ScenarioError:
+        return ScenarioError(scenario.spec.scenario, 1, problem, advice)
+
+    kinds = sorted({fault.fault for fault in scenario.spec.scheduled_faults} & IN_MEMORY)
+    if kinds:
+        raise refused(f"{', '.join(kinds)}: happens to a server in memory only", "leave out --wire, or these faults")
+    if scenario.spec.faults == "on" or wish.desk is not None:
+        raise refused("faults that nobody scheduled happen in virtual time only", "leave out --wire, or give them as scheduled_faults")
+    if is_cold(scenario.spec.weather):
+        raise refused("a server of its own does not know that its site is in the cold", "leave out --wire")
 
 
 def summary(report: Report) -> str:

@@ -16,7 +16,7 @@ from fleet.server.loop.truck_session import State
 from sim_harness import link
 from sim_harness.faults.engine import Faults
 from sim_harness.faults.incident import Incident
-from sim_harness.in_memory import InMemoryServer
+from sim_harness.faults.scene import Breakable
 from sim_harness.stage import Stage
 from sim_harness.truck_agent import Trucks
 
@@ -32,7 +32,7 @@ SERVER_STOPS: Final = ("doubt", BEHIND)
 class Persons:
     """Operators, patrols and the workshop of one run."""
 
-    def __init__(self, faults: Faults, stage: Stage[Trucks], server: InMemoryServer) -> None:
+    def __init__(self, faults: Faults, stage: Stage[Trucks], server: Breakable) -> None:
         self._faults = faults
         self._stage = stage
         self._server = server

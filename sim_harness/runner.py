@@ -19,8 +19,10 @@ from sim_harness import link
 from sim_harness.books import Books, Causes
 from sim_harness.fault_service import FaultDesk
 from sim_harness.faults.draw import faults_of
+from sim_harness.faults.scene import Breakable
 from sim_harness.faults.spec import FaultSpec
-from sim_harness.in_memory import Answers, InMemoryServer
+from sim_harness.in_memory import Answers
+from sim_harness.lines import MessagesLost
 from sim_harness.observation import Checker, Recorder, Totals
 from sim_harness.progress import LOOK_TICKS
 from sim_harness.radio import Radio
@@ -71,7 +73,7 @@ class Runner:
         self._troubles: Troubles | None = None
         specs = faults_of(scenario, self._stage.streams)
         if specs or desk is not None:
-            assert isinstance(server, InMemoryServer), "faults need a server that can be broken"
+            assert isinstance(server, Breakable), "faults need a server that can be broken"
             self._troubles = Troubles(self._stage, self._radio, server, specs, desk)
 
     @property
@@ -116,7 +118,7 @@ class Runner:
                     progress(self._stage.clock.now_s)
                 if self.pace < math.inf:
                     time.sleep(max(0.0, began_s + self._stage.clock.now_s / self.pace - time.monotonic()))
-        except FleetError as stopped:
+        except (FleetError, MessagesLost) as stopped:
             fault = f"the server stopped itself at {self._stage.clock.now_s:.1f} s: {stopped}"
         return self.totals(time.monotonic() - began_s, fault)
 

@@ -39,6 +39,7 @@ class ServerProcess:
             *(() if input_log else ("--input-log-hours", "0")),
         )
         self._log = data / "server.log"
+        self._log_read = 0
         self._process: asyncio.subprocess.Process | None = None
         self.address = ""
         self.epoch = 0
@@ -72,6 +73,14 @@ class ServerProcess:
         log.seek(0)
         last_words = log.read()[-2000:].decode(errors="replace")
         raise ServerDidNotStart(f"fleet serve did not come up; its last words: {last_words}")
+
+    def logged(self) -> list[bytes]:
+        """The lines it has written to its log since last asked, over all its starts."""
+        with self._log.open("rb") as log:
+            log.seek(self._log_read)
+            lines = [line for line in log if line.endswith(b"\n")]
+        self._log_read += sum(map(len, lines))
+        return lines
 
     def signal(self, number: int) -> None:
         """Send a signal to the process, for example to freeze it or to let it go on."""

@@ -16,11 +16,10 @@ from sim_harness.fault_service import FaultDesk
 from sim_harness.faults.contact import ContactWatch
 from sim_harness.faults.containment import ContainmentWatch
 from sim_harness.faults.engine import Faults
-from sim_harness.faults.scene import Scene
+from sim_harness.faults.scene import Breakable, Scene
 from sim_harness.faults.server_books import BooksWatch
 from sim_harness.faults.spec import FaultSpec
 from sim_harness.faults.words import WordsWatch
-from sim_harness.in_memory import InMemoryServer
 from sim_harness.observation import Totals
 from sim_harness.persons import Persons
 from sim_harness.radio import Radio
@@ -34,7 +33,7 @@ class Troubles:
     """What goes wrong in one run, and what is done about it."""
 
     def __init__(
-        self, stage: Stage[Trucks], radio: Radio, server: InMemoryServer, specs: Sequence[FaultSpec], desk: FaultDesk | None = None
+        self, stage: Stage[Trucks], radio: Radio, server: Breakable, specs: Sequence[FaultSpec], desk: FaultDesk | None = None
     ) -> None:
         self._stage = stage
         self._desk = desk

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sim_harness.faults.scene import Scene
 from sim_harness.faults.spec import FaultSpec
+from sim_harness.in_memory import InMemoryServer
 from sim_harness.observation import TICK_S
+
+# A process keeps its journal to itself: nobody fills the disk under it, takes an old copy of it, or reads it beside another.
+IN_MEMORY: Final = frozenset({"second_server", "journal_full", "journal_old"})
+
+
+def _in_memory(scene: Scene) -> InMemoryServer:
+    assert isinstance(scene.server, InMemoryServer), "a process keeps its journal to itself"
+    return scene.server
 
 
 class ServerKilled:
@@ -47,7 +58,7 @@ class SecondServer:
     """It freezes, another takes over at once, and the first one wakes up when the fault ends."""
 
     def __init__(self, scene: Scene, _spec: FaultSpec) -> None:
-        self._server = scene.server
+        self._server = _in_memory(scene)
 
     def begin(self) -> None:
         """Let another take over."""
@@ -84,7 +95,7 @@ class JournalOld:
     """It dies, and is started on a copy of its journal that is some seconds old. Whatever comes, it stays on that."""
 
     def __init__(self, scene: Scene, spec: FaultSpec) -> None:
-        self._server = scene.server
+        self._server = _in_memory(scene)
         self._old_ticks = max(1, round(spec.amount / TICK_S))
 
     def begin(self) -> None:
@@ -102,7 +113,7 @@ class JournalFull:
     """The disk takes nothing more."""
 
     def __init__(self, scene: Scene, _spec: FaultSpec) -> None:
-        self._server = scene.server
+        self._server = _in_memory(scene)
 
     def begin(self) -> None:
         """Fill it."""

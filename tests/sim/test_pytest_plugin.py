@@ -65,7 +65,7 @@ def test_must_fail(fleet_sim):
 
 
 def test_mistakes_the_wire(fleet_sim):
-    fleet_sim("mandula", hours=0.01, faults=[FAULT], wire=True)
+    fleet_sim("mandula", hours=0.01, faults=[{"fault": "second_server", "at_s": 5}], wire=True)
 
 
 def test_mistakes_a_scenario(fleet_sim):
@@ -250,7 +250,7 @@ def test_a_test_that_fails_by_itself_names_its_runs(whole: Session) -> None:
     [
         ("test_mistakes_a_scenario", "mandla:1: there is no scenario 'mandla'; did you mean 'mandula'? or give a .yaml file"),
         ("test_mistakes_a_fault", "scheduled_faults.0: there is no fault 'lnik'; did you mean 'link'?"),
-        ("test_mistakes_the_wire", "mandula:1: faults happen in virtual time only; leave out --wire, or the faults"),
+        ("test_mistakes_the_wire", "mandula:1: second_server: happens to a server in memory only; leave out --wire, or these faults"),
         ("test_mistakes_a_figure", "expect.overlap: there is no figure 'overlap'; did you mean 'overlaps'?"),
         ("test_must_fail", "mandula, seed 1: expected verdict = fail, got pass"),
     ],
