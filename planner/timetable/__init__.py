@@ -6,6 +6,7 @@ truck lets go of what it holds only when it has what it needs next. `task` says 
 plans, a `Plan` is an order of events whose times follow, and `Precedence` is that order as an acyclic graph whose arcs can be
 switched. Times are whole numbers in a unit of the caller's choice.
 
-Kernels here have no slow twins: what a search should find is not one value. Its plans are judged instead, by rules that share
-nothing with it, and on small tasks by trying every order of events.
+Kernels here have no slow twins: what a search should find is not one value. Its plans are judged instead: by rules that share
+nothing with it, by their order as a plain graph, whose earliest times theirs must be, and on small tasks by trying every order
+of events.
 """

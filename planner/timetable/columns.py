@@ -74,7 +74,8 @@ class Lines(NamedTuple):
     """
     Who holds each resource when, in order: the holds of resource r are rows start[r] : start[r] + used[r].
 
-    A hold is half-open, [begin, free): release time and rank are in *free*. Holds of one resource do not overlap.
+    A hold is half-open, [begin, free): release time and rank are in *free*. Holds of different trucks do not overlap. It is of the
+    truck's events [enter, leave): the last of them is followed by the one that gives it back, if there is one.
     """
 
     start: IndexArray
@@ -82,6 +83,8 @@ class Lines(NamedTuple):
     begin: TimeArray
     free: TimeArray
     truck: IndexArray
+    enter: IndexArray
+    leave: IndexArray
 
 
 def _starts(sizes: list[int]) -> IndexArray:
@@ -198,4 +201,6 @@ def lines_of(task: Task, job: Job) -> Lines:
         begin=np.zeros(room, np.int64),
         free=np.zeros(room, np.int64),
         truck=np.zeros(room, np.int32),
+        enter=np.zeros(room, np.int32),
+        leave=np.zeros(room, np.int32),
     )

@@ -55,7 +55,7 @@ def meet(job: Job, lines: Lines, paths: Paths, truck: int, out_met: IndexArray) 
 @kernel
 def give_way(job: Job, lines: Lines, paths: Paths, hunt: Hunt, truck: int) -> None:
     """Leave of *truck*'s way a first part, drawn, and let it stand at the end of that for a time, drawn too."""
-    lift(job, lines, paths, truck)
+    lift(job, lines, paths, truck, 0)
     begun = job.begun[truck]
     paths.length[truck] = begun + draw(hunt, paths.length[truck] - begun)
     paths.cost[truck] = 0
@@ -63,7 +63,7 @@ def give_way(job: Job, lines: Lines, paths: Paths, hunt: Hunt, truck: int) -> No
     if draw(hunt, 3) == 0:
         paths.length[truck] = begun
         linger = 0
-    place(job, lines, paths, truck, linger)
+    place(job, lines, paths, truck, 0, linger)
 
 
 class Reason(Enum):
@@ -90,7 +90,7 @@ class Construction:
         trucks = len(paths.length)
         self._empty = Lines._make(column.copy() for column in lines)
         for truck in range(trucks):
-            place(job, lines, paths, truck, 0)
+            place(job, lines, paths, truck, 0, 0)
         self._bare = Lines._make(column.copy() for column in lines)
         self._alone = Paths._make(column.copy() for column in paths)
         self._kept = Paths._make(column.copy() for column in paths)
@@ -141,7 +141,7 @@ class Construction:
 
     def _insert(self, truck: int) -> bool:
         take_out(self._job, self._lines, self._paths, truck, 0)  # it may stand where it gave way to
-        self._planned[truck] = bool(put_in(self._job, self._lines, self._paths, self._labels, truck))
+        self._planned[truck] = bool(put_in(self._job, self._lines, self._paths, self._labels, truck, 0))
         return self._planned[truck]
 
     def _meets(self, lines: Lines, paths: Paths, truck: int) -> list[int]:
@@ -158,7 +158,7 @@ class Construction:
     def _push_in(self, truck: int) -> list[int] | None:
         """Plan *truck* and let those in its way give way; who is to be planned again, or None where it finds no way even alone."""
         job, lines, paths = self._job, self._lines, self._paths
-        if not put_in(job, self._bare, self._alone, self._labels, truck):
+        if not put_in(job, self._bare, self._alone, self._labels, truck, 0):
             return None
         out = self._clear(self._meets(lines, self._alone, truck))
         take_out(job, self._bare, self._alone, truck, 0)
@@ -166,10 +166,10 @@ class Construction:
             copy_path(paths, self._kept, other)
         for _ in range(ROOM_TRIES):
             for other in out:
-                lift(job, lines, paths, other)
+                lift(job, lines, paths, other, 0)
             for other in out:
                 copy_path(self._kept, paths, other)
-                place(job, lines, paths, other, 0)
+                place(job, lines, paths, other, 0, 0)
             for other in out:
                 give_way(job, lines, paths, self._hunt, other)
             if self._insert(truck):
@@ -185,14 +185,14 @@ class Construction:
     def _strand(self, truck: int) -> list[int]:
         """Leave *truck* where it is for good; who was to pass there later must be planned again."""
         job = self._job
-        lift(job, self._bare, self._alone, truck)
-        alone = put_in(job, self._empty, self._alone, self._labels, truck)
+        lift(job, self._bare, self._alone, truck, 0)
+        alone = put_in(job, self._empty, self._alone, self._labels, truck, 0)
         if alone:
-            lift(job, self._empty, self._alone, truck)
+            lift(job, self._empty, self._alone, truck, 0)
             blocked_by = tuple(sorted(self._meets(self._bare, self._alone, truck)))
             self.stranded.append(Stranded(truck=truck, reason=Reason.BLOCKED, blocked_by=blocked_by))
         else:
-            lift(job, self._empty, self._alone, truck)
+            lift(job, self._empty, self._alone, truck, 0)
             self.stranded.append(Stranded(truck=truck, reason=Reason.WINDOWS))
         out = self._clear(self._meets(self._lines, self._paths, truck))
         for other in out:
@@ -200,5 +200,5 @@ class Construction:
             self._planned[other] = False
         take_out(job, self._lines, self._paths, truck, ALWAYS)
         self._alone.length[truck] = job.begun[truck]
-        place(job, self._bare, self._alone, truck, ALWAYS)
+        place(job, self._bare, self._alone, truck, 0, ALWAYS)
         return out

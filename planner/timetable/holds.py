@@ -1,8 +1,9 @@
 """
 Holds of resources over time: taking a truck's holds out, putting them in, and the gaps between them.
 
-Holds of one resource never overlap, so both their ends are sorted and either can be searched. A truck that keeps a resource
-over several operations has one hold.
+Holds of one resource by different trucks never overlap, so both their ends are sorted and either can be searched. A truck that
+keeps a resource over several operations has one hold; where it comes back before its release time is over, the second hold is
+free no earlier than the first.
 """
 
 from __future__ import annotations
@@ -38,18 +39,31 @@ def first_free_after(lines: Lines, resource: int, at: int) -> int:
 
 
 @piece
-def _last_begun_by(lines: Lines, resource: int, at: int) -> int:
+def last_begun_by(lines: Lines, resource: int, at: int) -> int:
     """Row of the last hold that begins at *at* or before; one before the first where none does."""
     return _first_above(lines, lines.begin, resource, at) - 1
 
 
 @piece
-def _hold(lines: Lines, resource: int, truck: int, begin: int, free: int) -> None:
-    """Add a hold, no longer than to the next one's begin, or lengthen the truck's own that it touches."""
-    row = _last_begun_by(lines, resource, begin)
-    if row >= lines.start[resource] and lines.truck[row] == truck and lines.free[row] >= begin:
-        lines.free[row] = max(lines.free[row], free)
-        return
+def release_of(job: Job, op: int, resource: int) -> int:
+    """The release time with which *op* uses a resource; -1 where it does not."""
+    release = -1
+    for use in range(job.use_start[op], job.use_start[op + 1]):
+        if job.use_resource[use] == resource:
+            release = max(release, job.use_release[use])
+    return int(release)
+
+
+@piece
+def _hold(lines: Lines, resource: int, truck: int, k: int, begin: int, free: int) -> None:
+    """Add a hold of one event, no longer than to the next one's begin, or lengthen the truck's own that it continues."""
+    row = last_begun_by(lines, resource, begin)
+    if row >= lines.start[resource] and lines.truck[row] == truck:
+        free = max(free, lines.free[row])
+        if lines.leave[row] >= k:
+            lines.free[row] = free
+            lines.leave[row] = k + 1
+            return
     at = lines.start[resource] + lines.used[resource]
     if at > row + 1:
         free = min(free, lines.begin[row + 1])
@@ -57,45 +71,70 @@ def _hold(lines: Lines, resource: int, truck: int, begin: int, free: int) -> Non
         lines.begin[at] = lines.begin[at - 1]
         lines.free[at] = lines.free[at - 1]
         lines.truck[at] = lines.truck[at - 1]
+        lines.enter[at] = lines.enter[at - 1]
+        lines.leave[at] = lines.leave[at - 1]
         at -= 1
     lines.begin[at] = begin
     lines.free[at] = free
     lines.truck[at] = truck
+    lines.enter[at] = k
+    lines.leave[at] = k + 1
     lines.used[resource] += 1
 
 
 @kernel
-def lift(job: Job, lines: Lines, paths: Paths, truck: int) -> None:
-    """Take all holds of *truck* off the lines; its path stays as it is."""
-    for k in range(paths.length[truck]):
+def lift(job: Job, lines: Lines, paths: Paths, truck: int, first: int) -> None:
+    """Take the holds that *truck* has from its event *first* on off the lines; its path stays as it is."""
+    for k in range(first, paths.length[truck]):
         op = paths.op[truck, k]
         for use in range(job.use_start[op], job.use_start[op + 1]):
             resource = job.use_resource[use]
-            row = _last_begun_by(lines, resource, paths.at[truck, k])
-            if row < lines.start[resource] or lines.truck[row] != truck:
-                continue  # taken off with an operation before
+            row = last_begun_by(lines, resource, paths.at[truck, k])
+            if row < lines.start[resource] or lines.truck[row] != truck or lines.enter[row] < first:
+                continue  # taken off with an operation before, or to stay
             lines.used[resource] -= 1
             for at in range(row, lines.start[resource] + lines.used[resource]):
                 lines.begin[at] = lines.begin[at + 1]
                 lines.free[at] = lines.free[at + 1]
                 lines.truck[at] = lines.truck[at + 1]
+                lines.enter[at] = lines.enter[at + 1]
+                lines.leave[at] = lines.leave[at + 1]
 
 
 @kernel
-def place(job: Job, lines: Lines, paths: Paths, truck: int, linger: int) -> None:
+def place(job: Job, lines: Lines, paths: Paths, truck: int, first: int, linger: int) -> None:
     """
-    Put the holds of *truck*'s path on the lines.
+    Put the holds of *truck*'s path from its event *first* on on the lines, those before being there.
 
     A path that ends before the truck's last operation is what has begun: its end holds for its duration and *linger* more.
     """
     count = paths.length[truck]
-    for k in range(count):
+    for k in range(first, count):
         op = paths.op[truck, k]
         last = op == job.truck_op[truck + 1] - 1
         left = paths.at[truck, k + 1] if k + 1 < count else after(paths.at[truck, k], job.duration[op] + linger)
         for use in range(job.use_start[op], job.use_start[op + 1]):
             free = FOREVER if last else after(left, job.use_release[use])
-            _hold(lines, job.use_resource[use], truck, paths.at[truck, k], free)
+            _hold(lines, job.use_resource[use], truck, k, paths.at[truck, k], free)
+
+
+@kernel
+def foot(job: Job, lines: Lines, paths: Paths, truck: int, stem: int) -> int:
+    """The event from which on the truck's holds are to be taken off so that, without them, it is free to go another way from *stem* on."""
+    first = max(stem - 1, 0)
+    k = first
+    while k >= 0 and stem > 0:
+        over = True
+        op = paths.op[truck, k]
+        for use in range(job.use_start[op], job.use_start[op + 1]):
+            row = last_begun_by(lines, job.use_resource[use], paths.at[truck, k])
+            if lines.truck[row] == truck and lines.free[row] > paths.at[truck, stem - 1]:
+                first = min(first, lines.enter[row])
+                over = False
+        if over and k <= first:
+            break
+        k -= 1
+    return int(first)
 
 
 @piece

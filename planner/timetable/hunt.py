@@ -15,18 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner._jit import kernel, piece
-from planner.timetable.columns import IndexArray, Job, Lines, Paths, TimeArray
-from planner.timetable.holds import after, first_free_after, lift, place
-from planner.timetable.search import NOWHERE, Labels, search, walk_back
-from planner.timetable.settle import NOBODY, Settled
+from planner.timetable.columns import FOREVER, INSTANT, IndexArray, Job, Lines, Paths, TimeArray
+from planner.timetable.holds import after, first_free_after, foot, last_begun_by, lift, place
+from planner.timetable.ripple import behind_hold, waits_for
+from planner.timetable.search import NOWHERE, Labels, fee_of, search, walk_back
 
 # A multiplicative congruential generator (Lehmer, with Park and Miller's later multiplier): no product exceeds 63 bits.
 FACTOR: Final = 48_271
 MODULUS: Final = 2_147_483_647
 
+NOBODY: Final = -1
 TRIES_PER_TRUCK: Final = 4
 CHOSEN_MAX: Final = 12
 STEPS_BACK_MAX: Final = 12  # events before a wait that are opened with it
+HEATS_MAX: Final = 8.0  # dearer than so many times the heat before all is timed anew is given up
+SHARE_MAX: Final = 0.01  # but not if it is less than this share of the plan's cost
 STAYS_MAX: Final = 8  # a truck is pushed by up to this many times what the one before it takes in one place
 
 
@@ -39,8 +42,11 @@ class Hunt(NamedTuple):
     heat    (1,) how much worse than the plan held a plan may be, on average, to be taken
     chosen  (n,) trucks taken out, in the order in which they go back
     marked  (n,) whether a truck is chosen
-    size    (1,) how many are chosen
+    stem, foot  (n,) how many of its events each chosen truck keeps, and from which on its holds are taken off
+    heirs   (u, 2) trucks and their events that waited for what chosen trucks held
+    size    (2,) how many are chosen, and how many heirs there are
     since   (1,) the instant from which the chosen are open; what they do until then stays
+    push    (3,) a truck, one of its events, and the instant before which that may not be; NOBODY where none is pushed
     barred  (n,) trucks that are never taken out
     """
 
@@ -49,12 +55,16 @@ class Hunt(NamedTuple):
     heat: NDArray[np.float64]
     chosen: IndexArray
     marked: NDArray[np.bool_]
+    stem: IndexArray
+    foot: IndexArray
+    heirs: IndexArray
     size: IndexArray
     since: TimeArray
+    push: TimeArray
     barred: NDArray[np.bool_]
 
 
-def hunt_of(paths: Paths, seed: int) -> Hunt:
+def hunt_of(job: Job, paths: Paths, seed: int) -> Hunt:
     """A search that has not begun; *seed* is any whole number."""
     trucks = len(paths.length)
     return Hunt(
@@ -63,8 +73,12 @@ def hunt_of(paths: Paths, seed: int) -> Hunt:
         heat=np.zeros(1, np.float64),
         chosen=np.zeros(trucks, np.int32),
         marked=np.zeros(trucks, np.bool_),
-        size=np.zeros(1, np.int32),
+        stem=np.zeros(trucks, np.int32),
+        foot=np.zeros(trucks, np.int32),
+        heirs=np.zeros((len(job.use_resource), 2), np.int32),
+        size=np.zeros(2, np.int32),
         since=np.zeros(1, np.int64),
+        push=np.full(3, NOBODY, np.int64),
         barred=np.zeros(trucks, np.bool_),
     )
 
@@ -116,18 +130,18 @@ def _late(paths: Paths, hunt: Hunt) -> int:
 
 
 @piece
-def _push_blamed(job: Job, paths: Paths, settled: Settled, hunt: Hunt, truck: int) -> None:
+def _push_blamed(job: Job, lines: Lines, paths: Paths, hunt: Hunt, truck: int) -> None:
     """Open a truck that waited on the chain of waits, and push the truck that it waited for: it is to go first."""
     waited, event = NOBODY, 0
     k = paths.length[truck] - 1
     while k > 0 and (waited == NOBODY or draw(hunt, 3) > 0):
-        blamed = settled.blame[truck, k]
-        if blamed in (NOBODY, truck) or hunt.barred[blamed]:
+        row = waits_for(job, lines, paths, truck, k)
+        if row == NOBODY or hunt.barred[lines.truck[row]]:
             k -= 1
             continue
         waited, event = truck, k
-        k = min(settled.blame_k[truck, k], paths.length[blamed] - 1)
-        truck = blamed
+        truck = lines.truck[row]
+        k = min(lines.leave[row], paths.length[truck] - 1)
     if waited in (NOBODY, truck):
         return
     op = paths.op[waited, event]
@@ -137,22 +151,22 @@ def _push_blamed(job: Job, paths: Paths, settled: Settled, hunt: Hunt, truck: in
     ready = after(paths.at[waited, event - 1], job.duration[paths.op[waited, event - 1]])
     hunt.since[0] = paths.at[waited, max(event - 1 - draw(hunt, 1 + draw(hunt, STEPS_BACK_MAX)), 0)]
     _choose(paths, hunt, waited)
-    settled.push[0] = truck
-    settled.push[1] = max(k - 1 - draw(hunt, 1 + draw(hunt, STEPS_BACK_MAX)), job.begun[truck])
-    settled.push[2] = after(ready, stay * (1 + draw(hunt, 1 + draw(hunt, STAYS_MAX))))
+    hunt.push[0] = truck
+    hunt.push[1] = max(k - 1 - draw(hunt, 1 + draw(hunt, STEPS_BACK_MAX)), job.begun[truck])
+    hunt.push[2] = after(ready, stay * (1 + draw(hunt, 1 + draw(hunt, STAYS_MAX))))
 
 
 @piece
-def _choose_blamed(paths: Paths, settled: Settled, hunt: Hunt, truck: int, wanted: int) -> None:
+def _choose_blamed(job: Job, lines: Lines, paths: Paths, hunt: Hunt, truck: int, wanted: int) -> None:
     """The trucks along the chain of waits that leads to the end of *truck*'s path, and what they do from its far end on."""
     k = paths.length[truck] - 1
     while k >= 0 and hunt.size[0] < wanted:
-        blamed = settled.blame[truck, k]
-        if blamed == NOBODY or draw(hunt, 4) == 0:
+        row = waits_for(job, lines, paths, truck, k)
+        if row == NOBODY or draw(hunt, 4) == 0:
             k -= 1
             continue
-        k = min(settled.blame_k[truck, k], paths.length[blamed] - 1)
-        truck = blamed
+        truck = lines.truck[row]
+        k = min(lines.leave[row], paths.length[truck] - 1)
         _choose(paths, hunt, truck)
     hunt.since[0] = paths.at[truck, max(k - 1 - draw(hunt, STEPS_BACK_MAX), 0)]
 
@@ -179,14 +193,14 @@ def _choose_met(job: Job, lines: Lines, paths: Paths, hunt: Hunt, wanted: int) -
 
 
 @kernel
-def choose(job: Job, lines: Lines, paths: Paths, settled: Settled, hunt: Hunt) -> None:
+def choose(job: Job, lines: Lines, paths: Paths, hunt: Hunt) -> None:
     """Draw the trucks to take out, the time from which they are open, and the order in which they go back."""
     trucks = len(paths.cost)
     for truck in range(trucks):
         hunt.marked[truck] = False
-    hunt.size[0] = 0
+    hunt.size[:] = 0
     hunt.since[0] = -1
-    settled.push[0] = NOBODY
+    hunt.push[0] = NOBODY
     wanted = 2
     while wanted < min(trucks, CHOSEN_MAX) and draw(hunt, 3) > 0:
         wanted += 1
@@ -199,17 +213,17 @@ def choose(job: Job, lines: Lines, paths: Paths, settled: Settled, hunt: Hunt) -
                 _choose(paths, hunt, draw(hunt, trucks))
     elif kind < 5:
         _choose(paths, hunt, late)
-        _choose_blamed(paths, settled, hunt, late, wanted)
+        _choose_blamed(job, lines, paths, hunt, late, wanted)
     elif kind < 8 and paths.length[late] > 0:
         hunt.since[0] = paths.at[late, draw(hunt, paths.length[late])]
         _choose(paths, hunt, late)
     else:
-        _push_blamed(job, paths, settled, hunt, late)
+        _push_blamed(job, lines, paths, hunt, late)
         wanted = 1 + draw(hunt, wanted)
     _choose_met(job, lines, paths, hunt, wanted)
-    if settled.push[0] != NOBODY and hunt.marked[settled.push[0]]:
-        settled.push[0] = NOBODY
-    if settled.push[0] == NOBODY and draw(hunt, 4) == 0:
+    if hunt.push[0] != NOBODY and hunt.marked[hunt.push[0]]:
+        hunt.push[0] = NOBODY
+    if hunt.push[0] == NOBODY and draw(hunt, 4) == 0:
         hunt.since[0] = -1
     first = 1 if draw(hunt, 2) == 0 else 0
     for at in range(hunt.size[0] - 1, first, -1):
@@ -237,10 +251,10 @@ def copy_all(source: Paths, target: Paths) -> None:
 @kernel
 def shorten(job: Job, lines: Lines, paths: Paths, truck: int, kept: int) -> None:
     """Leave of *truck* its first *kept* events, but all that it has begun."""
-    lift(job, lines, paths, truck)
+    lift(job, lines, paths, truck, 0)
     paths.length[truck] = max(kept, job.begun[truck])
     paths.cost[truck] = 0
-    place(job, lines, paths, truck, 0)
+    place(job, lines, paths, truck, 0, 0)
 
 
 @kernel
@@ -248,21 +262,42 @@ def take_out(job: Job, lines: Lines, paths: Paths, truck: int, linger: int) -> N
     """Leave of *truck* only what it has begun, and hold that for as long as it must be and *linger* more."""
     shorten(job, lines, paths, truck, 0)
     if linger > 0:
-        lift(job, lines, paths, truck)
-        place(job, lines, paths, truck, linger)
+        lift(job, lines, paths, truck, 0)
+        place(job, lines, paths, truck, 0, linger)
 
 
 @kernel
-def put_in(job: Job, lines: Lines, paths: Paths, labels: Labels, truck: int) -> bool:
-    """Give *truck*, of which the plan has a first part, the best way on from there; False where there is none."""
-    lift(job, lines, paths, truck)
+def put_in(job: Job, lines: Lines, paths: Paths, labels: Labels, truck: int, first: int) -> bool:
+    """
+    Give *truck*, of which the plan has a first part, the best way on from there; False where there is none.
+
+    first  its `foot`, or 0
+    """
+    lift(job, lines, paths, truck, first)
     label = search(job, lines, paths, labels, truck)
     if label == NOWHERE:
-        place(job, lines, paths, truck, 0)
+        place(job, lines, paths, truck, first, 0)
         return False
     walk_back(paths, labels, truck, label)
-    place(job, lines, paths, truck, 0)
+    place(job, lines, paths, truck, first, 0)
     return True
+
+
+@kernel
+def _note_heirs(job: Job, lines: Lines, paths: Paths, hunt: Hunt, truck: int) -> None:
+    """Note which events of trucks that are not chosen wait for what *truck* holds from its stem on."""
+    for k in range(max(hunt.stem[truck] - 1, 0), paths.length[truck]):
+        op = paths.op[truck, k]
+        for use in range(job.use_start[op], job.use_start[op + 1]):
+            resource = job.use_resource[use]
+            row = last_begun_by(lines, resource, paths.at[truck, k])
+            heir = row + 1
+            if heir >= lines.start[resource] + lines.used[resource] or hunt.marked[lines.truck[heir]]:
+                continue
+            if behind_hold(lines.free[row]) // INSTANT >= lines.begin[heir] // INSTANT:
+                hunt.heirs[hunt.size[1], 0] = lines.truck[heir]
+                hunt.heirs[hunt.size[1], 1] = lines.enter[heir]
+                hunt.size[1] += 1
 
 
 @kernel
@@ -271,26 +306,62 @@ def open_chosen(job: Job, lines: Lines, paths: Paths, kept: Paths, hunt: Hunt) -
     for at in range(hunt.size[0]):
         truck = hunt.chosen[at]
         copy_path(paths, kept, truck)
-        shorten(job, lines, paths, truck, kept_until(paths, truck, hunt.since[0]))
+        hunt.stem[truck] = max(kept_until(paths, truck, hunt.since[0]), job.begun[truck])
+        _note_heirs(job, lines, paths, hunt, truck)
+        hunt.foot[truck] = foot(job, lines, paths, truck, hunt.stem[truck])
+        lift(job, lines, paths, truck, hunt.foot[truck])
+        paths.length[truck] = hunt.stem[truck]
+        paths.cost[truck] = 0
+        place(job, lines, paths, truck, hunt.foot[truck], 0)
+
+
+@piece
+def _saving(job: Job, kept: Paths, hunt: Hunt, truck: int) -> int:
+    """The most by which a chosen truck can become cheaper."""
+    first, last = job.truck_op[truck], job.truck_op[truck + 1] - 1
+    stem = hunt.stem[truck]
+    if stem == 0:
+        return int(kept.cost[truck] - fee_of(job, last, (job.earliest[first] + job.tail[first]) * INSTANT))
+    return int(kept.cost[truck] - fee_of(job, last, kept.at[truck, stem - 1] + job.tail[kept.op[truck, stem - 1]] * INSTANT))
 
 
 @kernel
-def put_back(job: Job, lines: Lines, paths: Paths, labels: Labels, hunt: Hunt) -> bool:
-    """Plan the chosen trucks in their order; False where one finds no way."""
-    at = 0
-    while at < hunt.size[0] and put_in(job, lines, paths, labels, hunt.chosen[at]):
-        at += 1
-    return bool(at == hunt.size[0])
+def put_back(job: Job, lines: Lines, paths: Paths, kept: Paths, labels: Labels, hunt: Hunt, spare: int) -> bool:
+    """
+    Plan the chosen trucks in their order; False where one finds no way.
+
+    spare  what they may cost more than before, all together
+    """
+    for at in range(hunt.size[0]):
+        spare += _saving(job, kept, hunt, hunt.chosen[at])
+    found = True
+    for at in range(hunt.size[0]):
+        truck = hunt.chosen[at]
+        spare -= _saving(job, kept, hunt, truck)
+        labels.ceiling[0] = kept.cost[truck] + spare
+        found = put_in(job, lines, paths, labels, truck, hunt.foot[truck])
+        if not found:
+            break
+        spare -= paths.cost[truck] - kept.cost[truck]
+    labels.ceiling[0] = FOREVER
+    return found
 
 
 @kernel
-def give_back(job: Job, lines: Lines, paths: Paths, kept: Paths, hunt: Hunt) -> None:
-    """Give the chosen trucks their old paths back."""
+def give_up(job: Job, lines: Lines, paths: Paths, kept: Paths, hunt: Hunt) -> None:
+    """Take the chosen trucks off the lines and give them their old paths back."""
     for at in range(hunt.size[0]):
-        lift(job, lines, paths, hunt.chosen[at])
+        truck = hunt.chosen[at]
+        lift(job, lines, paths, truck, hunt.foot[truck])
+        copy_path(kept, paths, truck)
+
+
+@kernel
+def give_back(job: Job, lines: Lines, paths: Paths, hunt: Hunt) -> None:
+    """Put the chosen trucks' paths on the lines again."""
     for at in range(hunt.size[0]):
-        copy_path(kept, paths, hunt.chosen[at])
-        place(job, lines, paths, hunt.chosen[at], 0)
+        truck = hunt.chosen[at]
+        place(job, lines, paths, truck, hunt.foot[truck], 0)
 
 
 @piece

@@ -5,14 +5,31 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from planner._jit import kernel, piece
-from planner.timetable.columns import INSTANT, Job, Lines, Paths
-from planner.timetable.hunt import Hunt, acceptable, choose, copy_all, give_back, open_chosen, put_back
+from planner.timetable.columns import FOREVER, INSTANT, Job, Lines, Paths
+from planner.timetable.hunt import (
+    HEATS_MAX,
+    NOBODY,
+    SHARE_MAX,
+    Hunt,
+    acceptable,
+    choose,
+    copy_all,
+    give_back,
+    give_up,
+    open_chosen,
+    put_back,
+)
+from planner.timetable.ripple import MOVED, Wave, forget, rouse, spread, take, take_back
 from planner.timetable.search import Labels
-from planner.timetable.settle import NOBODY, Settled, adopt, settle
 
 WORTHLESS: Final = -1
-HEATS_MAX: Final = 8.0  # dearer than so many times the heat before settling is given up
-SHARE_MAX: Final = 0.01  # but not if it is less than this share of the plan's cost
+
+
+class Waves(NamedTuple):
+    """How a push makes events later, and how what follows makes them earlier again."""
+
+    push: Wave
+    pull: Wave
 
 
 class Plans(NamedTuple):
@@ -24,57 +41,88 @@ class Plans(NamedTuple):
 
 
 @piece
-def _promising(plans: Plans, hunt: Hunt) -> bool:
+def _spare(hunt: Hunt, pushed: bool) -> int:
     """
-    Whether the chosen trucks' new ways are worth settling the plan.
+    What the chosen trucks' new ways may cost more than the old ones.
 
-    Settling makes others earlier, but hardly ever makes up for much: most attempts end here, at a fraction of the price.
+    Timing all anew makes others earlier, but hardly ever makes up for much: most attempts end there, at a fraction of the price.
+    After a push the ways are all there is to gain, and what was lost by it is known only in the end.
     """
+    return FOREVER // 2 if pushed else int(HEATS_MAX * hunt.heat[0] + SHARE_MAX * hunt.cost[0])
+
+
+@piece
+def _changed(plans: Plans, hunt: Hunt) -> bool:
+    """Whether any chosen truck has another way, or the same at other times."""
     held, kept = plans.held, plans.kept
-    dearer = 0
-    changed = False
     for at in range(hunt.size[0]):
         truck = hunt.chosen[at]
-        dearer += held.cost[truck] - kept.cost[truck]
-        changed = changed or held.length[truck] != kept.length[truck]
-        for k in range(held.length[truck]):
-            if changed:
-                break
-            changed = held.op[truck, k] != kept.op[truck, k] or held.at[truck, k] // INSTANT != kept.at[truck, k] // INSTANT
-    return changed and dearer <= HEATS_MAX * hunt.heat[0] + SHARE_MAX * hunt.cost[0]
+        if held.length[truck] != kept.length[truck]:
+            return True
+        for k in range(max(hunt.stem[truck] - 1, 0), held.length[truck]):
+            if held.op[truck, k] != kept.op[truck, k] or held.at[truck, k] // INSTANT != kept.at[truck, k] // INSTANT:
+                return True
+    return False
+
+
+@piece
+def _push(job: Job, lines: Lines, paths: Paths, waves: Waves, hunt: Hunt) -> None:
+    """Make the pushed event and all that depend on it later, the chosen trucks being out of the way."""
+    rouse(paths, waves.push, hunt.push[0], hunt.push[1])
+    spread(job, lines, paths, waves.push, hunt.push)
+    take(job, lines, paths, waves.push)
+
+
+@piece
+def _retime(job: Job, lines: Lines, paths: Paths, waves: Waves, hunt: Hunt) -> bool:
+    """Find the times that follow from the chosen trucks' new ways; False where one is not allowed."""
+    for at in range(hunt.size[1]):
+        rouse(paths, waves.pull, hunt.heirs[at, 0], hunt.heirs[at, 1])
+    for at in range(waves.push.size[MOVED]):
+        event = waves.push.moved[at]
+        rouse(paths, waves.pull, event // paths.op.shape[1], event % paths.op.shape[1])
+    hunt.push[0] = NOBODY
+    return bool(spread(job, lines, paths, waves.pull, hunt.push))
+
+
+@piece
+def _cost(paths: Paths, wave: Wave) -> int:
+    """What the plan will cost with the times of *wave*."""
+    total = wave.dearer[0]
+    for truck in range(len(paths.cost)):
+        total += paths.cost[truck]
+    return int(total)
 
 
 @kernel
-def attempt(job: Job, lines: Lines, plans: Plans, labels: Labels, settled: Settled, hunt: Hunt) -> int:
+def attempt(job: Job, lines: Lines, plans: Plans, labels: Labels, waves: Waves, hunt: Hunt) -> int:
     """Change the plan held as drawn; returns its cost, or WORTHLESS where it is left as it was."""
-    pushed = settled.push[0] != NOBODY
-    if pushed:
-        copy_all(plans.held, plans.kept)
+    pushed = hunt.push[0] != NOBODY
     open_chosen(job, lines, plans.held, plans.kept, hunt)
     if pushed:
-        settle(job, plans.held, settled)
-        adopt(job, lines, plans.held, settled)
-        settled.push[0] = NOBODY
-    if put_back(job, lines, plans.held, labels, hunt) and (pushed or _promising(plans, hunt)):
-        cost = settle(job, plans.held, settled)
-        if settled.size[1] == 0 and acceptable(hunt, cost):
-            adopt(job, lines, plans.held, settled)
-            return int(cost)
+        _push(job, lines, plans.held, waves, hunt)
+    if put_back(job, lines, plans.held, plans.kept, labels, hunt, _spare(hunt, pushed)) and (pushed or _changed(plans, hunt)):
+        allowed = _retime(job, lines, plans.held, waves, hunt)
+        cost = _cost(plans.held, waves.pull)
+        if allowed and acceptable(hunt, cost):
+            take(job, lines, plans.held, waves.pull)
+            forget(plans.held, waves.pull)
+            forget(plans.held, waves.push)
+            return cost
+        forget(plans.held, waves.pull)
+    give_up(job, lines, plans.held, plans.kept, hunt)
     if pushed:
-        copy_all(plans.kept, plans.held)
-        settle(job, plans.held, settled)
-        adopt(job, lines, plans.held, settled)
-    else:
-        give_back(job, lines, plans.held, plans.kept, hunt)
+        take_back(job, lines, plans.held, waves.push)
+    give_back(job, lines, plans.held, hunt)
     return WORTHLESS
 
 
 @kernel
-def improve(job: Job, lines: Lines, plans: Plans, labels: Labels, settled: Settled, hunt: Hunt, tries: int) -> int:
+def improve(job: Job, lines: Lines, plans: Plans, labels: Labels, waves: Waves, hunt: Hunt, tries: int) -> int:
     """Make *tries* attempts; returns the cost of the best plan."""
     for _ in range(tries):
-        choose(job, lines, plans.held, settled, hunt)
-        cost = attempt(job, lines, plans, labels, settled, hunt)
+        choose(job, lines, plans.held, hunt)
+        cost = attempt(job, lines, plans, labels, waves, hunt)
         if cost == WORTHLESS:
             continue
         hunt.cost[0] = cost

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from planner._jit import kernel, piece
-from planner.timetable.columns import INSTANT, IndexArray, Job, Lines, Paths, TimeArray
+from planner.timetable.columns import FOREVER, INSTANT, IndexArray, Job, Lines, Paths, TimeArray
 from planner.timetable.holds import after, next_gap
 
 NOWHERE: Final = -1
@@ -32,6 +32,7 @@ class Labels(NamedTuple):
     newest              (m,) the newest label of each operation
     heap, heap_cost, heap_at  labels to settle, and the floors they are sorted by
     size                (2,) labels made, labels in the heap
+    ceiling             (1,) ways that cost more are not looked for
     """
 
     op: IndexArray
@@ -46,6 +47,7 @@ class Labels(NamedTuple):
     heap_cost: TimeArray
     heap_at: TimeArray
     size: IndexArray
+    ceiling: TimeArray
 
 
 def labels_of(job: Job) -> Labels:
@@ -64,6 +66,7 @@ def labels_of(job: Job) -> Labels:
         heap_cost=np.zeros(room + 1, np.int64),
         heap_at=np.zeros(room + 1, np.int64),
         size=np.zeros(2, np.int32),
+        ceiling=np.full(1, FOREVER, np.int64),
     )
 
 
@@ -136,8 +139,8 @@ def _pointless(labels: Labels, op: int, at: int, leave: int, cost: int) -> bool:
     return False
 
 
-@kernel
-def open_gap(job: Job, lines: Lines, labels: Labels, op: int, at: int, before: int, last: int) -> None:
+@piece
+def _open_gap(job: Job, lines: Lines, labels: Labels, op: int, at: int, before: int, last: int) -> None:
     """
     Make a label for beginning *op* at *at* or later, coming from *before*, in the first gap where that is of use.
 
@@ -153,6 +156,10 @@ def open_gap(job: Job, lines: Lines, labels: Labels, op: int, at: int, before: i
         if begin < 0 or labels.size[0] == len(labels.op):
             return
         cost = so_far + fee_of(job, op, begin)
+        floor_at = begin + job.tail[op] * INSTANT
+        floor = cost if op == last else cost + fee_of(job, last, floor_at)
+        if floor > labels.ceiling[0]:
+            return
         if not _pointless(labels, op, begin, leave, cost):
             break
         at = gap
@@ -166,8 +173,7 @@ def open_gap(job: Job, lines: Lines, labels: Labels, op: int, at: int, before: i
     labels.before[label] = before
     labels.older[label] = labels.newest[op]
     labels.newest[op] = label
-    floor_at = begin + job.tail[op] * INSTANT
-    _push(labels, label, cost if op == last else cost + fee_of(job, last, floor_at), floor_at)
+    _push(labels, label, floor, floor_at)
 
 
 @piece
@@ -198,21 +204,30 @@ def search(job: Job, lines: Lines, paths: Paths, labels: Labels, truck: int) -> 
         labels.newest[op] = NOWHERE
     labels.size[0] = 0
     labels.size[1] = 0
-    if paths.length[truck] == 0:
-        open_gap(job, lines, labels, first, 0, NOWHERE, last)
-    elif not _root(job, lines, paths, labels, truck):
+    from_start = paths.length[truck] == 0
+    if not from_start and not _root(job, lines, paths, labels, truck):
         return NOWHERE
-    while labels.size[1] > 0:
+    label, before, leave = NOWHERE, NOWHERE, 0
+    op, at, opens = first, 0, from_start
+    row, end = 0, 0
+    while True:
+        # The operation in its next gap, then each that may follow: one loop, since a piece is compiled in wherever it is called.
+        if opens:
+            _open_gap(job, lines, labels, op, at, before, last)
+        if row < end:
+            op, at, before, opens = job.succ_op[row], leave, label, True
+            row += 1
+            continue
+        if labels.size[1] == 0:
+            return NOWHERE
         label = _pop(labels)
         op = labels.op[label]
         if op == last:
             return label
-        if labels.before[label] != NOWHERE or paths.length[truck] == 0:
-            open_gap(job, lines, labels, op, labels.gap[label], labels.before[label], last)
+        at, before = labels.gap[label], labels.before[label]
+        opens = before != NOWHERE or from_start  # the end of what has begun has no other gap
         leave = after(labels.at[label], job.duration[op])
-        for row in range(job.succ_start[op], job.succ_start[op + 1]):
-            open_gap(job, lines, labels, job.succ_op[row], leave, label, last)
-    return NOWHERE
+        row, end = job.succ_start[op], job.succ_start[op + 1]
 
 
 @kernel

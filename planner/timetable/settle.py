@@ -2,7 +2,7 @@
 A plan is an order; its times follow. This pass gives every event the earliest instant that the order allows.
 
 Events are taken in order, by a heap of trucks. Each waits for its window, for the operation before it, and for the trucks that
-had its resources before: the last of these is remembered as what it waited for. Nothing is reordered, so no event gets later.
+had its resources before. Nothing is reordered, so no event gets later. The search itself settles only what it changes (`ripple`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from planner._jit import kernel, piece
-from planner.timetable.columns import FOREVER, INSTANT, MIDDLE, STRIDE, IndexArray, Job, Lines, Paths, TimeArray
+from planner.timetable.columns import FOREVER, INSTANT, MIDDLE, IndexArray, Job, Lines, Paths, TimeArray
 from planner.timetable.holds import after
+from planner.timetable.ripple import behind, behind_hold
 from planner.timetable.search import fee_of
 
 NOBODY = -1
@@ -26,27 +27,21 @@ class Settled(NamedTuple):
 
     at        (n, p) the new instants
     cost      (n,) each truck's cost at them
-    blame, blame_k  (n, p) the truck that an event waited for and which of its events, NOBODY where it waited for none
     truck, k  (e,) all events in order
     size      (2,) how many there are, and how many are later than they may be
-    push      (3,) a truck, one of its events, and the instant before which that may not be; NOBODY in settling a plan
     stays     (n,) trucks that stay for good where their path ends
-    owner, owner_k, avail  (r,) who has or last had each resource, which of its events gave it back, and when it may be had again
+    owner, avail  (r,) who has or last had each resource, and when it may be had again
     heap      (n,) trucks with events to come
     next_k    (n,) the next event of each
     """
 
     at: TimeArray
     cost: TimeArray
-    blame: IndexArray
-    blame_k: IndexArray
     truck: IndexArray
     k: IndexArray
     size: IndexArray
-    push: TimeArray
     stays: NDArray[np.bool_]
     owner: IndexArray
-    owner_k: IndexArray
     avail: TimeArray
     heap: IndexArray
     next_k: IndexArray
@@ -58,15 +53,11 @@ def settled_of(paths: Paths, lines: Lines) -> Settled:
     return Settled(
         at=paths.at.copy(),
         cost=np.zeros(trucks, np.int64),
-        blame=np.full(paths.op.shape, NOBODY, np.int32),
-        blame_k=np.zeros(paths.op.shape, np.int32),
         truck=np.zeros(paths.op.size, np.int32),
         k=np.zeros(paths.op.size, np.int32),
         size=np.zeros(2, np.int32),
-        push=np.full(3, NOBODY, np.int64),
         stays=np.zeros(trucks, np.bool_),
         owner=np.full(resources, NOBODY, np.int32),
-        owner_k=np.zeros(resources, np.int32),
         avail=np.zeros(resources, np.int64),
         heap=np.zeros(trucks + 1, np.int32),
         next_k=np.zeros(trucks, np.int32),
@@ -95,63 +86,40 @@ def _sift(heap: IndexArray, count: int, paths: Paths, next_k: IndexArray, hole: 
 
 
 @piece
-def _behind(at: int, duration: int) -> int:
-    """The instant *duration* after *at* at which an event is settled if nothing else holds it back."""
-    return (at // INSTANT + duration) * INSTANT + MIDDLE if duration > 0 else at + STRIDE
-
-
-@piece
-def _give_back(out: Settled, resource: int, avail: int, k: int) -> None:
-    if avail > out.avail[resource]:
-        out.avail[resource] = avail
-        out.owner_k[resource] = k
-
-
-@piece
 def _settle_event(job: Job, paths: Paths, out: Settled, truck: int, k: int) -> None:
     """One event, all before it being settled: when, because of whom, and what it gives back and takes."""
     op = paths.op[truck, k]
     fixed = k < job.begun[truck]
     at = (paths.at[truck, k] // INSTANT if fixed else job.earliest[op]) * INSTANT + MIDDLE
-    if out.push[0] != NOBODY:
-        at = max(at, paths.at[truck, k])
-        if out.push[0] == truck and out.push[1] == k:
-            at = max(at, out.push[2])
     if k > 0:
-        at = max(at, _behind(out.at[truck, k - 1], job.duration[paths.op[truck, k - 1]]))
-    blame, blame_k = NOBODY, 0
+        at = max(at, behind(out.at[truck, k - 1], job.duration[paths.op[truck, k - 1]]))
     for use in range(job.use_start[op], job.use_start[op + 1]):
         resource = job.use_resource[use]
-        if out.owner[resource] != truck and out.avail[resource] > at:
-            at = out.avail[resource]
-            blame, blame_k = out.owner[resource], out.owner_k[resource]
+        if out.owner[resource] != truck:
+            at = max(at, behind_hold(out.avail[resource]))
     if fixed and at // INSTANT != paths.at[truck, k] // INSTANT:
         at = paths.at[truck, k]  # history need not obey the rules; its times stand, its ranks may move
     elif at // INSTANT > job.latest[op]:
         out.size[1] += 1
     out.at[truck, k] = at
-    out.blame[truck, k] = blame
-    out.blame_k[truck, k] = blame_k
     if k > 0:
         before = paths.op[truck, k - 1]
         for use in range(job.use_start[before], job.use_start[before + 1]):
-            _give_back(out, job.use_resource[use], _behind(at, job.use_release[use]), k)
+            resource = job.use_resource[use]
+            out.avail[resource] = max(out.avail[resource], after(at, job.use_release[use]))
     for use in range(job.use_start[op], job.use_start[op + 1]):
-        out.owner[job.use_resource[use]] = truck
+        resource = job.use_resource[use]
+        out.owner[resource] = truck
         if k + 1 == paths.length[truck]:
             stays = out.stays[truck] or op + 1 == job.truck_op[truck + 1]
-            avail = FOREVER if stays else _behind(_behind(at, job.duration[op]), job.use_release[use])
-            _give_back(out, job.use_resource[use], avail, k)
+            avail = FOREVER if stays else after(after(at, job.duration[op]), job.use_release[use])
+            out.avail[resource] = max(out.avail[resource], avail)
     out.cost[truck] += fee_of(job, op, at)
 
 
 @kernel
 def settle(job: Job, paths: Paths, out: Settled) -> int:
-    """
-    Settle every event of *paths* in its order; returns the sum of costs.
-
-    With a push, no event gets earlier, and those that depend on the one pushed get as much later as they must.
-    """
+    """Settle every event of *paths* in its order; returns the sum of costs."""
     out.owner[:] = NOBODY
     out.avail[:] = 0
     out.cost[:] = 0
@@ -196,13 +164,16 @@ def _lay_event(job: Job, lines: Lines, paths: Paths, truck: int, k: int, stays: 
         resource = job.use_resource[use]
         row = lines.start[resource] + lines.used[resource]
         mine = row > lines.start[resource] and lines.truck[row - 1] == truck
-        if mine and lines.free[row - 1] >= at:
+        if mine and lines.leave[row - 1] >= k:
             row -= 1
+            lines.leave[row] = k + 1
         else:
             lines.used[resource] += 1
             lines.begin[row] = at
-            lines.free[row] = at
+            lines.free[row] = max(at, lines.free[row - 1]) if mine else at
             lines.truck[row] = truck
+            lines.enter[row] = k
+            lines.leave[row] = k + 1
         if k + 1 == paths.length[truck]:
             last = stays or op + 1 == job.truck_op[truck + 1]
             free = FOREVER if last else after(after(at, job.duration[op]), job.use_release[use])

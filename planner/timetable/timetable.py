@@ -14,7 +14,8 @@ from typing import Final
 from planner.timetable.columns import INSTANT, Paths, job_of, lines_of, paths_of
 from planner.timetable.construct import Construction, Stranded
 from planner.timetable.hunt import copy_all, hunt_of
-from planner.timetable.improve import Plans, improve
+from planner.timetable.improve import Plans, Waves, improve
+from planner.timetable.ripple import wave_of
 from planner.timetable.search import labels_of
 from planner.timetable.settle import adopt, settle, settled_of
 from planner.timetable.task import Event, Task, TaskFault
@@ -61,7 +62,8 @@ class Timetable:
         self._plans = Plans(held=held, kept=_like(held), best=_like(held))
         self._labels = labels_of(self._job)
         self._settled = settled_of(held, self._lines)
-        self._hunt = hunt_of(held, seed)
+        self._waves = Waves(*(wave_of(self._lines, held, self._settled.stays) for _ in range(2)))
+        self._hunt = hunt_of(self._job, held, seed)
         self._stranded: tuple[Stranded, ...] = ()
         self._built = False
         self._chunks = 0
@@ -85,7 +87,7 @@ class Timetable:
                 self._heat_share = HEAT_SHARE if self.cost < self._cost_before else min(2.0 * self._heat_share, HEAT_SHARE_MAX)
                 self._cost_before = self.cost
             hunt.heat[0] = self._heat_share * COLD_SHARE**phase * self.cost
-            improve(self._job, self._lines, self._plans, self._labels, self._settled, hunt, TRIES_PER_CHUNK)
+            improve(self._job, self._lines, self._plans, self._labels, self._waves, hunt, TRIES_PER_CHUNK)
             self._chunks += 1
         return self.best()
 

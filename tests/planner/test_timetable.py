@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from planner.timetable.columns import Lines, Paths
 from planner.timetable.construct import Reason
+from planner.timetable.hunt import choose
+from planner.timetable.improve import WORTHLESS, attempt
 from planner.timetable.precedence import Arc, OrderFixed, Precedence, WaitCircle
 from planner.timetable.task import Delay, Event, Operation, Task, TaskFault, Use
 from planner.timetable.timetable import Plan, Timetable
 from sim_harness.bench.displib_rules import faults
-from tests.planner.tiny_tasks import draw_task, least_cost
+from tests.planner.tiny_tasks import draw_crowd, draw_task, least_cost
 
 SEEDS = st.integers(0, 10_000)
 
@@ -75,6 +79,18 @@ def standing(*resources: int, duration: int = 5) -> tuple[Operation, ...]:
 def late(task_trucks: tuple[tuple[Operation, ...], ...]) -> tuple[Delay, ...]:
     """One for each unit of time at every truck's end."""
     return tuple(Delay(truck=k, operation=len(each) - 1, coeff=1) for k, each in enumerate(task_trucks))
+
+
+def holds_of(lines: Lines) -> list[np.ndarray]:
+    """The rows that are in use, resource by resource."""
+    rows = np.concatenate([np.arange(first, first + used) for first, used in zip(lines.start, lines.used, strict=False)])
+    return [column[rows] for column in (lines.begin, lines.free, lines.truck, lines.enter, lines.leave)]
+
+
+def ways_of(paths: Paths) -> list[np.ndarray]:
+    """What the trucks do, as far as they are planned."""
+    planned = np.arange(paths.op.shape[1]) < paths.length[:, None]
+    return [np.where(planned, paths.op, 0), np.where(planned, paths.at, 0), paths.length.copy(), paths.cost.copy()]
 
 
 def switched(graph: Precedence, resource: int, place: int) -> tuple[tuple[Event, ...], tuple[Arc, ...]]:
@@ -264,6 +280,40 @@ def test_a_plan_is_its_order(seed: int) -> None:
     planned = {(event.truck, event.operation): event.time for event in plan.events}
     assert len(settled) == len(plan.events)
     assert all(event.time <= planned[event.truck, event.operation] for event in settled)
+
+
+@given(seed=SEEDS)
+@settings(max_examples=25, deadline=None)
+def test_what_a_change_leaves_alone_needs_no_other_time(seed: int) -> None:
+    """The search times anew only what its changes reach: timed whole by plain code, its plans may not get any earlier, or cheaper."""
+    task = draw_crowd(seed)
+    plan = Timetable(task, seed=seed).improve(chunks(3))
+
+    settled = Precedence.of(task, plan.events).settled()
+
+    assert judged(task, plan) == []
+    assert {(event.truck, event.operation): event.time for event in settled} == {
+        (event.truck, event.operation): event.time for event in plan.events
+    }
+
+
+@given(seed=SEEDS)
+@settings(max_examples=25, deadline=None)
+def test_a_try_that_is_not_taken_leaves_the_plan_as_it_was(seed: int) -> None:
+    """Most tries fail: what they moved must be back in its place, or the next one plans round what is not there."""
+    timetable = Timetable(draw_crowd(seed), seed=seed)
+    timetable.first()
+    job, lines, plans, hunt = timetable._job, timetable._lines, timetable._plans, timetable._hunt
+    hunt.heat[0] = 1.0
+
+    for _ in range(40):
+        before = [column.copy() for column in (*holds_of(lines), *ways_of(plans.held))]
+        choose(job, lines, plans.held, hunt)
+        cost = attempt(job, lines, plans, timetable._labels, timetable._waves, hunt)
+        after = [*holds_of(lines), *ways_of(plans.held)]
+
+        assert cost != WORTHLESS or all(np.array_equal(one, other) for one, other in zip(before, after, strict=True))
+        hunt.cost[0] = hunt.cost[0] if cost == WORTHLESS else cost
 
 
 @given(seed=SEEDS)

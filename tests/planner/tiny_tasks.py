@@ -31,6 +31,35 @@ def draw_task(seed: int) -> Task:
     return Task(trucks=trucks, delays=tuple(delays))
 
 
+def draw_crowd(seed: int) -> Task:
+    """Eight trucks with up to eight steps each over five resources, far too many to try every order: they push each other about."""
+    chance = random.Random(seed)  # noqa: S311 - a test's draw
+    trucks = tuple(_wanderer(chance) for _ in range(8))
+    return Task(
+        trucks=trucks,
+        delays=tuple(
+            Delay(truck=k, operation=len(operations) - 1, threshold=chance.randint(0, 20), coeff=chance.randint(0, 3))
+            for k, operations in enumerate(trucks)
+        ),
+    )
+
+
+def _wanderer(chance: random.Random) -> tuple[Operation, ...]:
+    """A truck from outside that goes through places, now and then back into one it has just left, and leaves."""
+    steps = [
+        Operation(
+            earliest=chance.choice((0, 0, 0, 10)),
+            duration=chance.choice((0, 1, 3, 5)),
+            uses=tuple(
+                Use(resource=each, release=chance.choice((0, 0, 2, 9))) for each in chance.sample(range(5), chance.choice((1, 1, 2)))
+            ),
+            successors=(k + 1,) if k % 3 else (k + 1, min(k + 2, 8)),
+        )
+        for k in range(1, 8)
+    ]
+    return (Operation(successors=(1,)), *steps, Operation())
+
+
 def _truck(chance: random.Random, resources: int) -> tuple[Operation, ...]:
     def uses() -> tuple[Use, ...]:
         several = chance.sample(range(resources), min(resources, chance.choice((0, 1, 1, 1, 2))))
