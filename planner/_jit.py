@@ -117,7 +117,11 @@ def _compile(fn: Callable[P, R], *, inner: bool) -> Callable[P, R]:
 
 def kernel(fn: Callable[P, R]) -> Callable[P, R]:
     """
-    Compile *fn*, which takes arrays, owns no memory, raises nothing and has a slow twin in `planner.oracle`.
+    Compile *fn*, which takes arrays, owns no memory and raises nothing.
+
+    It is believed because something slow and plain agrees with it: kernels of `planner.kernels` have a twin each in
+    `planner.oracle` that gives the same values; the timetable's are judged by the plans that they make, those outside the planner
+    by the tests of what is built on them.
 
     That it owns no memory is enforced: without numba's reference counts nothing can be allocated, and nothing is counted,
     which makes kernels that pass many arrays about eighteen times faster.
@@ -126,7 +130,7 @@ def kernel(fn: Callable[P, R]) -> Callable[P, R]:
 
 
 def piece(fn: Callable[P, R]) -> Callable[P, R]:
-    """Compile a part of a kernel: always inlined, called by kernels only, and covered by their twins."""
+    """Compile a part of a kernel: inlined wherever it is called, by kernels only, and covered by what covers them."""
     return _compile(fn, inner=True)
 
 

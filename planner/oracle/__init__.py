@@ -1,4 +1,4 @@
-"""Slow plain twins of every kernel, and the safety judge. Shares nothing with what it checks but the tables."""
+"""Slow plain twins of every kernel of `planner.kernels`, and the safety judge. Shares nothing with what it checks but the tables."""
 
 from __future__ import annotations
 
