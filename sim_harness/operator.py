@@ -2,7 +2,7 @@
 The simulated operator: takes control, and puts in the day's orders, each when its time has come.
 
 An order that has a due time is looked at again then: its containers that the server does not count as delivered are late. Where
-the server's books cannot be read, in runs with `--wire`, it is counted over all orders: the containers that were due by now and
+the server's books are not read, in runs with `--wire` and without faults, it is counted over all orders: the containers due by now that
 have not been delivered, of this order at most all.
 """
 

@@ -89,6 +89,18 @@ class GatewayLines(LostLines):
             if not token:
                 return found
 
+    async def delivered(self) -> list[int]:
+        """What of each order was delivered, oldest order first."""
+        found: list[int] = []
+        token = ""
+        while True:
+            request = dispatch_pb2.ListTransportOrdersRequest(page_size=PAGE_SIZE, page_token=token)
+            page = await self._dispatch.ListTransportOrders(request)
+            found += [order.delivered_count for order in page.orders]
+            token = page.next_page_token
+            if not token:
+                return found
+
     async def frictions(self) -> dict[str, float]:
         """The lowest friction that it believes in, by lane."""
         answer = await self._dispatch.ListLanes(dispatch_pb2.ListLanesRequest())
@@ -137,6 +149,7 @@ class WireServer:
         self._intrusions: tuple[str, ...] = ()
         self._asked_tick: dict[str, int] = {}
         self._causes: Causes = {}
+        self._delivered: list[int] = []
 
     def __enter__(self) -> Self:
         self.start()
@@ -277,6 +290,12 @@ class WireServer:
         """The open intrusions; none without a server."""
         self._look()
         return self._intrusions if self._lives else ()
+
+    def delivered(self) -> Sequence[int]:
+        """How many containers of each order were delivered, oldest order first; without a server, as it said last."""
+        if self._lives and not self._frozen:
+            self._delivered = self._do(self._lines.delivered())
+        return self._delivered
 
     # -- what may happen to it -----------------------------------------------------------------------------------------
 
