@@ -13,12 +13,28 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from planner.kernels.ground import Holders, Walls
-from planner.kernels.spacing import CAUSE, CLAIMING, END_M, FRICTION, GAP_M, LEADER_ROW, REF, WORTH, Answers, Asks, extend_ends
+from planner.kernels.spacing import (
+    CAUSE,
+    CLAIMING,
+    END_M,
+    FRICTION,
+    GAP_M,
+    LEADER_ROW,
+    REF,
+    TURN_ROW,
+    TURN_ZONE,
+    WORTH,
+    Answers,
+    Asks,
+    extend_ends,
+)
 from planner.kernels.stopping import Grip
-from planner.tables import BoolArray, FloatArray, IndexArray, LaneTable, LongArray, TruckTable, require_column
+from planner.tables import BoolArray, FloatArray, IndexArray, LaneTable, LongArray, TableFault, TruckTable, require_column
 from planner.zones import ZoneStates, empty_holders, first_claims, no_walls
 
 _BOOL, _F8, _I4, _I8 = np.dtype(np.bool_), np.dtype(np.float64), np.dtype(np.int32), np.dtype(np.int64)
+
+NO_TURNS: IndexArray = np.empty((3, 0), np.int32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +50,8 @@ class ExtendRequest:
     grip: Grip  # friction of the road
     even_grip: bool = False  # true: it is the same everywhere, and nobody need look
     walls: Walls = field(default_factory=no_walls)
+    turns: IndexArray = field(default_factory=lambda: NO_TURNS)  # (3, a) advice: zone, branch and row of who is next
+    elder_count: int = 0  # so many of those that wait, the oldest claims first, come before any advice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +79,8 @@ def extend(lanes: LaneTable, trucks: TruckTable, request: ExtendRequest) -> Exte
     """
     n = trucks.count
     _check(request, n, lanes.count)
+    if request.turns.shape[1]:
+        _check_turns(request.turns, n, lanes.zone_count)
     real = np.empty((4, n), np.float64)
     whole = np.empty((5, n), np.int32)
     holders = empty_holders(lanes)
@@ -72,6 +92,8 @@ def extend(lanes: LaneTable, trucks: TruckTable, request: ExtendRequest) -> Exte
         token=request.token,
         first=first_claims(request.claim_since),
         waits=request.claim_since > 0,
+        turns=request.turns,
+        elder_count=request.elder_count,
         grip=request.grip,
         even_grip=request.even_grip or bool((request.grip.friction == request.grip.friction[0]).all()),
     )
@@ -114,6 +136,13 @@ def _check(request: ExtendRequest, n: int, lane_count: int) -> None:
     require_column("token", request.token, (n,), np.int32)
     require_column("grip.cell_start", request.grip.cell_start, (lane_count + 1,), np.int32)
     require_column("grip.friction", request.grip.friction, (int(request.grip.cell_start[-1]),), np.float64)
+
+
+def _check_turns(turns: IndexArray, n: int, zone_count: int) -> None:
+    require_column("turns", turns, (3, turns.shape[1]), np.int32)
+    zones, rows = turns[TURN_ZONE], turns[TURN_ROW]
+    if zones.min() < 0 or zones.max() >= zone_count or rows.min() < 0 or rows.max() >= n:
+        raise TableFault("turns: name a zone or a row that is not there")
 
 
 def worth_granting(trucks: TruckTable, request: ExtendRequest, extension: Extension) -> BoolArray:

@@ -58,8 +58,9 @@ class ScenarioSpec(Part):
     processes: dict[str, ProcessSpec] = Field(default_factory=dict)
     link: LinkPart = LinkPart()
     truck: TruckPart = TruckPart()
-    policy: Literal["moving", "blocks200", "blocks400"] = Field(
-        default="moving", description="how road is given out: behind the truck ahead as it moves, or by fixed blocks of 200 m or 400 m"
+    policy: Literal["moving", "planned", "blocks200", "blocks400"] = Field(
+        default="moving",
+        description="how road is given out: behind the truck ahead as it moves, the same with a plan that advises who goes first, or fixed blocks",
     )
     weather: tuple[Spell, ...] = Field(default=(), strict=False, description="spells of weather; `ice` is `[{kind: ice}]`")
     manned: tuple[MannedPart, ...] = Field(default=(), strict=False, description="manned trucks that use the same gates")

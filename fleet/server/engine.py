@@ -6,7 +6,7 @@ The real server runs it in real time behind gRPC, the headless one in virtual ti
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -20,9 +20,11 @@ from fleet.server.inputs import Input
 from fleet.server.journal.journal import Journal
 from fleet.server.journal.records import facts_of
 from fleet.server.loop.control_loop import LoopOptions
+from fleet.server.loop.picture import seen_of
 from fleet.server.loop.roots import Roots
 from fleet.server.loop.truck_session import State
 from fleet.server.outgoing import BorderCall, Outgoing
+from fleet.server.planning import Planning, TickPlanning
 from fleet.server.replay.checkpoint import checkpoint_of
 from fleet.server.replay.kept import Ear, Kept, Started
 from fleet.server.site_commands import SiteAnswer
@@ -39,6 +41,8 @@ from fleet.server.wire.switchboard import Switchboard
 from fleet.server.wire.watch import TruckDrawer
 from fleet.v1 import dispatch_pb2 as d
 from planner.corridor import Corridor
+from planner.foresight.seen import Chart, Seen, chart_of
+from planner.policy import PLANNED
 
 
 @dataclass(eq=False)
@@ -63,6 +67,7 @@ class EngineOptions:
     How one server runs.
 
     *utc_at_zero_ns*: Unix time of control time 0. *ordered*: inputs of a tick are sorted, for simulated time over real streams.
+    *planning* makes what plans where the policy asks for it.
     """
 
     loop: LoopOptions = field(default_factory=LoopOptions)
@@ -70,6 +75,7 @@ class EngineOptions:
     terms: Terms | None = None
     utc_at_zero_ns: int = 0
     ordered: bool = False
+    planning: Callable[[Chart], Planning] = TickPlanning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +105,9 @@ class Engine:
         self.reader = RequestReader(options.utc_at_zero_ns)
         self.writer = AnswerWriter(options.utc_at_zero_ns, self._truck)
         self.board = CallBoard(self.writer)
+        self.planning: Planning | None = None
+        if options.loop.policy == PLANNED:
+            self.planning = options.planning(chart_of(corridor, self.loop.trucks.lanes, self.desk.books.gates.service_s.tolist()))
 
     def recover(self, journal: Journal) -> Recovered:
         """
@@ -139,7 +148,11 @@ class Engine:
             JudgeObjected: the decision would break exclusivity; nothing may be sent.
         """
         heard = self.inbox.freeze()
+        if self.planning is not None:
+            heard += self.planning.take(self.loop.tick_count + 1)
         outgoing = self.loop.tick(now_ns, heard) if self._ear is None else self._tick_heard(self._ear, now_ns, heard)
+        if self.planning is not None:
+            self.planning.look(self.loop.tick_count, self._seen)
         if self.loop.site_change.switched:
             outgoing = replace(outgoing, facts=(), switch=self._succession.switch())
         if any(isinstance(reply.value, c.TruckAnswer) for reply in outgoing.replies):
@@ -233,6 +246,9 @@ class Engine:
             if said is not None:
                 ear.ticked(Kept(epoch=self.loop.ledger.epoch, tick=self.loop.tick_count, now_ns=now_ns, heard=heard, said=said))
         return said
+
+    def _seen(self) -> Seen:
+        return seen_of(self.loop)
 
     def _checkpoint(self) -> bytes:
         return checkpoint_of(self.loop)

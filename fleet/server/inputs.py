@@ -4,7 +4,7 @@ Everything the control loop may be told, as values the codec has already checked
 Rows are rows of the truck table; a welcome names the row, and the shell answers for it that only that truck's own link
 speaks for it. A *link* is one conversation with one truck: its own stream, or its place behind a gateway's stream, numbered
 by the shell and never used again. Lanes are rows of the corridor's lanes; -1 is a lane this site does not have. All floats
-are finite, all stamps are the truck's own clock.
+are finite, all stamps are the truck's own clock. `Turns` alone are our own word: what planning beside the loop advises.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from enum import IntFlag
 from typing import Final, TypeAlias
 
 from fleet.server.columns import FloatColumn, IntColumn, RowColumn
+from planner.foresight.turns import Turns
 
 # The wire's number of the one event that closes road.
 OBSTACLE_SEEN: Final = 4
@@ -184,4 +185,5 @@ Input: TypeAlias = (
     | LinkLost
     | CommandGiven
     | JournalChanged
+    | Turns
 )

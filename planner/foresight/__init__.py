@@ -3,27 +3,27 @@ Looking ahead beside the loop: in which order the trucks of the next minutes had
 
 Every few seconds the fleet as one tick left it (`seen`) becomes a task for the timetable (`outlook`): the zones and gates on each truck's
 known way with least times, what trucks hold as begun, and an order of trucks that follow one another, which nobody can change.
-The search's plan becomes an `Order`: for each contested zone who goes first, who next, and when.
+The search's plan becomes `Turns`: for each contested zone who goes first, who next, and when.
 
-What spacing makes of it is advice, and no more (see `planner.kernels.spacing`): the truck that is next by the order and nearly there is
+What spacing makes of it is advice, and no more (see `planner.kernels.spacing`): the truck whose turn is next and that is nearly there is
 treated as if it had waited longest. It enters when the zone is free, as it would without; others on other branches wait for it as
 they do for an older claim. Nobody gets in who could not get in if he had come first. Four things bound what advice can do:
 
     it begins LEAD_S before the planned entry and ends SLACK_S after it, whoever came or did not come;
-    an order older than STALE_S is none, and so is one that says nothing: then whoever comes first goes first;
+    turns older than STALE_S are none: then whoever comes first goes first, as where nothing is said;
     a claim older than ELDER_S comes before any advice, so that nobody waits for advice longer than that;
     a truck that may not drive, or whose way has changed, is next nowhere.
 
 So a plan that is missing, stale, wrong or circular costs seconds, and never a deadlock: an end of authority still passes a chain of
 zones whole or not at all, and who holds a zone still waits for nobody.
 
-**Kept or taken.** A plan is taken only where it serves all trucks of the task, and is better than the order in force, settled anew from
-where the trucks are now, and than first come, first served by GAIN_MIN_S at least. Else the order in force is kept, and where that
-gains nothing either, there is no advice. One-lane sections are planned for, but advised by `planner.sections` alone.
+**Kept or taken.** A plan is taken only where it serves all trucks of the task, and is better than the turns in force, settled anew from
+where the trucks are now, and than first come, first served by GAIN_MIN_S at least. Else the turns in force are kept, and where they
+gain nothing either, there is no advice. In one-lane sections, where batches pass, the ranks go to `planner.sections`.
 
-**When.** An order is an input of the loop like any other, so a log of inputs replays it without planning again. In simulated time it is
+**When.** Turns are an input of the loop like any other, so a log of inputs replays them without planning again. In simulated time they are
 made at fixed ticks and heard a fixed number of ticks later; a real server plans in a thread of its own, in kernels without the
-interpreter's lock, and hears the order at the beginning of the first tick after.
+interpreter's lock, and hears them at the beginning of the first tick after.
 """
 
 from __future__ import annotations

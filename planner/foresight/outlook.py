@@ -200,11 +200,11 @@ def outlook_of(seen: Seen, chart: Chart) -> Outlook | None:
 
 
 def _zones(ways: Sequence[Way], meetings: Iterable[tuple[Place, Place]], chart: Chart) -> Iterable[int]:
-    """Every zone where two passages meet by different branches, and an order may say who is next."""
+    """Every zone where two passages meet by different branches."""
     for one, other in meetings:
         zones, others = _at(ways, one).zones, _at(ways, other).zones
         for zone in zones.keys() & others.keys():
-            if chart.advised[zone] and (chart.exclusive[zone] or zones[zone] != others[zone]):
+            if chart.exclusive[zone] or zones[zone] != others[zone]:
                 yield zone
 
 

@@ -1,7 +1,7 @@
 """
-From an outlook to an order: what the search finds, held against the order in force and against first come, first served.
+From an outlook to turns: what the search finds, held against the turns in force and against first come, first served.
 
-All three are judged alike, by the delay of all trucks together when every event comes as early as its order allows.
+All three are judged alike, by the delay of all trucks together when every event comes as early as the turns allow.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from planner.foresight import GAIN_MIN_S
-from planner.foresight.order import Order
 from planner.foresight.outlook import UNITS_PER_S, Outlook, outlook_of
 from planner.foresight.seen import Chart, Seen
+from planner.foresight.turns import Turns
 from planner.timetable.precedence import Precedence, WaitCircle
 from planner.timetable.task import Event
 from planner.timetable.timetable import Timetable
@@ -27,32 +27,32 @@ Due = dict[tuple[int, int], int]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
     """
-    An order, and what it is worth; seconds of delay of all trucks, +inf where the order cannot be kept.
+    Turns, and what they are worth; seconds of delay of all trucks, +inf where they cannot be kept.
 
-    *taken*: the search's plan, not the order in force.
+    *taken*: the search's plan, not the turns in force.
     """
 
-    order: Order
+    turns: Turns
     first_come_s: float = 0.0
     in_force_s: float = 0.0
     found_s: float = 0.0
     taken: bool = False
 
 
-def plan(seen: Seen, chart: Chart, in_force: Order | None, more: Callable[[], bool], *, seed: int = 1) -> Planned:
-    """The order to go by from now on; *more* says how long to search, as in `Timetable.improve`."""
+def plan(seen: Seen, chart: Chart, in_force: Turns | None, more: Callable[[], bool], *, seed: int = 1) -> Planned:
+    """The turns to go by from now on; *more* says how long to search, as in `Timetable.improve`."""
     outlook = outlook_of(seen, chart)
     if outlook is None or not outlook.contested:
-        return Planned(order=Order.of(seen.now_ns, []))
+        return Planned(turns=Turns.of(seen.now_ns, []))
     first_come = settled(outlook, {})
     kept = settled(outlook, _dues(in_force, seen.now_ns)) if in_force is not None and len(in_force.zone) else first_come
     found = _searched(outlook, more, seed)
     costs_s = [_cost_s(outlook, events) for events in (first_come, kept, found)]
     taken = costs_s[2] < costs_s[1]
     best, best_s = (found, costs_s[2]) if taken else (kept, costs_s[1])
-    turns = _turns(outlook, best) if best is not None and best_s <= costs_s[0] - GAIN_MIN_S else []
-    order = Order.of(seen.now_ns, turns)
-    return Planned(order=order, first_come_s=costs_s[0], in_force_s=costs_s[1], found_s=costs_s[2], taken=taken)
+    better = best is not None and best_s <= costs_s[0] - GAIN_MIN_S
+    turns = Turns.of(seen.now_ns, _turns(outlook, best) if best is not None and better else [])
+    return Planned(turns=turns, first_come_s=costs_s[0], in_force_s=costs_s[1], found_s=costs_s[2], taken=taken)
 
 
 def settled(outlook: Outlook, due: Due) -> Sequence[Event] | None:
@@ -90,8 +90,8 @@ def _name(row: int, entry_m: float) -> tuple[int, int]:
     return row, round(entry_m / SAME_ENTRY_M)
 
 
-def _dues(order: Order, now_ns: int) -> Due:
-    rows, entries_m, due_ns = order.row.tolist(), order.entry_m.tolist(), order.due_ns.tolist()
+def _dues(turns: Turns, now_ns: int) -> Due:
+    rows, entries_m, due_ns = turns.row.tolist(), turns.entry_m.tolist(), turns.due_ns.tolist()
     return {
         _name(row, entry_m): max(0, (at_ns - now_ns) // NS_PER_UNIT) for row, entry_m, at_ns in zip(rows, entries_m, due_ns, strict=True)
     }

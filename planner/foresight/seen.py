@@ -72,14 +72,13 @@ class Chart:
     """
     What of a corridor planning needs, by lane row.
 
-    *exclusive*, *advised* by zone row: one truck at a time, and whether an order may say who is next. *service_s* by gate row.
+    *exclusive* by zone row: one truck at a time. *service_s* by gate row.
     """
 
     length_m: tuple[float, ...]
     speed_max_mps: tuple[float, ...]
     stops: tuple[tuple[Stop, ...], ...]
     exclusive: tuple[bool, ...]
-    advised: tuple[bool, ...]
     service_s: tuple[float, ...]
 
 
@@ -93,7 +92,6 @@ def chart_of(corridor: Corridor, lanes: LaneTable, service_s: Sequence[float]) -
         speed_max_mps=tuple(lanes.speed_max_mps.tolist()),
         stops=tuple(_stops_on(lanes, lane, gate_at.get(lane, [])) for lane in range(lanes.count)),
         exclusive=tuple(lanes.zone_exclusive.tolist()),
-        advised=tuple(section < 0 for section in corridor.section_of_zone),
         service_s=tuple(float(each) for each in service_s),
     )
 

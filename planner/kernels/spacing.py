@@ -12,6 +12,9 @@ Rows take turns, those that wait longest first; what one takes, the next ones se
 waiting, with room beyond, marks it: later turns do not enter the zone by another branch. So a stream on one branch cannot
 starve the other.
 
+Advice (`planner.foresight`) is such marks, laid for trucks that are about to come: all but the eldest of those that wait make way for them
+as they would for an older claim, and whoever is marked enters as he would without. So advice only ever refuses.
+
 Where the road ahead is more slippery than what the truck holds, its end stays before it until the truck is slow enough to stop
 there: the new friction then never finds it too fast.
 """
@@ -59,6 +62,10 @@ END_M: Final = 0
 GAP_M: Final = 1
 FRICTION: Final = 2
 CLOSED_M: Final = 3
+# Rows of Asks.turns
+TURN_ZONE: Final = 0
+TURN_BRANCH: Final = 1
+TURN_ROW: Final = 2
 # Rows of Answers.whole
 CAUSE: Final = 0
 REF: Final = 1
@@ -78,6 +85,8 @@ class Asks(NamedTuple):
     token          (n,)  zone row of the one-lane section the truck may enter behind another, NOBODY for none
     first          (c,)  rows that already wait, oldest claim first
     waits          (n,)  true for the rows in *first*
+    turns          (3, a)  advice, rows TURN_ZONE TURN_BRANCH TURN_ROW: who is next in a zone, and by which branch
+    elder_count    how many of *first* take their turn before any advice
     grip           the road's friction
     even_grip      whether it is the same everywhere
     """
@@ -89,6 +98,8 @@ class Asks(NamedTuple):
     token: IndexArray
     first: IndexArray
     waits: BoolArray
+    turns: IndexArray
+    elder_count: int
     grip: Grip
     even_grip: bool
 
@@ -269,6 +280,16 @@ def _claim(i: int, from_m: float, to_m: float, mark: bool, lanes: LaneColumns, t
 
 
 @piece
+def _lay_turns(turns: IndexArray, holders: Holders) -> None:
+    """Mark zones as wanted by those who are next in them, unless a claim has marked them."""
+    for at in range(turns.shape[1]):
+        zone = turns[TURN_ZONE, at]
+        if holders.wanted_row[zone] == NOBODY:
+            holders.wanted_row[zone] = turns[TURN_ROW, at]
+            holders.wanted_branch[zone] = turns[TURN_BRANCH, at]
+
+
+@piece
 def _slips(i: int, end_m: float, lanes: LaneColumns, trucks: TruckColumns, asks: Asks) -> tuple[bool, int]:
     """Whether the way to *end_m* is worse than what *i* holds, and too bad to stop on from its speed; and the lane that is."""
     real = trucks.real
@@ -358,6 +379,8 @@ def extend_ends(
     hold_zones(count, lanes, trucks, walls, heads, holders)
     waiting = len(asks.first)
     for at in range(waiting + count):
+        if at == asks.elder_count:
+            _lay_turns(asks.turns, holders)
         i = asks.first[at] if at < waiting else at - waiting
         if at < waiting or not asks.waits[i]:
             _turn(i, lanes, trucks, walls, heads, holders, asks, out)

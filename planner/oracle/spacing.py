@@ -187,6 +187,8 @@ class SlowSpacing:
     claim_since: Sequence[int]
     token: Sequence[int]
     friction: Sequence[Sequence[float]]  # by lane, by cell
+    advice: Sequence[tuple[int, int, int]] = ()  # zone, branch, row
+    elder_count: int = 0
     zones: list[Holding] = field(init=False)
     heads: dict[int, tuple[float, int]] = field(init=False)
     rears: Mapping[int, list[tuple[float, int]]] = field(init=False)
@@ -201,7 +203,11 @@ class SlowSpacing:
         self.rears = rears
         rows = range(self.trucks.count)
         turns = sorted(rows, key=lambda row: (self.claim_since[row] == 0, self.claim_since[row], row))
-        answers = {row: self._turn(row) for row in turns}
+        elders = turns[: self.elder_count]
+        answers = {row: self._turn(row) for row in elders}
+        for zone, branch, row in self.advice:
+            self.zones[zone].wanted = self.zones[zone].wanted or (row, branch)
+        answers |= {row: self._turn(row) for row in turns[self.elder_count :]}
         return [answers[row] for row in rows]
 
     def _turn(self, row: int) -> Turn:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from planner.corridor import Gate, GateRole
-from planner.foresight.order import Order
 from planner.foresight.outlook import outlook_of, ways_of
 from planner.foresight.plan import NS_PER_UNIT, Planned, plan, settled
 from planner.foresight.seen import Chart, Seen, chart_of
+from planner.foresight.turns import Turns
 
 LONE, STREAM = 0, range(1, 5)
 MOUTH_M = 399.9
@@ -47,7 +47,7 @@ def chunks(count: int) -> Callable[[], bool]:
     return lambda: next(left, None) is not None
 
 
-def planned(scene: Any, in_force: Order | None = None, **seen: Any) -> Planned:
+def planned(scene: Any, in_force: Turns | None = None, **seen: Any) -> Planned:
     """What planning makes of the scene."""
     return plan(seen_of(scene, **seen), chart_for(scene), in_force, chunks(256))
 
@@ -56,10 +56,10 @@ def test_a_stream_passes_before_one_that_would_hold_all_of_it_up(draw: Any) -> N
     """This is what looking ahead is for: first come, first served costs four trucks what it saves one."""
     found = planned(crossing(draw))
 
-    assert found.order.row.tolist() == [*STREAM, LONE]
-    assert found.order.zone.tolist() == [0] * 5
-    assert found.order.branch.tolist() == [1] * 4 + [0]
-    assert found.order.entry_m == pytest.approx([MOUTH_M] * 5)
+    assert found.turns.row.tolist() == [*STREAM, LONE]
+    assert found.turns.zone.tolist() == [0] * 5
+    assert found.turns.branch.tolist() == [1] * 4 + [0]
+    assert found.turns.entry_m == pytest.approx([MOUTH_M] * 5)
     assert found.taken
     assert found.found_s < found.first_come_s == found.in_force_s
 
@@ -68,28 +68,28 @@ def test_the_same_fleet_and_seed_give_the_same_order(draw: Any) -> None:
     """A simulated run must replay from its seed, planning included."""
     first, again = planned(crossing(draw)), planned(crossing(draw))
 
-    assert first.order.due_ns.tolist() == again.order.due_ns.tolist()
-    assert first.order.row.tolist() == again.order.row.tolist()
+    assert first.turns.due_ns.tolist() == again.turns.due_ns.tolist()
+    assert first.turns.row.tolist() == again.turns.row.tolist()
 
 
 def test_an_order_in_force_is_kept_unless_the_search_finds_a_better_one(draw: Any) -> None:
     """Orders that change without need would make trucks brake for nothing."""
     scene = crossing(draw)
-    before = planned(scene).order
+    before = planned(scene).turns
     scene.trucks.nose_m[: scene.trucks.count] += 0.5
 
     after = planned(scene, before, now_ns=100_000_000)
 
     assert not after.taken
-    assert after.order.row.tolist() == before.row.tolist()
-    assert (after.order.seen_ns, before.seen_ns) == (100_000_000, 0)
+    assert after.turns.row.tolist() == before.row.tolist()
+    assert (after.turns.seen_ns, before.seen_ns) == (100_000_000, 0)
 
 
 def test_where_looking_ahead_gains_nothing_nobody_is_advised(draw: Any) -> None:
     """First come, first served needs no plan, and cannot be late."""
     found = planned(crossing(draw, stream_m=(373.0,)))
 
-    assert len(found.order.zone) == 0
+    assert len(found.turns.zone) == 0
 
 
 def test_trucks_on_one_branch_are_planned_in_the_order_in_which_they_drive(draw: Any) -> None:
@@ -108,20 +108,20 @@ def test_an_order_that_runs_in_a_circle_is_not_kept(draw: Any) -> None:
     """Stale orders come to contradict the road; then the search's plan is taken, whatever it costs."""
     scene = crossing(draw)
     rows = [2, LONE, 1]
-    circle = Order.of(0, [(0, at * 300 * NS_PER_UNIT, row, int(row != LONE), MOUTH_M) for at, row in enumerate(rows)])
+    circle = Turns.of(0, [(0, at * 300 * NS_PER_UNIT, row, int(row != LONE), MOUTH_M) for at, row in enumerate(rows)])
 
     found = planned(scene, circle)
 
     assert found.in_force_s == float("inf")
     assert found.taken
-    assert found.order.row.tolist() == [*STREAM, LONE]
+    assert found.turns.row.tolist() == [*STREAM, LONE]
 
 
 def test_a_truck_that_does_not_come_is_not_waited_for(draw: Any) -> None:
     """Neither it nor anybody behind it on the lane has a turn: nobody knows until when it stands."""
     found = planned(crossing(draw), stays=(1,))
 
-    assert len(found.order.zone) == 0
+    assert len(found.turns.zone) == 0
     assert ways_of(seen_of(crossing(draw), stays=(1,)), chart_for(crossing(draw)))[1].passages == ()
 
 
@@ -152,11 +152,11 @@ def test_every_order_says_each_turn_once_and_only_of_trucks_that_come(seed: int,
     scene = scenes(seed)
     stays = tuple(range(0, scene.trucks.count, 5))
 
-    order = planned(scene, stays=stays).order
+    turns = planned(scene, stays=stays).turns
 
-    turns = list(zip(order.zone.tolist(), order.due_ns.tolist(), order.row.tolist(), strict=True))
-    assert turns == sorted(turns)
-    entries = list(zip(order.zone.tolist(), order.row.tolist(), order.entry_m.tolist(), strict=True))
+    said = list(zip(turns.zone.tolist(), turns.due_ns.tolist(), turns.row.tolist(), strict=True))
+    assert said == sorted(said)
+    entries = list(zip(turns.zone.tolist(), turns.row.tolist(), turns.entry_m.tolist(), strict=True))
     assert len(set(entries)) == len(entries)
-    assert not set(order.row.tolist()) & set(stays)
-    assert (order.entry_m >= scene.trucks.end_m[order.row] - 1e-6).all()
+    assert not set(turns.row.tolist()) & set(stays)
+    assert (turns.entry_m >= scene.trucks.end_m[turns.row] - 1e-6).all()

@@ -60,6 +60,14 @@ def drawn_tokens(rng: np.random.Generator, lanes: LaneTable, trucks: TruckTable)
     return token
 
 
+def drawn_turns(rng: np.random.Generator, lanes: LaneTable, n: int) -> np.ndarray:
+    """Advice for some zones, of any truck and branch, however senseless; some zones twice."""
+    if not lanes.zone_count:
+        return np.empty((3, 0), np.int32)
+    count = int(rng.integers(0, lanes.zone_count))
+    return np.array([rng.integers(0, top, count) for top in (lanes.zone_count, 2, n)], np.int32)
+
+
 def drawn_request(
     rng: np.random.Generator, lanes: LaneTable, trucks: TruckTable
 ) -> tuple[ExtendRequest, list[tuple[int, float, float, int]]]:
@@ -71,12 +79,15 @@ def drawn_request(
         low = float(rng.uniform(0, 0.9)) * float(lanes.length_m[at])
         walls.append((at, low, low + float(rng.uniform(1, 30)), int(rng.integers(-1, n))))
     limit = np.where(rng.random(n) < 0.3, trucks.end_m[:n] + rng.uniform(-5, 120, n), np.inf)
+    claim_since = np.where(rng.random(n) < 0.3, rng.integers(1, 50, n), 0)
     request = free_request(
         lanes,
         trucks,
         may_extend=rng.random(n) < 0.9,
         limit_m=limit,
-        claim_since=np.where(rng.random(n) < 0.3, rng.integers(1, 50, n), 0),
+        claim_since=claim_since,
+        turns=drawn_turns(rng, lanes, n),
+        elder_count=int(rng.integers(0, 1 + np.count_nonzero(claim_since))),
         token=drawn_tokens(rng, lanes, trucks),
         grip=drawn_grip(rng, lanes),
         walls=walls_of(lanes, walls),
@@ -90,6 +101,7 @@ def twin_of(lanes: LaneTable, trucks: TruckTable, request: ExtendRequest, walls:
     return SlowSpacing(
         lanes=lanes, trucks=trucks, walls=walls, may_extend=request.may_extend.tolist(), limits=list(limits),
         claim_since=request.claim_since.tolist(), token=request.token.tolist(), friction=by_lane(request.grip),
+        advice=[tuple(turn) for turn in request.turns.T.tolist()], elder_count=request.elder_count,
     )  # fmt: skip
 
 
@@ -260,6 +272,61 @@ def test_a_stream_on_one_branch_does_not_starve_the_other(draw: Any) -> None:
 
     assert waiter in passed[:2]
     assert set(passed) == {*stream, waiter}
+
+
+def advised(scene: Any, row: int, branch: int, **changes: Any) -> Extension:
+    """Spacing when *row* is next in zone 0."""
+    return extend(
+        scene.lanes, scene.trucks, free_request(scene.lanes, scene.trucks, turns=np.array([[0], [branch], [row]], np.int32), **changes)
+    )
+
+
+def test_who_is_next_by_advice_is_waited_for_by_other_branches_alone(draw: Any) -> None:
+    """An order of trucks is kept by holding others back before the zone; on one branch trucks follow one another anyway."""
+    scene = merge(draw)
+    here = scene.place([0, 2], 150.0, 180.0)
+    coming = scene.place([1, 2], 100.0, 125.0)
+
+    by_age = extend(scene.lanes, scene.trucks, free_request(scene.lanes, scene.trucks))
+    for_the_other = advised(scene, coming, 1)
+    for_itself = advised(scene, here, 0)
+
+    assert by_age.end_m[here] == for_itself.end_m[here] > 190.0
+    assert for_the_other.end_m[here] < 190.0
+    assert (for_the_other.cause[here], for_the_other.ref[here], for_the_other.claiming[here]) == (Cause.ZONE, 0, 1)
+
+
+def test_advice_lets_nobody_into_a_zone_that_is_held(draw: Any) -> None:
+    """Whoever is next still enters only what is free."""
+    scene = merge(draw)
+    scene.place([1, 2], 180.0, 230.0)
+    here = scene.place([0, 2], 150.0, 180.0)
+
+    got = advised(scene, here, 0)
+
+    assert got.end_m[here] < 190.0
+    assert got.holders.row.tolist() == [0]
+
+
+def test_an_elder_claim_comes_before_advice(draw: Any) -> None:
+    """Nobody can be starved by plans: whoever has waited long enough takes his turn as if there were none."""
+    scene = merge(draw)
+    here = scene.place([0, 2], 150.0, 180.0)
+    coming = scene.place([1, 2], 100.0, 125.0)
+    claims = np.array([3, 0], np.int64)
+
+    young, elder = (advised(scene, coming, 1, claim_since=claims, elder_count=count) for count in (0, 1))
+
+    assert young.end_m[here] < 190.0 < elder.end_m[here]
+
+
+def test_advice_about_what_is_not_there_is_refused(draw: Any) -> None:
+    """Kernels index by it."""
+    scene = merge(draw)
+    scene.place([0, 2], 60.0, 80.0)
+
+    with pytest.raises(TableFault, match="turns"):
+        advised(scene, 1, 0)
 
 
 def test_an_exclusive_zone_has_one_holder(draw: Any) -> None:

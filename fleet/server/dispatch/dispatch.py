@@ -40,6 +40,7 @@ from fleet.server.outgoing import BorderCall, MissionOut
 from fleet.server.site_commands import ProposeSite, SwitchSite, WithdrawSite
 from planner.authority import Cause
 from planner.corridor import Corridor
+from planner.foresight.turns import Turns
 from planner.limits import ASSIGNMENT_PERIOD_TICKS, MISSION_PERIOD_TICKS, STAND_END_M
 from planner.tables import LaneTable, TruckTable
 
@@ -277,6 +278,10 @@ class Dispatch:
         self._follow_ups.look(view, now_ns)
         self._site_ways.look(view, now_ns)
         self._sections.look(view, now_ns)
+
+    def heed(self, turns: Turns) -> None:
+        """What planning advises: in one-lane sections, whose turns the desk decides."""
+        self._sections.heed(turns)
 
     def _draw_loose(self) -> None:
         books = self.books

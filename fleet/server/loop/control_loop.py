@@ -42,6 +42,7 @@ from fleet.server.inputs import (
     TruckEventHeard,
 )
 from fleet.server.loop.admission import Admission, quarantine
+from fleet.server.loop.advice import Advice
 from fleet.server.loop.avoidance import Avoidance
 from fleet.server.loop.blocking import MOVING, blocking_of
 from fleet.server.loop.causes import Causes
@@ -62,18 +63,12 @@ from fleet.server.loop.stops import OWN_ACTOR, Stops
 from fleet.server.loop.telemetry import Disbelief, Telemetry
 from fleet.server.loop.truck_session import Event, State
 from fleet.server.loop.words import Words, camel
-from fleet.server.outgoing import (
-    GrantsOut,
-    Outgoing,
-    RefusalOut,
-    Reply,
-    ReportRefusedOut,
-    WelcomeOut,
-)
+from fleet.server.outgoing import GrantsOut, Outgoing, RefusalOut, Reply, ReportRefusedOut, WelcomeOut
 from fleet.server.site_commands import SiteAnswer, SwitchSite
 from planner.authority import Cause
 from planner.conflict import Assessment, assess
 from planner.corridor import Corridor
+from planner.foresight.turns import Turns
 from planner.limits import FRICTION_DRY, HEARTBEAT_TICKS
 from planner.tables import TruckTable
 
@@ -121,7 +116,8 @@ class ControlLoop:
         self._registry = Registry()
         self._admission = Admission(corridor, self.ledger, self.sessions, self.telemetry, self.doubts, self.intrusions)
         self.derating = Derating(trucks, tuple(lane.lane_id for lane in corridor.lanes), options.friction)
-        road = (self.doubts, self.intrusions, self.derating, self.site_change, blocking_of(corridor, trucks, options.policy))
+        self._advice = Advice(corridor, trucks)
+        road = (self.doubts, self.intrusions, self.derating, self.site_change, blocking_of(corridor, trucks, options.policy), self._advice)
         self._granting = Granting(self.ledger, self.sessions, self.telemetry, self.stops, road)
         self._avoidance = Avoidance(self.ledger, self.sessions, self.stops, self.doubts, self.intrusions)
         self._judging = Judging(corridor, trucks, self.sessions)
@@ -181,6 +177,7 @@ class ControlLoop:
         self.telemetry.apply(fact)
         self.routes.apply(fact)
         self.site_change.apply(fact)
+        self._advice.apply(fact)
         if isinstance(fact, RouteSet | TruckRegistered):
             self._route_due.add(fact.row)
             self._judging.touch((fact.row,))
@@ -279,10 +276,9 @@ class ControlLoop:
                     self._settle(heard)
                 case SiteAcknowledgementHeard():
                     self.site_change.acknowledge(heard.row, heard.digest)
-                case CommandGiven(command=SwitchSite()):
-                    self._words.answered_last.append(heard)
                 case CommandGiven():
-                    self._obey(heard)
+                    answer = self._words.answered_last.append if isinstance(heard.command, SwitchSite) else self._obey
+                    answer(heard)
                 case GoodbyeHeard():
                     self.sessions.drop(int(self.sessions.link[heard.row]), Event.GOODBYE)
                     self._words.alarm("truck_left", truck=self.sessions.truck_ids[heard.row], reason=heard.reason)
@@ -295,6 +291,9 @@ class ControlLoop:
                         self._decide(fact)
                 case JournalChanged():
                     self.durable = heard.writable
+                case Turns():
+                    self._advice.hear(heard)
+                    self.desk.heed(heard)
         return reports
 
     def _greet(self, hello: HelloHeard) -> None:

@@ -16,6 +16,7 @@ from fleet.server.columns import CodeColumn, FlagColumn, FloatColumn, IntColumn,
 from fleet.server.desk import Desk
 from fleet.server.facts import GrantsIssued
 from fleet.server.inputs import ReportFlag
+from fleet.server.loop.advice import Advice, elder_count
 from fleet.server.loop.blocking import Blocking
 from fleet.server.loop.derating import Derating
 from fleet.server.loop.doubts import Doubts
@@ -50,13 +51,13 @@ class Granting:
         sessions: Sessions,
         telemetry: Telemetry,
         stops: Stops,
-        road: tuple[Doubts, Intrusions, Derating, SiteChange, Blocking | None],
+        road: tuple[Doubts, Intrusions, Derating, SiteChange, Blocking | None, Advice],
     ) -> None:
         self._ledger = ledger
         self._sessions = sessions
         self._telemetry = telemetry
         self._stops = stops
-        self._doubts, self._intrusions, self._derating, self._site_change, self._blocking = road
+        self._doubts, self._intrusions, self._derating, self._site_change, self._blocking, self._advice = road
         self._trucks: TruckTable = ledger.trucks
         self._said_mps: FloatColumn = np.zeros(self._trucks.capacity)
         # Nobody knows what an earlier server said last.
@@ -87,6 +88,7 @@ class Granting:
             self._blocking.hold_back(limit_m, limit_cause, limit_ref, self.may_extend, tick=tick)
         if len(self._claim_since) < count:
             self._claim_since = np.concatenate([self._claim_since, np.zeros(count - len(self._claim_since), np.int64)])
+        turns = self._advice.next_turns(self.may_extend, now_ns)
         request = ExtendRequest(
             may_extend=self.may_extend,
             limit_m=limit_m,
@@ -97,6 +99,8 @@ class Granting:
             grip=self._derating.grip,
             even_grip=self._derating.even,
             walls=walls_together(self._doubts.walls, self._intrusions.walls),
+            turns=turns,
+            elder_count=elder_count(self._claim_since, tick) if turns.shape[1] else 0,
         )
         extension = extend(trucks.lanes, trucks, request)
         self._claim_since = claims_after(self._claim_since, extension.claiming, tick)

@@ -1,4 +1,4 @@
-"""The fleet drawn for readers and for the desk, from the columns of the loop."""
+"""The fleet drawn for readers, for the desk and for planning, from the columns of the loop."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from fleet.server.columns import FlagColumn
-from fleet.server.desk import DeskView
+from fleet.server.desk import Desk, DeskView
 from fleet.server.fleet_view import FleetView
 from fleet.server.inputs import ReportFlag
 from fleet.server.loop.causes import Causes
@@ -15,14 +15,20 @@ from fleet.server.loop.derating import Derating
 from fleet.server.loop.ledger import Ledger
 from fleet.server.loop.sessions import Sessions
 from fleet.server.loop.telemetry import Telemetry
+from planner.authority import Cause
+from planner.foresight.seen import Seen
 from planner.kernels.places import END, NOSE, REAR, find_places
 from planner.tables import TruckTable
+
+# What a truck is let past sooner or later without anybody's deciding on it: its way goes on there.
+_ON_THE_WAY = np.array([Cause.GATE, Cause.INSPECTION, Cause.ZONE], np.int8)
 
 
 class Drawn(Protocol):
     """What is drawn."""
 
     trucks: TruckTable
+    desk: Desk
     ledger: Ledger
     sessions: Sessions
     telemetry: Telemetry
@@ -81,3 +87,11 @@ def desk_view_of(loop: Drawn, standing: FlagColumn) -> DeskView:
         speed_mps=trucks.speed_mps[:count],
         battery_wh=loop.telemetry.battery_wh[:count],
     )
+
+
+def seen_of(loop: Drawn) -> Seen:
+    """Copies of what planning needs, between two ticks."""
+    trucks, count = loop.trucks, loop.trucks.count
+    comes = loop.sessions.live(count) & loop.ledger.greeted[:count] & (loop.ledger.route_sequence[:count] > 0)
+    goes_on = np.isin(loop.desk.limit_cause[:count], _ON_THE_WAY)
+    return Seen.of(trucks, comes, np.where(goes_on, np.inf, loop.desk.limit_m[:count]), loop.now_ns)

@@ -10,9 +10,9 @@ from planner.tables import FloatArray, IndexArray, LongArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Order:
+class Turns:
     """
-    Turns (e,), by zone and within a zone in order; none: whoever comes first goes first.
+    Whose turn it is, (e,) by zone and within a zone in order; none: whoever comes first goes first.
 
     seen_ns   when the fleet was as the plan has it
     zone branch row   whose turn, by which branch
@@ -28,8 +28,8 @@ class Order:
     due_ns: LongArray
 
     @classmethod
-    def of(cls, seen_ns: int, turns: list[tuple[int, int, int, int, float]]) -> Order:
-        """The order of *turns*: zone, due, row, branch, entry."""
+    def of(cls, seen_ns: int, turns: list[tuple[int, int, int, int, float]]) -> Turns:
+        """Those of *turns*: zone, due, row, branch, entry."""
         turns = sorted(turns)
         return cls(
             seen_ns=seen_ns,
