@@ -122,6 +122,31 @@ def _leaders(seen: Seen, ways: Sequence[Way]) -> dict[int, int]:
     return found
 
 
+def _fall_in(ways: Sequence[Way], leaders: dict[int, int], chart: Chart) -> None:
+    """Makes each truck as late as the one ahead makes it, from the foremost back."""
+    done: set[int] = set()
+    for w in range(len(ways)):
+        line = [w]
+        while line[-1] in leaders and leaders[line[-1]] not in done and leaders[line[-1]] not in line:
+            line.append(leaders[line[-1]])
+        for each in reversed(line):
+            if each not in done and each in leaders:
+                _follow(ways[each], ways[leaders[each]], chart)
+            done.add(each)
+
+
+def _follow(way: Way, ahead: Way, chart: Chart) -> None:
+    leads = {passage.mouth: passage for passage in ahead.passages if not passage.held}
+    late_s = 0.0
+    for passage in way.passages:
+        lead = leads.get(passage.mouth)
+        if lead is not None and not passage.held:
+            service_s = chart.service_s[passage.gate_ix] if passage.gate_ix != NO_GATE else 0.0
+            late_s = max(late_s, lead.arrive_s + max(FOLLOW_S, service_s) - passage.arrive_s)
+        if not passage.held:
+            passage.arrive_s += late_s
+
+
 @dataclass(slots=True)
 class _Uses:
     """Resources by place: those of the passage itself, and those that a truck has until it enters."""
@@ -141,7 +166,7 @@ class _Uses:
         return Use(resource=self.gates[gate_ix])
 
 
-def _linked(seen: Seen, ways: Sequence[Way], meetings: Iterable[tuple[Place, Place]]) -> tuple[set[Place], _Uses]:
+def _linked(ways: Sequence[Way], leaders: dict[int, int], meetings: Iterable[tuple[Place, Place]]) -> tuple[set[Place], _Uses]:
     """Which passages are operations, and what each needs."""
     uses = _Uses()
     waiting: list[Place] = []
@@ -150,7 +175,6 @@ def _linked(seen: Seen, ways: Sequence[Way], meetings: Iterable[tuple[Place, Pla
         for place in (one, other):
             uses.during[place].append(use)
             waiting.append(place)
-    leaders = _leaders(seen, ways)
     linked: set[Place] = set()
     while waiting:
         place = waiting.pop()
@@ -175,10 +199,12 @@ def _linked(seen: Seen, ways: Sequence[Way], meetings: Iterable[tuple[Place, Pla
 def outlook_of(seen: Seen, chart: Chart) -> Outlook | None:
     """The task of the next minutes; None where no two trucks meet."""
     ways = ways_of(seen, chart)
+    leaders = _leaders(seen, ways)
+    _fall_in(ways, leaders, chart)
     meetings = meetings_of(ways, chart)
     if not meetings:
         return None
-    linked, uses = _linked(seen, ways, sorted(meetings))
+    linked, uses = _linked(ways, leaders, sorted(meetings))
     met = {place for pair in meetings for place in pair}
     trucks: list[tuple[Operation, ...]] = []
     delays: list[Delay] = []

@@ -27,7 +27,7 @@ Due = dict[tuple[int, int], int]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
     """
-    Turns, and what they are worth; seconds of delay of all trucks, +inf where they cannot be kept.
+    Turns, and what they are worth; seconds of delay of all trucks, +inf where there are none.
 
     *taken*: the search's plan, not the turns in force.
     """
@@ -46,13 +46,14 @@ def plan(seen: Seen, chart: Chart, in_force: Turns | None, more: Callable[[], bo
         return Planned(turns=Turns.of(seen.now_ns, []))
     first_come = settled(outlook, {})
     kept = settled(outlook, _dues(in_force, seen.now_ns)) if in_force is not None and len(in_force.zone) else first_come
-    found = _searched(outlook, more, seed)
-    costs_s = [_cost_s(outlook, events) for events in (first_come, kept, found)]
-    taken = costs_s[2] < costs_s[1]
-    best, best_s = (found, costs_s[2]) if taken else (kept, costs_s[1])
-    better = best is not None and best_s <= costs_s[0] - GAIN_MIN_S
+    first_come_s, kept_s = _cost_s(outlook, first_come), _cost_s(outlook, kept)
+    found = _searched(outlook, kept if kept_s <= first_come_s else first_come, more, seed)
+    found_s = _cost_s(outlook, found)
+    taken = found_s < kept_s
+    best, best_s = (found, found_s) if taken else (kept, kept_s)
+    better = best is not None and best_s <= first_come_s - GAIN_MIN_S
     turns = Turns.of(seen.now_ns, _turns(outlook, best) if best is not None and better else [])
-    return Planned(turns=turns, first_come_s=costs_s[0], in_force_s=costs_s[1], found_s=costs_s[2], taken=taken)
+    return Planned(turns=turns, first_come_s=first_come_s, in_force_s=kept_s, found_s=found_s, taken=taken)
 
 
 def settled(outlook: Outlook, due: Due) -> Sequence[Event] | None:
@@ -73,10 +74,17 @@ def settled(outlook: Outlook, due: Due) -> Sequence[Event] | None:
         return None
 
 
-def _searched(outlook: Outlook, more: Callable[[], bool], seed: int) -> Sequence[Event] | None:
-    """The best plan of the search; None where it leaves a truck out."""
-    found = Timetable(outlook.task, seed=seed).improve(more)
-    return None if found.stranded else found.events
+def _searched(outlook: Outlook, start: Sequence[Event] | None, more: Callable[[], bool], seed: int) -> Sequence[Event] | None:
+    """
+    The best plan that the search finds from *start* on; None where there is none to start from.
+
+    To find a first one where trucks block each other may take the search many seconds. Then nobody is advised: those who block each other
+    in the model of an outlook have got by without advice so far.
+    """
+    timetable = Timetable(outlook.task, seed=seed)
+    if start is None or timetable.start_from(start) is None:
+        return None
+    return timetable.improve(more).events
 
 
 def _cost_s(outlook: Outlook, events: Sequence[Event] | None) -> float:

@@ -7,11 +7,11 @@ every machine; asked for so many seconds it is as good as the machine is fast. T
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from planner.timetable.columns import INSTANT, Paths, job_of, lines_of, paths_of
+from planner.timetable.columns import INSTANT, MIDDLE, STRIDE, Paths, job_of, lines_of, paths_of
 from planner.timetable.construct import Construction, Stranded
 from planner.timetable.hunt import copy_all, hunt_of
 from planner.timetable.improve import Plans, Waves, improve
@@ -70,6 +70,31 @@ class Timetable:
         self._heat_share = HEAT_SHARE
         self._cost_before = 0
 
+    def start_from(self, events: Sequence[Event]) -> Plan | None:
+        """
+        The plan of *events* in their order, as the first one; None, and nothing changed, where one of them is later than it may be.
+
+        They are a whole plan of this task: every truck's way to its last operation, what has begun included, and nobody in a resource
+        that another has.
+        """
+        held = _like(self._plans.held)
+        length = [0] * len(held.length)
+        time, rank = -1, MIDDLE
+        for event in events:
+            rank = rank + STRIDE if event.time == time else MIDDLE
+            time = event.time
+            k = length[event.truck]
+            held.op[event.truck, k] = self._job.truck_op[event.truck] + event.operation
+            held.at[event.truck, k] = time * INSTANT + rank
+            length[event.truck] += 1
+        held.length[:] = length
+        cost = settle(self._job, held, self._settled)
+        if self._settled.size[1]:
+            return None
+        copy_all(held, self._plans.held)
+        self._take(cost)
+        return self.best()
+
     def first(self) -> Plan:
         """A plan, quickly; called again, the best one there is."""
         if not self._built:
@@ -110,7 +135,11 @@ class Timetable:
         self._stranded = tuple(building.stranded)
         for each in self._stranded:
             hunt.barred[each.truck] = self._settled.stays[each.truck] = True
-        hunt.cost[:] = settle(self._job, held, self._settled)
-        adopt(self._job, self._lines, held, self._settled)
-        copy_all(held, self._plans.best)
+        self._take(settle(self._job, held, self._settled))
+
+    def _take(self, cost: int) -> None:
+        """The plan held, as it was just settled, is the first one."""
+        self._hunt.cost[:] = cost
+        adopt(self._job, self._lines, self._plans.held, self._settled)
+        copy_all(self._plans.held, self._plans.best)
         self._built = True

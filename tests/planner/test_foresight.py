@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from planner.corridor import Gate, GateRole
-from planner.foresight.outlook import outlook_of, ways_of
+from planner.foresight.outlook import FOLLOW_S, outlook_of, ways_of
 from planner.foresight.plan import NS_PER_UNIT, Planned, plan, settled
 from planner.foresight.seen import Chart, Seen, chart_of
 from planner.foresight.turns import Turns
@@ -115,6 +115,19 @@ def test_an_order_that_runs_in_a_circle_is_not_kept(draw: Any) -> None:
     assert found.in_force_s == float("inf")
     assert found.taken
     assert found.turns.row.tolist() == [*STREAM, LONE]
+
+
+def test_a_follower_is_not_there_before_its_leader(draw: Any) -> None:
+    """A fast truck behind a slow one comes when that one has come; first come, first served counts on it."""
+    scene = crossing(draw)
+    scene.trucks.speed_max_mps[1] = 1.0
+
+    outlook = outlook_of(seen_of(scene), chart_for(scene))
+
+    assert outlook is not None
+    arrive_s = {passage.row: passage.arrive_s for passage in outlook.entries.values()}
+    assert arrive_s[1] == pytest.approx(26.9)
+    assert [arrive_s[row] - arrive_s[row - 1] for row in range(2, 5)] == pytest.approx([FOLLOW_S] * 3)
 
 
 def test_a_truck_that_does_not_come_is_not_waited_for(draw: Any) -> None:

@@ -205,6 +205,38 @@ def test_two_that_stand_head_on_make_room_by_a_siding() -> None:
     assert judged(task, plan) == []
 
 
+@given(seed=SEEDS)
+@settings(max_examples=60, deadline=None)
+def test_a_search_that_starts_from_a_plan_never_loses_it(seed: int) -> None:
+    """An order in force is improved or kept, without building another from nothing."""
+    task = draw_task(seed)
+    before = Timetable(task, seed=2).improve(chunks(4))
+    if before.stranded:
+        return
+
+    timetable = Timetable(task)
+    taken = timetable.start_from(before.events)
+    after = timetable.improve(chunks(8))
+
+    assert taken is not None
+    assert judged(task, taken) == judged(task, after) == []
+    assert after.cost <= taken.cost <= before.cost
+
+
+def test_a_search_does_not_start_from_what_comes_too_late() -> None:
+    """A window that has closed meanwhile is no plan; the search is as if it had not been asked."""
+    late = (Operation(latest=3, uses=(Use(resource=0),), successors=(1,)), Operation())
+    first = (Operation(duration=9, uses=(Use(resource=0),), successors=(1,)), Operation())
+    task = Task(trucks=(first, late))
+    timetable = Timetable(task)
+
+    taken = timetable.start_from([Event(time=0, truck=0, operation=0), Event(time=9, truck=0, operation=1),
+                                  Event(time=9, truck=1, operation=0), Event(time=9, truck=1, operation=1)])  # fmt: skip
+
+    assert taken is None
+    assert judged(task, timetable.first()) == []
+
+
 def test_what_has_begun_keeps_its_time_and_its_place() -> None:
     """On the rolling horizon the past is no choice: truck 1 is inside, so truck 0 waits, though it came first in the plan before."""
     trucks = (through(0), through(0))
