@@ -57,6 +57,7 @@ class Event(StrEnum):
     SITE_FILE_LOST = "site_file_lost"
     PLAINTEXT_SERVED = "plaintext_served"
     KERNELS_WARMED = "kernels_warmed"
+    PLANNING_FAILED = "planning_failed"
     REQUEST_FAILED = "request_failed"
 
 

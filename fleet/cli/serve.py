@@ -40,7 +40,9 @@ def serve(  # noqa: PLR0913 - one a flag
     day_start: Annotated[str, typer.Option(help="Local time of day at the start, HH:MM, instead of the wall's.")] = "",
     input_log_hours: Annotated[float, typer.Option(min=0.0, help="Keep what the core hears, for `fleet sim replay`; 0: do not.")] = 24.0,
     *,
-    policy: Annotated[str, typer.Option(help="How road is given out: moving, or fixed blocks (blocks200, blocks400).")] = MOVING,
+    policy: Annotated[
+        str, typer.Option(help="How road is given out: moving, moving as planned ahead, or fixed blocks (blocks200, blocks400).")
+    ] = MOVING,
     lockstep: Annotated[bool, typer.Option(hidden=True, help="Take the clock from a simulator.")] = False,
 ) -> None:
     """Serves one site until interrupted; exits 0 when asked to end, 1 when it cannot go on, 2 on wrong usage."""

@@ -116,6 +116,8 @@ class Server:
         await asyncio.to_thread(warm_up, self._corridor, self._settings.policy)
         _LOG.fact(Event.KERNELS_WARMED)
         self._writer.start()
+        if self._engine.planning is not None:
+            self._engine.planning.start()
         if not self._settings.lockstep:
             self._control.start()
         await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
@@ -138,6 +140,8 @@ class Server:
         self._end(None)
         await self._health.enter_graceful_shutdown()
         await asyncio.to_thread(self._control.stop)
+        if self._engine.planning is not None:
+            await asyncio.to_thread(self._engine.planning.stop)
         # After a switch the journal is on another site: what is known here must not overwrite it.
         if self._ended.result() is None and self._writability.has_room and self.switched_to is None:
             self._take_snapshot()

@@ -15,6 +15,7 @@ from fleet.clock import NS_PER_S, SystemClock
 from fleet.server.dispatch.dispatch import DispatchOptions
 from fleet.server.engine import EngineOptions
 from fleet.server.loop.control_loop import LoopOptions
+from fleet.server.planning_thread import PlanningThread
 from fleet.server.settings import ServerSettings
 from planner.corridor import Corridor
 
@@ -49,6 +50,6 @@ def engine_options(corridor: Corridor, settings: ServerSettings, clock: EpochClo
         utc_at_zero_ns = (SIMULATED_DAY_UTC_S + day_start_s - offset_s) * NS_PER_S
         return EngineOptions(loop=loop, dispatch=DispatchOptions(day_start_s=day_start_s), utc_at_zero_ns=utc_at_zero_ns, ordered=True)
     if settings.day_start_s is None:
-        return EngineOptions(loop=loop, dispatch=DispatchOptions(day_start_s=offset_s))
+        return EngineOptions(loop=loop, dispatch=DispatchOptions(day_start_s=offset_s), planning=PlanningThread)
     day_start_s = (settings.day_start_s - clock.now_ns() // NS_PER_S) % DAY_S
-    return EngineOptions(loop=loop, dispatch=DispatchOptions(day_start_s=day_start_s))
+    return EngineOptions(loop=loop, dispatch=DispatchOptions(day_start_s=day_start_s), planning=PlanningThread)

@@ -15,7 +15,9 @@ from fleet.server.loop.control_loop import LoopOptions
 from fleet.server.settings import TICK_NS
 from fleet.v1 import dispatch_pb2, gateway_pb2, truck_pb2
 from planner.corridor import Corridor, Stand, TruckType, YardRole
-from planner.policy import MOVING
+from planner.policy import MOVING, PLANNED
+from planner.timetable.task import Operation, Task, Use
+from planner.timetable.timetable import Timetable
 
 TRUCKS: Final = 2
 # Long enough for the slowest look of the desk, the assignment of missions.
@@ -25,6 +27,8 @@ WARM_UP: Final = "warm-up"
 
 def warm_up(corridor: Corridor, policy: str = MOVING) -> None:
     """Drives every kernel once over *corridor*, under *policy*."""
+    if policy == PLANNED:
+        _plan()
     server = HeadlessServer(corridor, EngineOptions(loop=LoopOptions(policy=policy)))
     kind = min(corridor.truck_types, key=lambda truck_type: truck_type.length_m)
     stands = [stand for stand in corridor.stands if stand.stop_m > kind.length_m + 2.0][:TRUCKS]
@@ -45,6 +49,13 @@ def warm_up(corridor: Corridor, policy: str = MOVING) -> None:
         ]
         server.say(gateway_pb2.GatewayMessage(gateway_id=WARM_UP, relayed=relayed).SerializeToString())
         server.tick(now_ns)
+
+
+def _plan() -> None:
+    """Two trucks in one place: the search's kernels, which would otherwise hold the interpreter's lock for seconds at the first plan."""
+    truck = (Operation(duration=1, uses=(Use(resource=0),), successors=(1,)), Operation())
+    chunks = iter(range(1))
+    Timetable(Task(trucks=(truck, truck))).improve(lambda: next(chunks, None) is not None)
 
 
 def _message(truck_id: str, kind: TruckType, stand: Stand, now_ns: int, tick: int) -> truck_pb2.TruckMessage:

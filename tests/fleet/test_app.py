@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +93,22 @@ async def test_a_taken_address_is_refused_by_name(tmp_path: Path) -> None:
 
         with pytest.raises(AddressTaken):
             await server.start()
+
+
+async def test_a_server_plans_beside_its_ticks_where_it_is_told_to(tmp_path: Path, serve: Any) -> None:
+    """Planning begins and ends with the server, on a thread of its own; a server that is not told to has none."""
+
+    def planning() -> bool:
+        return any(thread.name == "planning" for thread in threading.enumerate())
+
+    await serve(tmp_path / "plain")
+    without = planning()
+    planner = Server(CORRIDOR, replace(settings(tmp_path / "planned"), policy="planned"))
+    await planner.start()
+    beside = planning()
+    await planner.stop()
+
+    assert (without, beside, planning()) == (False, True, False)
 
 
 async def test_a_server_that_ends_in_order_starts_from_its_snapshot(tmp_path: Path, connect: Callable[[str], Any], serve: Any) -> None:
