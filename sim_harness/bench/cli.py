@@ -24,6 +24,7 @@ BENCHES: Final = {
     "virtual": "sim_harness.bench.virtual:virtual",
     "journal": "sim_harness.bench.journal:journal",
     "streams": "sim_harness.bench.streams:streams",
+    "planning": "sim_harness.bench.planning:planning",
 }
 
 DISPLIB: Final = "displib"  # needs a directory of problems, so it is not among those run when none is named

@@ -14,6 +14,7 @@ from sim_harness.bench.cli import app, as_json, number, table
 from sim_harness.bench.conflict import SPACING_M, Traffic, conflict
 from sim_harness.bench.journal import journal, one_tick
 from sim_harness.bench.measure import Figure, Outcome, alternate, exponent
+from sim_harness.bench.planning import planning
 from sim_harness.bench.streams import cpu_s, streams
 
 LINE = Figure(name="tick", ours=1.0, reference=10.0, unit="ms", ratio=0.1, goal=0.2)
@@ -102,6 +103,16 @@ def test_cpu_time_is_read_finer_than_a_short_round_costs() -> None:
 
 
 @pytest.mark.processes
+def test_planning_is_measured_beside_the_same_ticks_without_it() -> None:
+    """The whole chain once, at the wall's pace: the thread finds plans, the loop hears them, both kinds of ticks are timed."""
+    outcome = planning(rounds=1, round_s=6.0, warm_s=60.0)
+
+    figures = {figure.name: figure for figure in outcome.figures}
+    assert set(figures) == {"a tick, p50", "a tick, p99", "late, p50", "late, p99", "ticks a whole tick late"}
+    assert all(figure.reference is not None and figure.ours >= 0.0 for figure in outcome.figures)
+    assert "(1 plans heard)" in outcome.about
+
+
 def test_streams_are_measured_against_a_server_that_does_as_many_reads_and_writes() -> None:
     """The whole chain once: two server processes, trucks on streams, CPU time of both."""
     outcome = streams(trucks=4, rounds=1, round_s=1.0)
