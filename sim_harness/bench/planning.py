@@ -19,9 +19,8 @@ from fleet.server.headless import HeadlessServer
 from fleet.server.planning_thread import PlanningThread
 from planner.foresight.seen import chart_of
 from planner.foresight.turns import Turns
-from sim_harness import link
 from sim_harness.bench.measure import NS_PER_MS, Figure, Outcome
-from sim_harness.books import Causes
+from sim_harness.bench.passing import PassingServer
 from sim_harness.checkers import Checkers
 from sim_harness.in_memory import Answers, InMemoryServer
 from sim_harness.observation import TICK_S
@@ -37,11 +36,11 @@ ROUND_S: Final = 20.0
 TICK_NS: Final = round(TICK_S * 1e9)
 
 
-class PacedServer:
+class PacedServer(PassingServer):
     """Ticks when the wall says so; knows how late each began and how long it took."""
 
-    def __init__(self, server: InMemoryServer) -> None:
-        self._server = server
+    def __init__(self, inner: InMemoryServer) -> None:
+        super().__init__(inner)
         self._due_ns = 0
         self._waiting = threading.Event()
         self.late_ns: list[int] = []
@@ -52,30 +51,18 @@ class PacedServer:
         self._due_ns = time.monotonic_ns() + TICK_NS
         self.late_ns, self.took_ns = [], []
 
-    def say(self, frame: bytes, gateway: int = 0) -> None:
-        """Passes a gateway's frame on."""
-        self._server.say(frame, gateway)
-
-    def call(self, method: str, request: link.Request) -> None:
-        """Passes a request on."""
-        self._server.call(method, request)
-
     def tick(self, now_ns: int) -> Answers:
         """Runs one tick at its time, or at once where that is over."""
         if self._due_ns:
             self._waiting.wait(max(0, self._due_ns - time.monotonic_ns()) / 1e9)
         began_ns = time.monotonic_ns()
-        answers = self._server.tick(now_ns)
+        answers = super().tick(now_ns)
         if self._due_ns:
             self.took_ns.append(time.monotonic_ns() - began_ns)
             self.late_ns.append(max(0, began_ns - self._due_ns))
             # What was missed is not made up for, as in the real loop.
             self._due_ns = max(self._due_ns + TICK_NS, began_ns)
         return answers
-
-    def causes(self) -> Causes:
-        """Why trucks stand."""
-        return self._server.causes()
 
 
 class Counted(PlanningThread):

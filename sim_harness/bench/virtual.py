@@ -8,13 +8,11 @@ tick. The first seconds, in which trucks say hello and kernels load, are not cou
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from typing import Final
 
-from fleet.server.fleet_view import FleetView
 from sim_harness import link
 from sim_harness.bench.measure import Figure, Outcome
-from sim_harness.books import Causes
+from sim_harness.bench.passing import PassingServer
 from sim_harness.checkers import Checkers
 from sim_harness.in_memory import Answers, InMemoryServer
 from sim_harness.observation import TICK_S, TickView
@@ -29,43 +27,29 @@ REAL_TIME_FACTOR_MIN: Final = 1000.0
 NS_PER_S: Final = 1e9
 
 
-class TimedServer:
+class TimedServer(PassingServer):
     """A server that knows how much CPU time it took."""
 
-    def __init__(self, server: InMemoryServer) -> None:
-        self._server = server
-        self.spent_ns = 0
+    spent_ns = 0
 
     def say(self, frame: bytes, gateway: int = 0) -> None:
         """Passes a gateway's frame on."""
         began_ns = time.process_time_ns()
-        self._server.say(frame, gateway)
+        super().say(frame, gateway)
         self.spent_ns += time.process_time_ns() - began_ns
 
     def call(self, method: str, request: link.Request) -> None:
         """Passes a request on."""
         began_ns = time.process_time_ns()
-        self._server.call(method, request)
+        super().call(method, request)
         self.spent_ns += time.process_time_ns() - began_ns
 
     def tick(self, now_ns: int) -> Answers:
         """Runs one tick."""
         began_ns = time.process_time_ns()
-        answers = self._server.tick(now_ns)
+        answers = super().tick(now_ns)
         self.spent_ns += time.process_time_ns() - began_ns
         return answers
-
-    def causes(self) -> Causes:
-        """Why trucks stand."""
-        return self._server.causes()
-
-    def delivered(self) -> Sequence[int]:
-        """What was delivered of each order."""
-        return self._server.delivered()
-
-    def fleet(self) -> FleetView | None:
-        """Its picture of the trucks."""
-        return self._server.fleet()
 
 
 class TimedCheckers:
