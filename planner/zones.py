@@ -7,7 +7,7 @@ holder already holds the road out of its zones and waits for nobody to leave the
 waits; there is none.
 
 Fairness is by age: a truck held before a zone keeps the tick at which that began (`claims_after`), and older claims take their
-turn first.
+turn first. Where planning ahead advises another order (`planner.foresight`), that is kept among the younger ones alone.
 """
 
 from __future__ import annotations
