@@ -39,7 +39,7 @@ class StandingTruck:
             immobilised=True,
             challenge=self.stamp_ns,
             challenge_echo=self.echo,
-            battery_wh=2e5,
+            battery_wh=3.3e5,
             accepted=self.accepted,
         )
 

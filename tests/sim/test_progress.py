@@ -87,7 +87,7 @@ def bays_alone() -> AbstractContextManager[None]:
 def one_side_only() -> AbstractContextManager[None]:
     """A one-lane section that is always the homeward side's."""
 
-    def decide(turn: Turn, sides: tuple[Side, Side], _: int) -> Verdict:
+    def decide(turn: Turn, sides: tuple[Side, Side], *_: object) -> Verdict:
         return Verdict(turn=replace(turn, side=1), tokens=tuple(comer.row for comer in sides[1].comers[:1]))
 
     return patched(sections, "decide", decide)
