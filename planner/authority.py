@@ -48,6 +48,7 @@ class Cause(IntEnum):
     TRACTION = 24  # the road ahead is too slippery to stop on from this speed, or at all
     INTRUSION = 25  # road kept clear of a person, an animal or a manned truck
     SITE_CHANGE = 26  # a lane ahead that a proposed site changes, or a way that the new site has yet to find
+    BRAKED = 27  # it keeps its emergency brakes on by itself: its senses fail, or it takes itself to have rolled back too far
 
 
 class Verdict(IntEnum):

@@ -44,6 +44,7 @@ TROUBLE: Final = frozenset(
         Cause.JOURNAL,
         Cause.QUARANTINE,
         Cause.FAULT,
+        Cause.BRAKED,
         Cause.TRACTION,
         Cause.SITE_CHANGE,
         Cause.INTRUSION,

@@ -124,6 +124,20 @@ def test_a_fault_ends_in_its_safe_state(name: str, scenario: Scenario, aim: Aim)
     assert (report.undeclared_margin_m_min is not None) == (name in WORSE)
 
 
+def test_a_truck_that_keeps_its_emergency_brakes_on_is_named_for_it() -> None:
+    """
+    A day that a campaign found: a speed sensor that comes and goes made a truck believe that it had rolled back too far.
+
+    It stays where it is until somebody has seen to it. Whoever asks must not hear that it is about to move off.
+    """
+    stated = {"fault": "speed_sensor", "at_s": 120, "for_s": 15.6, "shape": "intermittent", "value": 2.91, "truck": "t008"}
+
+    report = run(load_scenario("crossing", seed=52, trucks=8), (FaultSpec.model_validate(stated),), 480.0)
+
+    assert report.failures == ()
+    assert report.waiting_s_by_cause["braked"] > 300.0
+
+
 INTRUDED: Sequence[Mapping[str, Any]] = (
     {"fault": "manned_tracked", "at_s": 224, "for_s": 105, "lane": "w_bay_02", "from_m": 0, "to_m": 80},
     {"fault": "manned_untracked", "at_s": 300, "for_s": 180, "lane": "w_park_through", "from_m": 0, "to_m": 80},

@@ -2,11 +2,13 @@
 Why each truck stands, named every tick.
 
 Spacing says what holds an end where it is. That explains a truck which stands at its end. A truck that stands far short of it
-is still reacting; one whose session does not allow an extension stands for that. The name is kept with the time since which
-nothing about it changed.
+is still reacting, or keeps its emergency brakes on and will not go by itself; one whose session does not allow an extension
+stands for that. The name is kept with the time since which nothing about it changed.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +18,15 @@ from planner.limits import STOP_MARK_M, STOP_TOLERANCE_M
 from planner.spacing import Extension
 from planner.tables import TruckTable
 
-_NONE, _HORIZON, _REACTION = int(Cause.NONE), int(Cause.HORIZON), int(Cause.REACTION)
+_NONE, _HORIZON = int(Cause.NONE), int(Cause.HORIZON)
+_REACTION, _BRAKED = int(Cause.REACTION), int(Cause.BRAKED)
+
+
+class Going(NamedTuple):
+    """(n,) each: who may be given road, and who keeps its emergency brakes on."""
+
+    may: FlagColumn
+    braked: FlagColumn
 
 
 class Causes:
@@ -34,14 +44,14 @@ class Causes:
         self.since_ns: IntColumn = np.zeros(capacity, np.int64)
         self.standing: FlagColumn = np.zeros(capacity, np.bool_)
 
-    def name(self, trucks: TruckTable, extension: Extension, may_extend: FlagColumn, standing: FlagColumn, now_ns: int) -> None:
-        """Names the causes of one tick; *may_extend* and *standing* are (n,)."""
+    def name(self, trucks: TruckTable, extension: Extension, going: Going, standing: FlagColumn, now_ns: int) -> None:
+        """Names the causes of one tick; *standing* is (n,)."""
         count = trucks.count
         room_m = trucks.end_m[:count] - trucks.nose_m[:count] - trucks.bound_m[:count]
         held = extension.cause
         reacting = (room_m > STOP_MARK_M + STOP_TOLERANCE_M + trucks.bound_m[:count]) | (held == _HORIZON) | (held == _NONE)
-        reacting &= may_extend
-        code = np.where(reacting, _REACTION, held)
+        reacting &= going.may
+        code = np.where(reacting, np.where(going.braked, _BRAKED, _REACTION), held)
         ref = np.where(reacting, -1, extension.ref)
         changed = (code != self.code[:count]) | (ref != self.ref[:count]) | (standing & ~self.standing[:count])
         self.code[:count], self.ref[:count] = code, ref

@@ -431,7 +431,7 @@ class ControlLoop:
         rows = self._granting.with_news(rows, extension, assessment.advised_speed_mps)
         if self.tick_count % WATCH_TICKS == 0:
             self.intrusions.name(extension, self._standing)
-            self.causes.name(trucks, extension, self._granting.may_extend, self._standing, self.now_ns)
+            self._granting.name(self.causes, extension, self._standing, self.now_ns)
         if not len(rows):
             return None
         issued = self._granting.grant(rows, extension, tick=self.tick_count, now_ns=self.now_ns)

@@ -18,6 +18,7 @@ from fleet.server.facts import GrantsIssued
 from fleet.server.inputs import ReportFlag
 from fleet.server.loop.advice import Advice, elder_count
 from fleet.server.loop.blocking import Blocking
+from fleet.server.loop.causes import Causes, Going
 from fleet.server.loop.derating import Derating
 from fleet.server.loop.doubts import Doubts
 from fleet.server.loop.intrusions import Intrusions
@@ -119,6 +120,11 @@ class Granting:
             return stop
         heeds = self._telemetry.flag(ReportFlag.EMERGENCY_BRAKING) | self._derating.just_heard(extension.friction, now_ns)
         return stop & ~(heeds & ~assessment.in_doubt & ~assessment.unbraked)
+
+    def name(self, causes: Causes, extension: Extension, standing: FlagColumn, now_ns: int) -> None:
+        """Name in *causes* why each truck stands; *standing* is (n,)."""
+        going = Going(may=self.may_extend, braked=self._telemetry.flag(ReportFlag.EMERGENCY_BRAKING))
+        causes.name(self._trucks, extension, going, standing, now_ns)
 
     def with_news(self, rows: RowColumn, extension: Extension, advised_mps: FloatColumn) -> RowColumn:
         """
