@@ -204,7 +204,7 @@ class _Standstill(_Watch):
 class _Kept(_Watch):
     """While the server hears nothing young enough of the truck, its end does not move on."""
 
-    _end: tuple[int, float] | None = None
+    _end: tuple[str, float] | None = None
 
     def look(self, now_s: float, view: FleetView | None) -> None:
         if not self.lasts or view is None:
@@ -217,7 +217,7 @@ class _Kept(_Watch):
         if truck_id not in view.truck_ids:
             return
         at = view.truck_ids.index(truck_id)
-        end = (int(view.end_lane_ix[at]), float(view.end_chainage_m[at]))
+        end = self._point(int(view.end_lane_ix[at]), float(view.end_chainage_m[at]))
         if view.report_age_ns[at] > STALE_NS:
             self.incident.need(now_s)
             if self._end is not None and end != self._end:
@@ -226,6 +226,15 @@ class _Kept(_Watch):
             self.incident.reach(now_s)
         else:
             self._end = None
+
+    def _point(self, lane_ix: int, chainage_m: float) -> tuple[str, float]:
+        """A place on the road under one name: where one lane ends the next begins, and either may be said to hold it."""
+        if lane_ix < 0:
+            return "", 0.0
+        lane = self.scene.corridor.lanes[lane_ix]
+        if chainage_m <= 0.0 or chainage_m >= lane.length_m:
+            return lane.from_node_id if chainage_m <= 0.0 else lane.to_node_id, 0.0
+        return lane.lane_id, chainage_m
 
 
 class _Derated(_Watch):

@@ -160,16 +160,40 @@ def test_a_failing_battery_asks_for_nothing_before_it_is_used_up(scenario: Scena
     assert (account["needed_s"], account["reached"]) == (None, None)
 
 
+NEXT_LANE: Sequence[Mapping[str, Any]] = (
+    {"fault": "reports", "at_s": 252.3, "for_s": 36.1, "shape": "slow", "value": 1.2, "truck": "t003"},
+)
+
+
+def test_a_grant_that_a_later_route_overtook_is_said_again() -> None:
+    """
+    A day that a campaign found: reports tell the newest word alone, and a route that came before a delayed grant was the newest.
+
+    The server must not take that for the grant: the truck, which waits for one since it was without contact, would wait for ever.
+    """
+    stated = {"fault": "reports", "at_s": 120.7, "for_s": 27.5, "shape": "delayed", "value": 0.73, "truck": "t008"}
+    scenario = load_scenario("crossing", ["weather=[{kind: rain, friction: 0.25}]"], seed=223, trucks=8)
+
+    report = run(scenario, (FaultSpec.model_validate(stated),), 460.0)
+
+    assert report.failures == ()
+
+
 @pytest.mark.parametrize(
     ("stated", "seed", "trucks"),
-    [pytest.param(INTRUDED, 109, 1, id="halted after a takeover"), pytest.param(CREPT_TWICE, 270, 8, id="crept clear again")],
+    [
+        pytest.param(INTRUDED, 109, 1, id="halted after a takeover"),
+        pytest.param(CREPT_TWICE, 270, 8, id="crept clear again"),
+        pytest.param(NEXT_LANE, 221, 8, id="the end lies between two lanes"),
+    ],
 )
 def test_who_waits_for_a_person_or_creeps_clear_again_is_at_no_fault(stated: Sequence[Mapping[str, Any]], seed: int, trucks: int) -> None:
     """
     Days that campaigns found, in which the watches asked too much.
 
     A vehicle whose transponder falls silent halts everybody until a person has seen that it is gone: nobody goes on within a minute
-    of a takeover then. And a truck that rolled back into a stretch where none may stand creeps out of it once more.
+    of a takeover then. A truck that rolled back into a stretch where none may stand creeps out of it once more. And an end that
+    lies between two lanes has not moved when it is said to lie at the beginning of the second.
     """
     faults = tuple(FaultSpec.model_validate(fault) for fault in stated)
 

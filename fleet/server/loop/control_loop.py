@@ -414,6 +414,7 @@ class ControlLoop:
                 sent = self.ledger.send_route(row)
                 self._keep(sent)
                 self._words.routes.append(self.routes.route(sent))
+                self.sessions.owed[row] = True  # reports tell the newest word alone: a grant lost before a route would never be missed
 
     def _give(self) -> GrantsOut | None:
         """Spacing, avoidance on top of it, and the grants that both leave."""
