@@ -14,6 +14,7 @@ import numpy as np
 
 from planner.limits import FRICTION_DRY
 from sim_harness.checks import authority_margin
+from sim_harness.dynamics import EMERGENCY_BRAKE
 from sim_harness.fleet_columns import FleetColumns
 from sim_harness.observation import TICK_S, FlagArray, FloatArray, Roster, TickView
 
@@ -52,6 +53,7 @@ class ContainmentWatch:
         self._health: FloatArray = np.ones(count)
         self._furthest_m: FloatArray = np.full(count, -np.inf)
         self._outside: FlagArray = np.zeros(count, dtype=np.bool_)
+        self._braked: FlagArray = np.zeros(count, dtype=np.bool_)
         self._rolled: FlagArray = np.zeros(count, dtype=np.bool_)
         self.found: list[str] = []
 
@@ -71,8 +73,10 @@ class ContainmentWatch:
         outside: FlagArray = self._margin_m < -ROUNDING_M
         if np.count_nonzero(outside):
             outside &= ~view.undeclared
-            self._tell(outside & ~self._outside, "may be beyond the end it holds, or cannot stop before it,", view.time_s)
+            # A fix may set the front a little forward; who has braked in emergency by then did so in time, and can do no more.
+            self._tell(outside & ~self._outside & ~self._braked, "may be beyond the end it holds, or cannot stop before it,", view.time_s)
         self._outside = outside
+        self._braked = view.mode == EMERGENCY_BRAKE
         place_m = view.nose_path_m - fleet.shift_m
         np.maximum(self._furthest_m, place_m, out=self._furthest_m)
         rolled: FlagArray = self._furthest_m - place_m > self._rolls_m

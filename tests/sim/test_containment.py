@@ -60,6 +60,16 @@ def test_an_episode_counts_once() -> None:
     assert len(truck.at(ahead_m=9.4, speed_mps=FAST_MPS, mode=EMERGENCY_BRAKE)) == 1
 
 
+def test_a_truck_that_braked_in_time_and_is_set_forward_by_a_fix_is_not_found() -> None:
+    """It did what it could when it had to; one whose end was moved towards it brakes too, but only from then on."""
+    braked, moved = Driving(), Driving()
+
+    braked.at(ahead_m=2.0, speed_mps=0.8, mode=EMERGENCY_BRAKE)
+
+    assert braked.at(ahead_m=0.4, speed_mps=0.8, mode=EMERGENCY_BRAKE) == []
+    assert len(moved.at(ahead_m=0.4, speed_mps=0.8, mode=EMERGENCY_BRAKE)) == 1
+
+
 def test_a_truck_that_is_worse_than_declared_cannot_be_held_to_it() -> None:
     """Weak brakes are found out about while driving."""
     assert Driving().at(ahead_m=10.0, speed_mps=FAST_MPS, mode=DRIVE, undeclared=True) == []
