@@ -39,9 +39,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from planner.corridor import Corridor, Lane, Process, StandKind, TruckType, YardRole
-from planner.flow import FLEET, Bays, Flows, Spell, greatest, mean_s
+from planner.flow import FLEET, Bays, Flows, Spell, greatest
 
-__all__ = ["Bound", "BoundQuestion", "Spell", "mean_s", "upper_bound", "upper_bound_over", "variance_s2"]
+__all__ = ["Bound", "BoundQuestion", "Spell", "upper_bound", "upper_bound_over", "variance_s2"]
 
 SECONDS_PER_HOUR: Final = 3600.0
 
@@ -94,9 +94,9 @@ class BoundQuestion:
             truck_type=corridor.truck_types[0],
             truck_count=truck_count,
             open_s=open_s,
-            bay_service_s=mean_s(bay),
-            bay_service_cv=math.sqrt(variance_s2(bay)) / mean_s(bay),
-            bay_changeover_s=0.0 if changeover is None else mean_s(changeover),
+            bay_service_s=bay.mean_s,
+            bay_service_cv=math.sqrt(variance_s2(bay)) / bay.mean_s,
+            bay_changeover_s=0.0 if changeover is None else changeover.mean_s,
             bay_availability=availability,
             inspection_share=inspection_share,
             shares=shares or {},

@@ -263,6 +263,11 @@ class Process:
     b: float = 0.0
     c: float = 0.0
 
+    @property
+    def mean_s(self) -> float:
+        """Expected seconds; of a cut lognormal the uncut mean, which is less."""
+        return (self.a + self.b + self.c) / 3.0 if self.shape == "triangular" else self.a
+
 
 @dataclass(frozen=True, kw_only=True)
 class Corridor:

@@ -20,8 +20,8 @@ import numpy.typing as npt
 from scipy.optimize import linprog
 from scipy.sparse import csr_array
 
-from planner.corridor import Corridor, Gate, GateRole, Lane, Process, Stand, StandKind, TruckType, YardRole, ZoneKind
-from planner.exchange import exchange_s, merge_s, merging
+from planner.corridor import Corridor, Gate, GateRole, Lane, Stand, StandKind, TruckType, YardRole, ZoneKind
+from planner.exchange import exchange_s, merge_s, merging, pull_mps2
 
 Row = dict[int, float]
 
@@ -64,11 +64,6 @@ class Flows:
 
     round_trips: float
     prices: dict[str, float]
-
-
-def mean_s(process: Process) -> float:
-    """Expected seconds of a process; of a cut lognormal the uncut mean, which is less."""
-    return (process.a + process.b + process.c) / 3.0 if process.shape == "triangular" else process.a
 
 
 def greatest(spells: Sequence[Spell], kind: TruckType, bays: Bays, inspection_share: float, *, places: bool) -> Flows:
@@ -164,8 +159,7 @@ class _Spell:
     def stop_loss_s(self, lane_ix: int, *, laden: bool) -> float:
         """Seconds that standing still once on a lane costs over driving through at its limit."""
         v = min(self.corridor.lanes[lane_ix].speed_max_mps, self.kind.speed_max_mps)
-        pull = self.kind.acceleration_laden_mps2 if laden else self.kind.acceleration_empty_mps2
-        return v / (2.0 * self.kind.brake_service_mps2) + v / (2.0 * pull)
+        return v / (2.0 * self.kind.brake_service_mps2) + v / (2.0 * pull_mps2(self.kind, laden=laden))
 
 
 def _add(row: Row, column: int, value: float) -> None:
@@ -231,7 +225,7 @@ def _add_gates(flow: _Spell, inspection_share: float) -> None:
     corridor, kind, scans = flow.corridor, flow.kind, 0.0
     for gate in corridor.gates:
         ix = corridor.lane_ix[gate.lane_id]
-        served_s = max(1e-3, mean_s(corridor.processes[gate.process]))
+        served_s = max(1e-3, corridor.processes[gate.process].mean_s)
         share, name = flow.share(gate.gate_id), _group(gate, corridor.lanes[ix])
         if gate.role is GateRole.XRAY:
             scans += share / served_s
@@ -275,7 +269,7 @@ def _on_the_way(flow: _Spell) -> Row:
         if gate.drive_through or gate.role is GateRole.XRAY:
             continue
         ix = flow.corridor.lane_ix[gate.lane_id]
-        stand_s = mean_s(flow.corridor.processes[gate.process])
+        stand_s = flow.corridor.processes[gate.process].mean_s
         _add(row, flow.laden(ix), stand_s + flow.stop_loss_s(ix, laden=True))
         _add(row, flow.empty(ix), stand_s + flow.stop_loss_s(ix, laden=False))
     for column, bay in flow.turned():

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise, product
 from typing import Final
 
-from planner.bound import Bound, BoundQuestion, Spell, mean_s, upper_bound_over
+from planner.bound import Bound, BoundQuestion, Spell, upper_bound_over
 from planner.corridor import Corridor
 from sim_harness.operator import containers_wanted
 from sim_harness.parts import process_of
@@ -100,7 +100,7 @@ def _outages(scenario: Scenario) -> Iterator[Outage]:
         shut_s = day * DAY_S + handover.open_s - start_s
         for gate in corridor.gates:
             # Whoever was called before is still let through.
-            begun_s = mean_s(corridor.processes[gate.process])
+            begun_s = corridor.processes[gate.process].mean_s
             yield Outage(name=gate.gate_id, from_s=shut_s + begun_s, to_s=day * DAY_S + handover.close_s - start_s)
     for crossing in scenario.spec.level_crossings:
         due_s = crossing.first_min * 60.0
@@ -115,7 +115,7 @@ def _outages(scenario: Scenario) -> Iterator[Outage]:
         if name is None or fault.fault not in HALTED:
             continue
         process = corridor.gates[corridor.gate_ix[name]].process if fault.gate else "bay"
-        from_s = fault.at_s + mean_s(corridor.processes[process])
+        from_s = fault.at_s + corridor.processes[process].mean_s
         if from_s < fault.ends_s:
             yield Outage(name=name, from_s=from_s, to_s=fault.ends_s)
 
@@ -127,7 +127,7 @@ def _shares(scenario: Scenario) -> Mapping[str, float]:
     for manned in spec.manned:
         gate_ids = gates_named(corridor, manned.gates)
         for gate_id in gate_ids:
-            service_s = mean_s(corridor.processes[corridor.gates[corridor.gate_ix[gate_id]].process])
+            service_s = corridor.processes[corridor.gates[corridor.gate_ix[gate_id]].process].mean_s
             shares[gate_id] = max(0.0, shares.get(gate_id, 1.0) - manned.trucks_per_h / len(gate_ids) * service_s / HOUR_S)
     return shares
 
@@ -136,7 +136,7 @@ def _others(scenario: Scenario, open_s: float) -> Iterator[Bound]:
     """What binds beside the corridor: cranes and orders."""
     spec = scenario.spec
     for crane in spec.cranes:
-        per_s = crane.count / (CONTAINERS_A_TRIP * mean_s(process_of("lift", crane.lift)))
+        per_s = crane.count / (CONTAINERS_A_TRIP * process_of("lift", crane.lift).mean_s)
         yield Bound(name=f"cranes of {crane.yard}", capacity_per_h=HOUR_S * per_s, round_trips=per_s * open_s, cycle_s=0.0)
     trips = containers_wanted(spec.orders, scenario.hours) / CONTAINERS_A_TRIP
     if trips > 0.0:

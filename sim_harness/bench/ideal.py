@@ -12,7 +12,7 @@ from __future__ import annotations
 import heapq
 from typing import Final
 
-from planner.bound import Bound, mean_s
+from planner.bound import Bound
 from planner.corridor import GateRole, StandKind, YardRole
 from sim_harness.clock import Streams
 from sim_harness.plant import Loader, PlantRules, draw_s
@@ -51,7 +51,7 @@ class _Bays:
 def ideal_per_h(scenario: Scenario, bound: Bound, hours: float = HOURS) -> float:
     """Round trips an hour of *scenario*'s trucks when nothing on the road ever hinders them."""
     yards = (_Bays(scenario, YardRole.LOADING), _Bays(scenario, YardRole.UNLOADING))
-    way_s = (bound.cycle_s - 2.0 * mean_s(scenario.corridor.processes["bay"])) / 2.0
+    way_s = (bound.cycle_s - 2.0 * scenario.corridor.processes["bay"].mean_s) / 2.0
     rng = Streams(scenario.seed).stream("ideal", "inspection")
     xray = next((gate.process for gate in scenario.corridor.gates if gate.role is GateRole.XRAY), None)
     until_s = hours * SECONDS_PER_HOUR

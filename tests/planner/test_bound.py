@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from fleet.site import load_site
-from planner.bound import BoundQuestion, Spell, mean_s, upper_bound, upper_bound_over, variance_s2
+from planner.bound import BoundQuestion, Spell, upper_bound, upper_bound_over, variance_s2
 from planner.corridor import Corridor, Lane, Process
 from planner.exchange import exchange_s, merge_s, merging, run_s
 
@@ -99,7 +99,7 @@ def test_a_corridor_without_a_way_round_is_refused(mandula: Corridor) -> None:
 )
 def test_processes_have_their_textbook_moments(process: Process, mean: float, variance: float) -> None:
     """The bound stands on means and variances."""
-    assert mean_s(process) == pytest.approx(mean)
+    assert process.mean_s == pytest.approx(mean)
     assert variance_s2(process) == pytest.approx(variance)
 
 

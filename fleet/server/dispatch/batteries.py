@@ -24,7 +24,6 @@ from fleet.clock import NS_PER_S
 from fleet.server.columns import FloatColumn, IntColumn
 from fleet.server.desk import DeskView
 from fleet.server.dispatch.books import Books
-from fleet.server.dispatch.gates import mean_s
 from fleet.server.dispatch.trips import NOWHERE
 from planner.corridor import StandKind, TruckType
 from planner.energy import drive_wh
@@ -209,6 +208,6 @@ class Batteries:
         served_s = float(books.gates.service_s[gates].sum())
         bay = books.corridor.processes.get("bay")
         if bay is not None and books.corridor.stands[goals[-1]].kind is StandKind.BAY:
-            served_s += mean_s(bay)
+            served_s += bay.mean_s
         driven = [books.corridor.lanes[lane] for lane in way.lanes]
         return _Leg(drive_wh=drive_wh(driven, mass_kg), lanes=np.array(way.lanes, np.int64), served_s=served_s)

@@ -14,7 +14,6 @@ from typing import Final
 from fleet.server.desk import DeskView
 from fleet.server.dispatch.batteries import CHARGERS, Batteries
 from fleet.server.dispatch.books import Books
-from fleet.server.dispatch.gates import mean_s
 from fleet.server.dispatch.moves import Moves
 from fleet.server.dispatch.stands import BayState
 from fleet.server.dispatch.trips import NOWHERE
@@ -46,7 +45,7 @@ class Charging:
         self._all = {(yard_id, kind): books.stands.all_of(yard_id, (kind,)) for yard_id in yards for kind in CHARGERS}
         processes = books.corridor.processes
         names = {StandKind.SWAP: "swap", StandKind.PLUG: "plug"}
-        self._service_s = {kind: mean_s(processes[name]) if name in processes else 0.0 for kind, name in names.items()}
+        self._service_s = {kind: processes[name].mean_s if name in processes else 0.0 for kind, name in names.items()}
 
     def begin(self, view: DeskView) -> None:
         """A look at everybody begins."""

@@ -16,14 +16,13 @@ import numpy as np
 
 from fleet.server.columns import FlagColumn, FloatColumn, RowColumn
 from fleet.server.fact_form import Fact, fact
-from planner.corridor import Corridor, Gate, Process
+from planner.corridor import Corridor, Gate
 from planner.limits import NO_STOP_BEYOND_M
 from planner.resting import rests
 from planner.slots import queue_room
 from planner.tables import LaneTable
 
 NOBODY: Final = -1
-_LOGNORMAL_OR_FIXED: Final = frozenset({"lognormal", "fixed"})
 
 
 @fact
@@ -35,13 +34,6 @@ class GateKept(Fact):
     called_row: int
     open_row: int
     awaits_shut: bool
-
-
-def mean_s(process: Process) -> float:
-    """Mean service time of a process, seconds."""
-    if process.shape in _LOGNORMAL_OR_FIXED:
-        return process.a
-    return (process.a + process.b + process.c) / 3.0
 
 
 class Gates:
@@ -57,7 +49,7 @@ class Gates:
         gate_count = len(corridor.gates)
         self.gates = corridor.gates
         self.lane_ix: RowColumn = np.array([corridor.lane_ix[gate.lane_id] for gate in corridor.gates], np.int32)
-        self.service_s: FloatColumn = np.array([mean_s(corridor.processes[gate.process]) for gate in corridor.gates], np.float64)
+        self.service_s: FloatColumn = np.array([corridor.processes[gate.process].mean_s for gate in corridor.gates], np.float64)
         self.called_row: RowColumn = np.full(gate_count, NOBODY, np.int32)
         self.open_row: RowColumn = np.full(gate_count, NOBODY, np.int32)
         self.awaits_shut: FlagColumn = np.zeros(gate_count, np.bool_)
