@@ -283,16 +283,22 @@ def forget(paths: Paths, wave: Wave) -> None:
     wave.dearer[0] = 0
 
 
+@piece
+def _set_event(job: Job, paths: Paths, truck: int, k: int, at: int) -> None:
+    """An event begins at *at* from now on, and its truck pays for that."""
+    op = paths.op[truck, k]
+    if job.fee_start[op] < job.fee_start[op + 1]:
+        paths.cost[truck] += fee_of(job, op, at) - fee_of(job, op, paths.at[truck, k])
+    paths.at[truck, k] = at
+
+
 @kernel
 def take(job: Job, lines: Lines, paths: Paths, wave: Wave) -> None:
     """Take the change into the plan; what is needed to take it back is kept."""
     room = paths.op.shape[1]
     for at in range(wave.size[MOVED]):
         truck, k = wave.moved[at] // room, wave.moved[at] % room
-        op = paths.op[truck, k]
-        if job.fee_start[op] < job.fee_start[op + 1]:
-            paths.cost[truck] += fee_of(job, op, wave.at[truck, k]) - fee_of(job, op, wave.was[at])
-        paths.at[truck, k] = wave.at[truck, k]
+        _set_event(job, paths, truck, k, wave.at[truck, k])
     _clean(paths, wave)
     _lay_changed(job, lines, paths, wave)
 
@@ -302,11 +308,7 @@ def take_back(job: Job, lines: Lines, paths: Paths, wave: Wave) -> None:
     """Undo *take*; trucks that have gone other ways since have their old ones again, but may be off the lines."""
     room = paths.op.shape[1]
     for at in range(wave.size[MOVED]):
-        truck, k = wave.moved[at] // room, wave.moved[at] % room
-        op = paths.op[truck, k]
-        if job.fee_start[op] < job.fee_start[op + 1]:
-            paths.cost[truck] += fee_of(job, op, wave.was[at]) - fee_of(job, op, paths.at[truck, k])
-        paths.at[truck, k] = wave.was[at]
+        _set_event(job, paths, wave.moved[at] // room, wave.moved[at] % room, wave.was[at])
     _lay_changed(job, lines, paths, wave)
     forget(paths, wave)
 
