@@ -90,6 +90,8 @@ class FleetColumns:
         self.answers: list[tuple[int, words.Acknowledgement | words.SiteAcknowledged]] = []
         self.was_emergency = np.zeros(count, dtype=np.bool_)
         self.battery_wh = roster.column("battery_wh")
+        # What the motors of those gave whose battery is empty.
+        self._stranded: dict[int, tuple[float, float]] = {}
         self.end_path_m = np.full(count, np.nan)
         self.drawn_wh = np.zeros(count, dtype=np.float64)
         self.happened: list[tuple[int, str, str]] = []
@@ -116,6 +118,26 @@ class FleetColumns:
         """Give every road the same grip."""
         self.road_friction = friction
         self.around.friction[:] = friction
+
+    def strand(self, row: int) -> bool:
+        """
+        Let the motors of *row* give nothing until it is recharged; whether they gave anything before.
+
+        Brakes and computers have batteries of their own.
+        """
+        pulls = self.build.pull_laden_mps2, self.build.pull_empty_mps2
+        if pulls[1][row] == 0.0:
+            return False
+        self._stranded[row] = (float(pulls[0][row]), float(pulls[1][row]))
+        for pull_mps2 in pulls:
+            pull_mps2[row] = 0.0
+        return True
+
+    def recharge(self, row: int) -> None:
+        """Fill the battery of *row*; one that was stranded can drive again."""
+        self.battery_wh[row] = self.roster.truck_types[row].battery_wh
+        if row in self._stranded:
+            self.build.pull_laden_mps2[row], self.build.pull_empty_mps2[row] = self._stranded.pop(row)
 
     def mark_undeclared(self) -> None:
         """Mark who suffers from what is worse than declared; the mark goes when the truck has come to rest without it."""

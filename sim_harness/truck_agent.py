@@ -41,8 +41,6 @@ class World:
 
     def __init__(self, roster: Roster, streams: Streams, lane_ix: IndexArray, chainage_m: FloatArray) -> None:
         self._fleet = FleetColumns(roster, streams, lane_ix, chainage_m)
-        # What the motors of those gave whose battery is empty.
-        self._stranded: dict[int, tuple[float, float]] = {}
 
     @property
     def columns(self) -> FleetColumns:
@@ -95,11 +93,8 @@ class World:
     def recharge(self, truck_id: str) -> float:
         """Fill the battery; return the watt-hours it took."""
         row = self._fleet.row[truck_id]
-        full_wh = self._fleet.roster.truck_types[row].battery_wh
-        lack_wh = float(full_wh - self._fleet.battery_wh[row])
-        self._fleet.battery_wh[row] = full_wh
-        if row in self._stranded:
-            self._fleet.build.pull_laden_mps2[row], self._fleet.build.pull_empty_mps2[row] = self._stranded.pop(row)
+        lack_wh = float(self._fleet.roster.truck_types[row].battery_wh - self._fleet.battery_wh[row])
+        self._fleet.recharge(row)
         return lack_wh
 
     def battery_lack(self, truck_id: str) -> float:
@@ -163,16 +158,9 @@ class World:
         np.maximum(self._fleet.battery_wh, 0.0, out=self._fleet.battery_wh)
         self._fleet.drawn_wh[:] = drawn_wh
         if not self._fleet.battery_wh.all():
-            self._strand()
-
-    def _strand(self) -> None:
-        """Motors give nothing any more where the battery is empty; brakes and computers have batteries of their own."""
-        pulls = self._fleet.build.pull_laden_mps2, self._fleet.build.pull_empty_mps2
-        for row in np.flatnonzero((self._fleet.battery_wh == 0.0) & (pulls[1] > 0.0)).tolist():
-            self._stranded[row] = (float(pulls[0][row]), float(pulls[1][row]))
-            for pull_mps2 in pulls:
-                pull_mps2[row] = 0.0
-            self._fleet.happened.append((row, "battery_empty", "the motors give nothing"))
+            for row in np.flatnonzero(self._fleet.battery_wh == 0.0).tolist():
+                if self._fleet.strand(row):
+                    self._fleet.happened.append((row, "battery_empty", "the motors give nothing"))
 
 
 def length_prefix(length: int) -> bytes:

@@ -112,14 +112,14 @@ class Breakdown:
         self._build.pull_laden_mps2[self._row], self._build.pull_empty_mps2[self._row] = pull
 
 
-class Battery(Breakdown):
-    """The battery holds almost nothing; once that is used up the motors give nothing. A charged one is brought when the fault ends."""
+class Battery:
+    """The battery holds almost nothing; once that is used up the truck is stranded. A charged one is brought when the fault ends."""
 
     def __init__(self, scene: Scene, spec: FaultSpec) -> None:
-        super().__init__(scene, spec)
         self._fleet = scene.fleet
-        self._full_wh = scene.fleet.roster.truck_types[self._row].battery_wh
-        self._left_wh = min(spec.amount / 100.0 * self._full_wh, float(scene.fleet.battery_wh[self._row]))
+        self._row = scene.row(spec)
+        full_wh = scene.fleet.roster.truck_types[self._row].battery_wh
+        self._left_wh = min(spec.amount / 100.0 * full_wh, float(scene.fleet.battery_wh[self._row]))
         self._before_wh = 0.0
 
     def begin(self) -> None:
@@ -128,16 +128,15 @@ class Battery(Breakdown):
         self.tick()
 
     def tick(self) -> None:
-        """What was drawn is gone; with the last of it go the motors."""
+        """What was drawn is gone, whatever charger it stands at."""
         drawn_wh = float(self._fleet.motion.energy_wh[self._row]) - self._before_wh
         self._fleet.battery_wh[self._row] = max(0.0, self._left_wh - max(0.0, drawn_wh))
         if self._fleet.battery_wh[self._row] == 0.0:
-            super().begin()
+            self._fleet.strand(self._row)
 
     def end(self) -> None:
         """Bring a charged one."""
-        super().end()
-        self._fleet.battery_wh[self._row] = self._full_wh
+        self._fleet.recharge(self._row)
 
 
 class Wall(Breakdown):
