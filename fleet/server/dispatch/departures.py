@@ -356,9 +356,10 @@ class Departures:
 
     def _look_at_batteries(self, view: DeskView, now_ns: int) -> None:
         self._charging.batteries.look(view, now_ns)
-        trucks = enumerate(self._books.trips.truck[: len(view.nose_m)])
-        in_service = [row for row, truck in trucks if truck is not None and not (truck.removed or truck.decommissioned or truck.charging)]
-        self._charging.plan_ahead(row for row in in_service if view.live[row])
+        live = [(row, self._books.trips.truck[row]) for row in view.live.nonzero()[0].tolist()]
+        self._charging.plan_ahead(
+            row for row, truck in live if truck is not None and not (truck.removed or truck.decommissioned or truck.charging)
+        )
 
     def _promise_again(self) -> None:
         """

@@ -255,7 +255,7 @@ class ControlLoop:
         due = self._granting.limits_moved(self.desk) or due or bool(self._words.facts)
         grants = self._give() if due else None
         self._judging.require_sound(tick=self.tick_count, now_ns=now_ns)
-        self._switch()
+        self._switch(inputs)
         heartbeats = None
         if self.tick_count % HEARTBEAT_TICKS == 0:
             heartbeats = self.sessions.heartbeats(self.telemetry, tick=self.tick_count, epoch=self.ledger.epoch)
@@ -264,7 +264,7 @@ class ControlLoop:
         )
 
     def _hear(self, inputs: Sequence[Input]) -> list[ReportsHeard]:
-        """Everything but reports takes effect at once, in order; the reports are the answer."""
+        """Everything but reports and a switch of sites takes effect at once, in order; the reports are the answer."""
         reports: list[ReportsHeard] = []
         for heard in inputs:
             match heard:
@@ -276,9 +276,8 @@ class ControlLoop:
                     self._settle(heard)
                 case SiteAcknowledgementHeard():
                     self.site_change.acknowledge(heard.row, heard.digest)
-                case CommandGiven():
-                    answer = self._words.answered_last.append if isinstance(heard.command, SwitchSite) else self._obey
-                    answer(heard)
+                case CommandGiven() if not isinstance(heard.command, SwitchSite):
+                    self._obey(heard)
                 case GoodbyeHeard():
                     self.sessions.drop(int(self.sessions.link[heard.row]), Event.GOODBYE)
                     self._words.alarm("truck_left", truck=self.sessions.truck_ids[heard.row], reason=heard.reason)
@@ -341,10 +340,11 @@ class ControlLoop:
         if isinstance(answer, SiteAnswer):
             self._words.alarm(f"site_{answer.state.name.lower()}", site=answer.site_id, digest=answer.digest, actor=given.actor)
 
-    def _switch(self) -> None:
+    def _switch(self, inputs: Sequence[Input]) -> None:
         """Whoever wants to switch to another site is answered last: what he is told holds for all that the tick decided."""
-        for given in self._words.answered_last:
-            self._obey(given)
+        for heard in inputs:
+            if isinstance(heard, CommandGiven) and isinstance(heard.command, SwitchSite):
+                self._obey(heard)
 
     def _take(self, reports: Sequence[ReportsHeard]) -> None:
         """Believes what can be believed; doubts the trucks that said what cannot be."""
@@ -392,15 +392,13 @@ class ControlLoop:
             self._words.alarm("truck_fell_silent", truck=self.sessions.truck_ids[row])
 
     def _say_again(self) -> None:
-        """What seems lost: routes and grants under new terms, shortenings that nobody answered."""
+        """What seems lost: routes, and with them grants, under new terms; shortenings that nobody answered."""
         behind, unanswered = self._repeats.look(self._standing)
         self._shortenings.again.update(unanswered)
         self.site_change.say_again()
         for row, end_m in self.site_change.edges():
             self._shorten(row, end_m, Cause.SITE_CHANGE)
-        for row in behind:
-            self._route_due.add(row)
-            self.sessions.owed[row] = True
+        self._route_due.update(behind)
 
     def _shorten(self, row: int, end_m: float, cause: Cause) -> None:
         issued, said = self._shortenings.ask(row, end_m, cause)

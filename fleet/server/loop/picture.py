@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from planner.kernels.places import END, NOSE, REAR, find_places
 from planner.tables import TruckTable
 
 # What a truck is let past sooner or later without anybody's deciding on it: its way goes on there.
-_ON_THE_WAY = np.array([Cause.GATE, Cause.INSPECTION, Cause.ZONE], np.int8)
+_ON_THE_WAY: Final = np.array([Cause.GATE, Cause.INSPECTION, Cause.ZONE], np.int8)
 
 
 class Drawn(Protocol):

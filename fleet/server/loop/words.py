@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from fleet.server.desk import Desk
 from fleet.server.facts import Fact
-from fleet.server.inputs import CommandGiven
 from fleet.server.loop.site_change import SiteChange
 from fleet.server.loop.stops import Stops
 from fleet.server.outgoing import (
@@ -42,7 +41,6 @@ class Words:
     report_refusals: list[ReportRefusedOut] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
-    answered_last: list[CommandGiven] = field(default_factory=list)
 
     def alarm(self, name: str, **fields: str | int | float) -> None:
         """Something a person may want to look at."""
