@@ -11,12 +11,12 @@ from sim_harness.clock import Streams
 from sim_harness.drawn.parts import Dice, Sketch
 from sim_harness.drawn.road import Road
 from sim_harness.drawn.yards import add_yard, drawn_yard
+from sim_harness.plant import CONTAINERS_A_TRIP
 from sim_harness.replay_line import flow
 
 SITE: Final = "site.yaml"
 SCENARIO: Final = "scenario.yaml"
 TRUCKS_MAX: Final = 10
-CONTAINERS_A_TRIP: Final = 2
 # With no more stands to spare than this trucks must wait for each other's.
 SPARE_FEW: Final = 2
 # What a truck does on the road on average, and in a yard.

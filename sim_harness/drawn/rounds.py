@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from rich.table import Table
 
@@ -15,7 +16,7 @@ from sim_harness.campaign.trial import Trial
 from sim_harness.campaign.worker import Job
 from sim_harness.drawn.draw import SCENARIO, Drawn, draw
 
-ALL = "all"
+ALL: Final = "all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
