@@ -8,7 +8,7 @@ REFEREE := .venv-referee
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-jitless test-bounds test-long lint format protos bench campaign sites mutants referee clean
+.PHONY: help setup demo test test-jitless test-bounds test-long lint format protos bench campaign sites mutants soak referee clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -56,6 +56,9 @@ sites: setup  ## Run 200 sites and loads drawn from seeds; every truck must be s
 
 mutants: setup  ## Play unsafe mutants of controller and trucks in drills; each must be killed
 	$(BIN)/python -m tests.sim.mutants
+
+soak: setup  ## Hours: what must hold for long, with its figures
+	$(BIN)/python -m tests.soak.long_day --hours 8
 
 referee: $(REFEREE)/.made  ## Compare with SUMO, ad-rss, shapely and closed forms, in an environment of their own
 	$(REFEREE)/bin/python -m sim_harness.referee

@@ -82,6 +82,12 @@ class ServerProcess:
         self._log_read += sum(map(len, lines))
         return lines
 
+    @property
+    def pid(self) -> int:
+        """The process of the last start."""
+        assert self._process is not None
+        return self._process.pid
+
     def signal(self, number: int) -> None:
         """Send a signal to the process, for example to freeze it or to let it go on."""
         assert self._process is not None
