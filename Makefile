@@ -8,7 +8,7 @@ REFEREE := .venv-referee
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-jitless test-bounds test-long lint format protos bench campaign sites mutants soak referee clean
+.PHONY: help setup demo test lint format protos bench campaign sites mutants soak referee clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
