@@ -21,7 +21,7 @@ from pydantic_core import PydanticCustomError
 
 from fleet.site.source import did_you_mean
 from planner.authority import Cause
-from sim_harness.faults.kinds import State
+from sim_harness.faults.kind import State
 
 if TYPE_CHECKING:
     from sim_harness.report import Instant, Report

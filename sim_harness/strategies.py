@@ -18,7 +18,8 @@ from typing import Any, Final
 
 from fleet.site import load_site
 from planner.corridor import Corridor, StandKind
-from sim_harness.faults.kinds import KINDS, Span, Target
+from sim_harness.faults.kind import Span, Target
+from sim_harness.faults.kinds import KINDS
 from sim_harness.faults.spec import FaultSpec
 from sim_harness.scenario import load_scenario, truck_id
 

@@ -15,7 +15,8 @@ from sim_harness.campaign.search import GENERATION, Search, Tried
 from sim_harness.campaign.shrink import Shrinker
 from sim_harness.campaign.trial import Plan, Trial
 from sim_harness.campaign.worker import Job
-from sim_harness.faults.kinds import KINDS, Target
+from sim_harness.faults.kind import Target
+from sim_harness.faults.kinds import KINDS
 from sim_harness.scenario import Scenario, ScenarioError, load_scenario
 
 # So many failures of one kind are made smaller, and so many are recorded: the hundredth of a kind teaches nothing new.

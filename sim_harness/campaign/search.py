@@ -22,7 +22,7 @@ from sim_harness.campaign.outcome import Outcome
 from sim_harness.campaign.trial import FAULTS_USUAL, HOURS_USUAL, Plan, Trial
 from sim_harness.clock import Streams
 from sim_harness.faults.draw import USUAL, evenly, one_of
-from sim_harness.faults.kinds import Span, Target
+from sim_harness.faults.kind import Span, Target
 from sim_harness.faults.spec import FaultSpec
 from sim_harness.scenario import Scenario
 from sim_harness.weather import Spell

@@ -14,7 +14,8 @@ import numpy as np
 
 from planner.corridor import Corridor, StandKind, Stretch
 from sim_harness.clock import Streams
-from sim_harness.faults.kinds import KINDS, Span, Target
+from sim_harness.faults.kind import Span, Target
+from sim_harness.faults.kinds import KINDS
 from sim_harness.faults.spec import FaultSpec
 from sim_harness.scenario import Scenario
 

@@ -14,7 +14,7 @@ from fleet.server.fleet_view import FleetView
 from fleet.server.outgoing import Alarm
 from sim_harness.faults import intruders, mechanics, roadside, sensors, servers, wireless
 from sim_harness.faults.incident import Incident
-from sim_harness.faults.kinds import State, Target
+from sim_harness.faults.kind import State, Target
 from sim_harness.faults.scene import Effect, Scene
 from sim_harness.faults.spec import FaultSpec
 from sim_harness.faults.states import Watch, watch_of

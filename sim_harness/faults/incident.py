@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sim_harness.faults.kinds import State
+from sim_harness.faults.kind import State
 from sim_harness.faults.scene import Effect
 from sim_harness.faults.spec import FaultSpec
 

@@ -14,7 +14,7 @@ from collections import deque
 from typing import Final, NamedTuple
 
 from sim_harness.columns import DRIFT
-from sim_harness.faults.kinds import Shape
+from sim_harness.faults.kind import Shape
 from sim_harness.faults.scene import Scene
 from sim_harness.faults.spec import FaultSpec
 from sim_harness.observation import TICK_S

@@ -14,7 +14,8 @@ from pydantic_core import PydanticCustomError
 
 from fleet.site.source import did_you_mean
 from planner.corridor import Corridor, StandKind
-from sim_harness.faults.kinds import KINDS, Kind, Shape, Target
+from sim_harness.faults.kind import Kind, Shape, Target
+from sim_harness.faults.kinds import KINDS
 
 SECONDS_MAX: Final = 31 * 86_400.0
 Moment = Annotated[float, Field(ge=0.0, le=SECONDS_MAX)]

@@ -20,7 +20,7 @@ from sim_harness import paths
 from sim_harness.dynamics import EMERGENCY_BRAKE
 from sim_harness.faults.incident import Incident
 from sim_harness.faults.intruders import Intruder, metres_ahead
-from sim_harness.faults.kinds import Shape, State
+from sim_harness.faults.kind import Shape, State
 from sim_harness.faults.must_stop import MOVED_OFF_MPS
 from sim_harness.faults.scene import Scene
 from sim_harness.faults.server_books import holds_more, rows_of

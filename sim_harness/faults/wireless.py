@@ -6,7 +6,7 @@ from typing import Final
 
 from fleet.v1 import common_pb2, gateway_pb2, truck_pb2
 from sim_harness import link, paths
-from sim_harness.faults.kinds import Shape
+from sim_harness.faults.kind import Shape
 from sim_harness.faults.scene import Scene
 from sim_harness.faults.spec import FaultSpec
 from sim_harness.observation import TICK_S

@@ -13,7 +13,8 @@ from planner.corridor import StandKind
 from sim_harness.checkers import Checkers
 from sim_harness.day import Wish, run_day
 from sim_harness.faults.engine import EFFECTS
-from sim_harness.faults.kinds import KINDS, Target
+from sim_harness.faults.kind import Target
+from sim_harness.faults.kinds import KINDS
 from sim_harness.faults.spec import FaultSpec
 from sim_harness.in_memory import InMemoryServer
 from sim_harness.recording import Recorder

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from fleet.site import load_site
 from sim_harness.clock import Streams
 from sim_harness.faults.draw import USUAL, evenly, faults_of, ordinary_day
-from sim_harness.faults.kinds import KINDS, Target
+from sim_harness.faults.kind import Target
+from sim_harness.faults.kinds import KINDS
 from sim_harness.faults.spec import FaultSpec, unknown_place
 from sim_harness.scenario import ScenarioError, load_scenario
 

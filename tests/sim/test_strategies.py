@@ -12,7 +12,8 @@ from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
 from fleet.site import load_site
-from sim_harness.faults.kinds import KINDS, Target
+from sim_harness.faults.kind import Target
+from sim_harness.faults.kinds import KINDS
 from sim_harness.faults.spec import FaultSpec, unknown_place
 from sim_harness.replay_line import flow
 from sim_harness.scenario import load_scenario, truck_id
