@@ -48,7 +48,8 @@ class Spell:
     """
     A part of the day, of so many open seconds, in which the road is *corridor* and so many trucks are about.
 
-    *shares* of its time that a gate or a bay, by its id, has for our trucks; all of it where none is said. *stopped*: nobody drives.
+    *shares* of its time that a gate, a bay or a lane, by its id, has for our trucks; all of it where none is said. *stopped*: nobody
+    drives.
     """
 
     corridor: Corridor
@@ -139,7 +140,7 @@ class _Spell:
         return [(0.0, 0.0 if self.spell.stopped else None)] * (self.past - self.first)
 
     def share(self, name: str) -> float:
-        """Of its time that a gate or a bay has for us."""
+        """Of its time that a gate, a bay or a lane has for us."""
         return self.spell.shares.get(name, 1.0)
 
     def inflow(self) -> dict[tuple[str, bool], Row]:
@@ -202,7 +203,8 @@ def _add_places(flow: _Spell, inspection_share: float) -> None:
         flow.limit(LOADING if k < len(flow.loading) else UNLOADING, {column: 1.0}, per_bay * flow.share(bay.stand_id))
     _add_gates(flow, inspection_share)
     for ix, lane in enumerate(corridor.lanes):
-        flow.limit(f"lane {lane.lane_id}", {flow.laden(ix): 1.0, flow.empty(ix): 1.0}, 1.0 / _lane_headway_s(lane, flow.kind))
+        most = flow.share(lane.lane_id) / _lane_headway_s(lane, flow.kind)
+        flow.limit(f"lane {lane.lane_id}", {flow.laden(ix): 1.0, flow.empty(ix): 1.0}, most)
     for zone in corridor.zones:
         if zone.derived or zone.kind is not ZoneKind.DIRECTIONAL:
             continue

@@ -75,7 +75,7 @@ def run_day(scenario: Scenario, wish: Wish, progress: Callable[[float], None]) -
             if wish.desk is not None and runner.begun:
                 # What was asked for on the way is no part of the scenario: the whole run is said as a schedule.
                 replay = with_settings(replay, ["faults=off", f"scheduled_faults={flow([fault.stated() for fault in runner.begun])}"])
-    report = build_report(scenario.roster, totals, checkers.figures(), bound_of(scenario))
+    report = build_report(scenario.roster, totals, checkers.figures(), bound_of(scenario, faults=totals.faults))
     report = judged(report.model_copy(update={"replay": replay}), scenario.spec.expect)
     if wish.out is not None and wish.pages:
         write_report(wish.out, report, scenario.roster)

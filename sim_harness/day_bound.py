@@ -4,16 +4,16 @@ At most so many round trips in a scenario's day: the corridor's bound, under its
 Manned trucks leave our trucks a share of each gate's time. Where cranes lift, they bound the yard instead of its bays being ever
 busy; and nobody carries more than was ordered. A day is cut into spells where the weather changes, where a train closes the road or
 has passed, where gates hand over their shift, and where a scheduled fault takes a gate, a bay's machine or a truck away or gives it
-back; what waits in one spell may pass in a later one. Faults whose cost depends on where they find somebody (a breakdown on a single
-lane, a truck that customs holds) cost the bound no more than that truck.
+back; what waits in one spell may pass in a later one. What a fault costs that depends on where it finds somebody (a breakdown on a single
+lane, a truck that customs holds at a gate) is known once the day was run: the lanes that a truck stood on for long.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise, product
-from typing import Final
+from typing import Any, Final
 
 from planner.bound import Bound, BoundQuestion, Spell, upper_bound_over
 from planner.corridor import Corridor
@@ -31,21 +31,27 @@ DAY_S: Final = 86_400.0
 ORDERS: Final = "orders"
 # Faults that keep their truck from moving for as long as they last.
 IMMOBILE: Final = frozenset({"breakdown", "wall", "battery"})
+# A shorter standstill costs less than it would make the program longer.
+BLOCKED_MIN_S: Final = 600.0
 # Faults of a gate or a bay that keep it from finishing anything.
 HALTED: Final = frozenset({"gate", "loader"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outage:
-    """A gate, a bay or a truck that does nothing from a second of the run to another."""
+    """A gate, a bay or a truck that does nothing, or a lane that nobody passes, from a second of the run to another."""
 
     name: str
     from_s: float
     to_s: float
 
 
-def bound_of(scenario: Scenario, span_s: tuple[float, float] | None = None) -> Bound | None:
-    """At most so much could be carried in this scenario's day, or between two seconds of it; None where there is no way round."""
+def bound_of(scenario: Scenario, span_s: tuple[float, float] | None = None, faults: Sequence[Mapping[str, Any]] = ()) -> Bound | None:
+    """
+    At most so much could be carried in this scenario's day, or between two seconds of it; None where there is no way round.
+
+    *faults* that happened, as a report has them: road they blocked was nobody's.
+    """
     span_s = span_s or (0.0, scenario.hours * HOUR_S)
     rules = scenario.spec.plant
     up_h, down_h = rules.loader_mtbf_h, rules.loader_mttr_min / 60.0
@@ -57,7 +63,7 @@ def bound_of(scenario: Scenario, span_s: tuple[float, float] | None = None) -> B
         inspection_share=rules.inspect_share,
     )
     try:
-        least = upper_bound_over(list(_spells(scenario, *span_s)), question)
+        least = upper_bound_over(list(_spells(scenario, span_s, [*_outages(scenario), *_blocked(faults)])), question)
     except ValueError:
         return None
     for other in _others(scenario, question.open_s):
@@ -71,9 +77,10 @@ def _open_s(scenario: Scenario, from_s: float, to_s: float) -> float:
     return open_seconds(scenario.roster, opening_s(scenario.roster) + from_s, to_s - from_s)
 
 
-def _spells(scenario: Scenario, since_s: float, end_s: float) -> Iterator[Spell]:
+def _spells(scenario: Scenario, span_s: tuple[float, float], outages: Sequence[Outage]) -> Iterator[Spell]:
     """The parts of a span of the run in which nothing changes."""
-    shares, outages = _shares(scenario), list(_outages(scenario))
+    since_s, end_s = span_s
+    shares = _shares(scenario)
     weather = timeline(scenario.spec.weather, scenario.hours)
     edges = {since_s, end_s} | {at_s for at_s, _ in weather} | {at_s for each in outages for at_s in (each.from_s, each.to_s)}
     roads: dict[Conditions, Corridor] = {}
@@ -118,6 +125,18 @@ def _outages(scenario: Scenario) -> Iterator[Outage]:
         from_s = fault.at_s + corridor.processes[process].mean_s
         if from_s < fault.ends_s:
             yield Outage(name=name, from_s=from_s, to_s=fault.ends_s)
+
+
+def _blocked(faults: Sequence[Mapping[str, Any]]) -> Iterator[Outage]:
+    """
+    The lanes that trucks stood on and could not leave, for as long as counts.
+
+    Whoever was before it on its lane had passed in the spell before.
+    """
+    for blockage in (blockage for fault in faults for blockage in fault.get("blockages", ())):
+        if blockage["to_s"] - blockage["from_s"] >= BLOCKED_MIN_S:
+            for lane_id in blockage["lane_ids"]:
+                yield Outage(name=lane_id, from_s=blockage["from_s"], to_s=blockage["to_s"])
 
 
 def _shares(scenario: Scenario) -> Mapping[str, float]:

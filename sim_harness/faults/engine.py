@@ -13,6 +13,7 @@ from typing import Any, Final
 from fleet.server.fleet_view import FleetView
 from fleet.server.outgoing import Alarm
 from sim_harness.faults import intruders, mechanics, roadside, sensors, servers, wireless
+from sim_harness.faults.blockages import Blockages
 from sim_harness.faults.incident import Incident
 from sim_harness.faults.kind import State, Target
 from sim_harness.faults.scene import Effect, Scene
@@ -78,6 +79,7 @@ class Faults:
         self._notice = notice
         self._busy: dict[str, Incident] = {}
         self._watches: list[tuple[Incident, Watch]] = []
+        self._blockages = Blockages(scene)
         self.incidents: list[Incident] = []
 
     def inject(self, spec: FaultSpec) -> None:
@@ -125,7 +127,8 @@ class Faults:
         return f"{TOGETHER.get(spec.fault, spec.fault)} {spec.aimed_at}"
 
     def watch(self, now_s: float, alarms: Sequence[Alarm], view: FleetView | None) -> None:
-        """After the server has decided: what was noticed, and who is safe."""
+        """After the server has decided: what was noticed, who is safe, and who stands in the way."""
+        self._blockages.note(self._busy.values(), now_s)
         for incident, watch in self._watches:
             if alarms and incident.alarm is None:
                 self._hear(incident, alarms, now_s)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from sim_harness.faults.kind import State
@@ -14,13 +14,23 @@ from sim_harness.faults.spec import FaultSpec
 AFTERWARDS: Final = frozenset({State.WENT_ON, State.WAITED, State.LEFT_ALONE})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blockage:
+    """Lanes under a body that did not move from one second of the run to another."""
+
+    lane_ids: tuple[str, ...]
+    from_s: float
+    to_s: float
+
+
 @dataclass(slots=True)
 class Incident:
     """
     A fault at work, and what came of it.
 
     *needed*: something happened that the safe state must answer; a link lost for a blink, or a stretch that nobody came to,
-    needs nothing. *needed_s*: since when. *broken*: the state, or a rule it rests on, was seen violated.
+    needs nothing. *needed_s*: since when. *broken*: the state, or a rule it rests on, was seen violated. *blockages*: where its truck
+    stood and could not go on.
     """
 
     spec: FaultSpec
@@ -33,6 +43,7 @@ class Incident:
     needed_s: float | None = None
     safe_s: float | None = None
     broken: str = ""
+    blockages: list[Blockage] = field(default_factory=list)
 
     def need(self, now_s: float) -> None:
         """From now on the safe state is required."""
@@ -91,4 +102,5 @@ class Incident:
             "safe_s": self.safe_s,
             "reached": self.reached(now_s),
             "broken": self.broken,
+            "blockages": [asdict(blockage) for blockage in self.blockages],
         }

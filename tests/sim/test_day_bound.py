@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import pytest
 
 from planner.bound import Bound
+from sim_harness.day import Wish, run_day
 from sim_harness.day_bound import bound_of
 from sim_harness.scenario import load_scenario
 
@@ -12,10 +16,12 @@ HOURS = 8.0
 TRUCKS = 12
 
 
-def bound(*faults: str, span_s: tuple[float, float] | None = None, trucks: int = TRUCKS) -> Bound:
-    """The small site's bound with scheduled faults; with twelve trucks its bays bind, with six the trucks."""
+def bound(
+    *faults: str, span_s: tuple[float, float] | None = None, trucks: int = TRUCKS, happened: Sequence[Mapping[str, Any]] = ()
+) -> Bound:
+    """The small site's bound with scheduled faults, and what *happened*; with twelve trucks its bays bind, with six the trucks."""
     settings = [f"scheduled_faults=[{', '.join(faults)}]", "plant.loader_mtbf_h=0"]
-    found = bound_of(load_scenario("mandula", settings, hours=HOURS, trucks=trucks), span_s)
+    found = bound_of(load_scenario("mandula", settings, hours=HOURS, trucks=trucks), span_s, happened)
     assert found is not None
     return found
 
@@ -54,3 +60,34 @@ def test_a_truck_that_cannot_move_is_missed_where_trucks_are_scarce() -> None:
     assert whole.name == "fleet"
     assert broken.capacity_per_h == pytest.approx(whole.capacity_per_h * (1.0 - 2400.0 / (6.0 * HOURS * 3600.0)), rel=1e-3)
     assert held.round_trips == pytest.approx(whole.round_trips)
+
+
+def blocked(from_s: float, to_s: float) -> Mapping[str, Any]:
+    """Somebody stood on the only way to the loading yard, as a report has it."""
+    return {"fault": "breakdown", "blockages": [{"lane_ids": ["nb_1"], "from_s": from_s, "to_s": to_s}]}
+
+
+def test_while_somebody_stood_on_the_only_road_nobody_is_held_to_have_passed() -> None:
+    """Five of eight hours: what the three that are left can carry, at the road's own rate, is more than two bays can load."""
+    whole, most = bound(), bound(happened=[blocked(3600.0, 21_600.0)])
+    all_day = bound(happened=[blocked(0.0, HOURS * 3600.0)])
+
+    assert most.round_trips == pytest.approx(whole.round_trips)
+    assert all_day.round_trips == 0.0
+
+
+def test_a_short_standstill_costs_the_bound_nothing() -> None:
+    """Each one makes the program longer, and campaigns are full of them."""
+    assert bound(happened=[blocked(0.0, 599.0)]).round_trips == bound().round_trips
+
+
+def test_where_a_truck_broke_down_is_noted_for_as_long_as_it_stood_there() -> None:
+    """The bound of a day rests on it."""
+    fault = "scheduled_faults=[{fault: breakdown, at_s: 60, for_s: 120, truck: t001}]"
+    report = run_day(load_scenario("mandula", [fault], seed=1, hours=0.08, trucks=3), Wish(), lambda _: None)
+
+    [blockage] = report.faults[0]["blockages"]
+    [lane_id] = blockage["lane_ids"]
+    assert lane_id in load_scenario("mandula").corridor.lane_ix
+    assert 60.0 <= blockage["from_s"] < 150.0
+    assert blockage["to_s"] == pytest.approx(180.0, abs=0.2)
