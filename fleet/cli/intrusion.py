@@ -110,9 +110,9 @@ def report(
     Example: fleet intrusion report man-1 --kind person --at strip_north:150 --detail "camera 7"
     """
     places = [_place(said) for said in at]
-    from fleet.client import IntrusionKind, asks, values  # noqa: PLC0415 - as above
+    from fleet.client import IntrusionKind, asks, site_values  # noqa: PLC0415 - as above
 
-    where = [values.Stretch(lane_id=lane_id, start_m=from_m, end_m=to_m) for lane_id, from_m, to_m in places]
+    where = [site_values.Stretch(lane_id=lane_id, start_m=from_m, end_m=to_m) for lane_id, from_m, to_m in places]
     ask = asks.report_intrusion(intrusion_id, IntrusionKind(kind.value), where, radius_m=radius_m, detail=detail)
     _ask(ask, server, tls, as_json=as_json)
 

@@ -18,6 +18,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from fleet.client.site_values import LanePoint, Site, Stretch
 from fleet.client.values import (
     AllStop,
     Bay,
@@ -30,9 +31,7 @@ from fleet.client.values import (
     Gate,
     Intrusion,
     Lane,
-    LanePoint,
     SiteProposal,
-    Stretch,
     TransportOrder,
     Truck,
     value_of,
@@ -393,7 +392,12 @@ def watch_border(gate_ids: Sequence[str] = ()) -> Ask[BorderCall]:
     return Ask(BORDER, "WatchBorder", border_pb2.WatchBorderRequest(gate_ids=gate_ids), _to(BorderCall))
 
 
-# Another site.
+# The site, and another one.
+
+
+def site() -> Ask[Site]:
+    """Asks for the map the server drives by."""
+    return Ask(DISPATCH, "GetSite", dispatch_pb2.GetSiteRequest(), _to(Site))
 
 
 def propose_site(*, name: str = "", text: str = "") -> Ask[SiteProposal]:

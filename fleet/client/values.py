@@ -14,24 +14,19 @@ from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from google.protobuf.message import Message
 
+from fleet.client.site_values import (
+    LanePoint,
+    Site,
+    SiteGate,
+    SiteLane,
+    SiteStand,
+    SiteTruckType,
+    SiteYard,
+    SiteZone,
+    Stretch,
+)
+
 _V = TypeVar("_V")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LanePoint:
-    """A place on a lane."""
-
-    lane_id: str
-    chainage_m: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch:
-    """Half-open metres of one lane."""
-
-    lane_id: str
-    start_m: float
-    end_m: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +56,22 @@ class TransportOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """One link of the chain that explains why a truck stands."""
+
+    kind: str
+    subject_id: str
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Truck:
-    """A truck as operators see it; *nose* and *end* are None where there is none, heading counter-clockwise from east; *brake_health* 0: not said."""
+    """
+    A truck as operators see it.
+
+    *nose* and *end* are None where there is none, the heading is counter-clockwise from east, *brake_health* 0 says nothing.
+    *standing_for* is None while it moves.
+    """
 
     truck_id: str
     truck_type_id: str
@@ -84,15 +93,7 @@ class Truck:
     held: bool
     decommissioned: bool
     brake_health: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
-    """One link of the chain that explains why a truck stands."""
-
-    kind: str
-    subject_id: str
-    since: datetime | None
+    standing_for: Cause | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,6 +300,7 @@ Value: TypeAlias = (
     | Gate
     | Bay
     | BorderCall
+    | Site
     | SiteProposal
 )
 
@@ -307,7 +309,7 @@ _CLASSES: Final[Mapping[str, type[Any]]] = {
     for kind in (
         LanePoint, Stretch, Container, TransportOrder, Truck, Cause, Explanation, Lane, AllStop, Intrusion, ControlLease, FleetTotals,
         FleetUpdate, Crossing, Gate, Bay, ManifestDeclared, GateCall, GatePassed, BayCall, BayLeft, BorderCall, SiteBlock,
-        SiteProposal,
+        SiteProposal, SiteLane, SiteZone, SiteGate, SiteStand, SiteYard, SiteTruckType, Site,
     )
 }  # fmt: skip
 

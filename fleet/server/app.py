@@ -41,6 +41,7 @@ from fleet.server.wire.counter import Counter
 from fleet.server.wire.interceptors import ErrorInterceptor
 from fleet.server.wire.pump import Pumps
 from fleet.server.wire.reads import Reads
+from fleet.server.wire.site_map import site_map
 from fleet.server.wire.speaker import Speaker
 from fleet.v1 import border_pb2, dispatch_pb2, gateway_pb2, truck_pb2
 from planner.corridor import Corridor
@@ -157,7 +158,7 @@ class Server:
         engine = self._engine
         driver = LockstepDriver(engine, self._speaker, self._counter, self._pumps, Disk(write=self._write, failed=self._fail))
         between = DirectReads() if self._settings.lockstep else self._control
-        reads = Reads(between, engine, engine.drawer, engine.writer, engine.options.utc_at_zero_ns)
+        reads = Reads(between, engine, engine.drawer, engine.writer, site_map(engine.corridor))
         truck_service.register(self._grpc, engine.switchboard, self._pumps)
         gateway_service.register(self._grpc, engine.switchboard, self._pumps)
         dispatch_service.register(self._grpc, self._counter, reads)

@@ -97,7 +97,7 @@ class Engine:
         lane_ids = [lane.lane_id for lane in corridor.lanes]
         core = core_of(corridor, options.loop, options.dispatch)
         self.desk, self.loop, self._succession = core.desk, core.loop, core.succession
-        self.drawer = TruckDrawer(corridor)
+        self.drawer = TruckDrawer(corridor, options.utc_at_zero_ns)
         self._roots = Roots(corridor)
         self._answered = self.loop.view()
         self.inbox = Inbox(ordered=options.ordered)

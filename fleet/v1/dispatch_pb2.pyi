@@ -394,6 +394,7 @@ class Truck(_message.Message):
     HELD_FIELD_NUMBER: _builtins.int
     DECOMMISSIONED_FIELD_NUMBER: _builtins.int
     BRAKE_HEALTH_FIELD_NUMBER: _builtins.int
+    STANDING_FOR_FIELD_NUMBER: _builtins.int
     truck_id: _builtins.str
     truck_type_id: _builtins.str
     session: _common_pb2.SessionState.ValueType
@@ -423,6 +424,12 @@ class Truck(_message.Message):
     def report_age(self) -> _duration_pb2.Duration: ...
     @_builtins.property
     def containers(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Container]: ...
+    @_builtins.property
+    def standing_for(self) -> Global___Cause:
+        """What it stands for, the first link of its explanation; absent while it moves. A zone's holder, a person or an office is named by
+        ExplainHold alone.
+        """
+
     def __init__(
         self,
         *,
@@ -446,10 +453,11 @@ class Truck(_message.Message):
         held: _builtins.bool = ...,
         decommissioned: _builtins.bool = ...,
         brake_health: _builtins.float = ...,
+        standing_for: Global___Cause | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "nose", b"nose", "report_age", b"report_age"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "nose", b"nose", "report_age", b"report_age", "standing_for", b"standing_for"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["battery_wh", b"battery_wh", "brake_health", b"brake_health", "containers", b"containers", "decommissioned", b"decommissioned", "east_m", b"east_m", "end", b"end", "goal_id", b"goal_id", "heading_rad", b"heading_rad", "held", b"held", "laden", b"laden", "mission", b"mission", "mission_id", b"mission_id", "north_m", b"north_m", "nose", b"nose", "report_age", b"report_age", "round_trips", b"round_trips", "session", b"session", "speed_mps", b"speed_mps", "truck_id", b"truck_id", "truck_type_id", b"truck_type_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["battery_wh", b"battery_wh", "brake_health", b"brake_health", "containers", b"containers", "decommissioned", b"decommissioned", "east_m", b"east_m", "end", b"end", "goal_id", b"goal_id", "heading_rad", b"heading_rad", "held", b"held", "laden", b"laden", "mission", b"mission", "mission_id", b"mission_id", "north_m", b"north_m", "nose", b"nose", "report_age", b"report_age", "round_trips", b"round_trips", "session", b"session", "speed_mps", b"speed_mps", "standing_for", b"standing_for", "truck_id", b"truck_id", "truck_type_id", b"truck_type_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1417,6 +1425,291 @@ class FleetTotals(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FleetTotals: _TypeAlias = FleetTotals  # noqa: Y015
+
+@_typing.final
+class GetSiteRequest(_message.Message):
+    """There is one in force."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSiteRequest: _TypeAlias = GetSiteRequest  # noqa: Y015
+
+@_typing.final
+class Site(_message.Message):
+    """The site in force: what there is to draw, in metres east and north of the origin."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SITE_ID_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    ORIGIN_LATITUDE_DEG_FIELD_NUMBER: _builtins.int
+    ORIGIN_LONGITUDE_DEG_FIELD_NUMBER: _builtins.int
+    LANES_FIELD_NUMBER: _builtins.int
+    ZONES_FIELD_NUMBER: _builtins.int
+    GATES_FIELD_NUMBER: _builtins.int
+    STANDS_FIELD_NUMBER: _builtins.int
+    YARDS_FIELD_NUMBER: _builtins.int
+    NO_STOPS_FIELD_NUMBER: _builtins.int
+    TRUCK_TYPES_FIELD_NUMBER: _builtins.int
+    site_id: _builtins.str
+    digest: _builtins.str
+    origin_latitude_deg: _builtins.float
+    """WGS-84, of east 0 and north 0."""
+    origin_longitude_deg: _builtins.float
+    @_builtins.property
+    def lanes(self) -> _containers.RepeatedCompositeFieldContainer[Global___SiteLane]: ...
+    @_builtins.property
+    def zones(self) -> _containers.RepeatedCompositeFieldContainer[Global___SiteZone]: ...
+    @_builtins.property
+    def gates(self) -> _containers.RepeatedCompositeFieldContainer[Global___SiteGate]: ...
+    @_builtins.property
+    def stands(self) -> _containers.RepeatedCompositeFieldContainer[Global___SiteStand]: ...
+    @_builtins.property
+    def yards(self) -> _containers.RepeatedCompositeFieldContainer[Global___SiteYard]: ...
+    @_builtins.property
+    def no_stops(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Stretch]:
+        """No end of authority lies there."""
+
+    @_builtins.property
+    def truck_types(self) -> _containers.RepeatedCompositeFieldContainer[Global___SiteTruckType]: ...
+    def __init__(
+        self,
+        *,
+        site_id: _builtins.str = ...,
+        digest: _builtins.str = ...,
+        origin_latitude_deg: _builtins.float = ...,
+        origin_longitude_deg: _builtins.float = ...,
+        lanes: _abc.Iterable[Global___SiteLane] | None = ...,
+        zones: _abc.Iterable[Global___SiteZone] | None = ...,
+        gates: _abc.Iterable[Global___SiteGate] | None = ...,
+        stands: _abc.Iterable[Global___SiteStand] | None = ...,
+        yards: _abc.Iterable[Global___SiteYard] | None = ...,
+        no_stops: _abc.Iterable[_common_pb2.Stretch] | None = ...,
+        truck_types: _abc.Iterable[Global___SiteTruckType] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "gates", b"gates", "lanes", b"lanes", "no_stops", b"no_stops", "origin_latitude_deg", b"origin_latitude_deg", "origin_longitude_deg", b"origin_longitude_deg", "site_id", b"site_id", "stands", b"stands", "truck_types", b"truck_types", "yards", b"yards", "zones", b"zones"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Site: _TypeAlias = Site  # noqa: Y015
+
+@_typing.final
+class SiteLane(_message.Message):
+    """A lane's middle line, from its entry node on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LANE_ID_FIELD_NUMBER: _builtins.int
+    FROM_NODE_ID_FIELD_NUMBER: _builtins.int
+    TO_NODE_ID_FIELD_NUMBER: _builtins.int
+    LENGTH_M_FIELD_NUMBER: _builtins.int
+    WIDTH_M_FIELD_NUMBER: _builtins.int
+    SPEED_MAX_MPS_FIELD_NUMBER: _builtins.int
+    EAST_M_FIELD_NUMBER: _builtins.int
+    NORTH_M_FIELD_NUMBER: _builtins.int
+    lane_id: _builtins.str
+    from_node_id: _builtins.str
+    to_node_id: _builtins.str
+    length_m: _builtins.float
+    width_m: _builtins.float
+    speed_max_mps: _builtins.float
+    @_builtins.property
+    def east_m(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """As many as `north_m`."""
+
+    @_builtins.property
+    def north_m(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    def __init__(
+        self,
+        *,
+        lane_id: _builtins.str = ...,
+        from_node_id: _builtins.str = ...,
+        to_node_id: _builtins.str = ...,
+        length_m: _builtins.float = ...,
+        width_m: _builtins.float = ...,
+        speed_max_mps: _builtins.float = ...,
+        east_m: _abc.Iterable[_builtins.float] | None = ...,
+        north_m: _abc.Iterable[_builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["east_m", b"east_m", "from_node_id", b"from_node_id", "lane_id", b"lane_id", "length_m", b"length_m", "north_m", b"north_m", "speed_max_mps", b"speed_max_mps", "to_node_id", b"to_node_id", "width_m", b"width_m"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SiteLane: _TypeAlias = SiteLane  # noqa: Y015
+
+@_typing.final
+class SiteZone(_message.Message):
+    """Metres of several lanes that exclude each other."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ZONE_ID_FIELD_NUMBER: _builtins.int
+    ONE_LANE_FIELD_NUMBER: _builtins.int
+    DERIVED_FIELD_NUMBER: _builtins.int
+    STRETCHES_FIELD_NUMBER: _builtins.int
+    zone_id: _builtins.str
+    one_lane: _builtins.bool
+    """A reversible section: trucks of two directions pass it in turns."""
+    derived: _builtins.bool
+    """Follows from where lanes meet; nobody drew it."""
+    @_builtins.property
+    def stretches(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Stretch]: ...
+    def __init__(
+        self,
+        *,
+        zone_id: _builtins.str = ...,
+        one_lane: _builtins.bool = ...,
+        derived: _builtins.bool = ...,
+        stretches: _abc.Iterable[_common_pb2.Stretch] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["derived", b"derived", "one_lane", b"one_lane", "stretches", b"stretches", "zone_id", b"zone_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SiteZone: _TypeAlias = SiteZone  # noqa: Y015
+
+@_typing.final
+class SiteGate(_message.Message):
+    """A barrier lane at the checkpoint."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GATE_ID_FIELD_NUMBER: _builtins.int
+    LANE_ID_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    STOP_LINE_M_FIELD_NUMBER: _builtins.int
+    CLEAR_M_FIELD_NUMBER: _builtins.int
+    gate_id: _builtins.str
+    lane_id: _builtins.str
+    role: _builtins.str
+    """exit, border, customs, portal, xray or entry."""
+    stop_line_m: _builtins.float
+    clear_m: _builtins.float
+    def __init__(
+        self,
+        *,
+        gate_id: _builtins.str = ...,
+        lane_id: _builtins.str = ...,
+        role: _builtins.str = ...,
+        stop_line_m: _builtins.float = ...,
+        clear_m: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clear_m", b"clear_m", "gate_id", b"gate_id", "lane_id", b"lane_id", "role", b"role", "stop_line_m", b"stop_line_m"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SiteGate: _TypeAlias = SiteGate  # noqa: Y015
+
+@_typing.final
+class SiteStand(_message.Message):
+    """A place where a standing truck blocks nobody."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STAND_ID_FIELD_NUMBER: _builtins.int
+    YARD_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    LANE_ID_FIELD_NUMBER: _builtins.int
+    STOP_M_FIELD_NUMBER: _builtins.int
+    stand_id: _builtins.str
+    yard_id: _builtins.str
+    kind: _builtins.str
+    """bay, parking, swap, plug or siding."""
+    lane_id: _builtins.str
+    stop_m: _builtins.float
+    """Of the nose."""
+    def __init__(
+        self,
+        *,
+        stand_id: _builtins.str = ...,
+        yard_id: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        lane_id: _builtins.str = ...,
+        stop_m: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "lane_id", b"lane_id", "stand_id", b"stand_id", "stop_m", b"stop_m", "yard_id", b"yard_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SiteStand: _TypeAlias = SiteStand  # noqa: Y015
+
+@_typing.final
+class SiteYard(_message.Message):
+    """Where trucks are loaded or unloaded, or a checkpoint with sidings."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    YARD_ID_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    yard_id: _builtins.str
+    role: _builtins.str
+    """loading, unloading or checkpoint."""
+    time_zone: _builtins.str
+    """IANA name of its local time."""
+    def __init__(
+        self,
+        *,
+        yard_id: _builtins.str = ...,
+        role: _builtins.str = ...,
+        time_zone: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["role", b"role", "time_zone", b"time_zone", "yard_id", b"yard_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SiteYard: _TypeAlias = SiteYard  # noqa: Y015
+
+@_typing.final
+class SiteTruckType(_message.Message):
+    """A kind of truck the site admits, as far as it can be drawn."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRUCK_TYPE_ID_FIELD_NUMBER: _builtins.int
+    LENGTH_M_FIELD_NUMBER: _builtins.int
+    WIDTH_M_FIELD_NUMBER: _builtins.int
+    BATTERY_WH_FIELD_NUMBER: _builtins.int
+    truck_type_id: _builtins.str
+    length_m: _builtins.float
+    width_m: _builtins.float
+    battery_wh: _builtins.float
+    def __init__(
+        self,
+        *,
+        truck_type_id: _builtins.str = ...,
+        length_m: _builtins.float = ...,
+        width_m: _builtins.float = ...,
+        battery_wh: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["battery_wh", b"battery_wh", "length_m", b"length_m", "truck_type_id", b"truck_type_id", "width_m", b"width_m"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SiteTruckType: _TypeAlias = SiteTruckType  # noqa: Y015
 
 @_typing.final
 class ProposeSiteRequest(_message.Message):

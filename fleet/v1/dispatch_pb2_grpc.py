@@ -165,6 +165,11 @@ class DispatchServiceStub(object):
                 request_serializer=fleet_dot_v1_dot_dispatch__pb2.WatchFleetRequest.SerializeToString,
                 response_deserializer=fleet_dot_v1_dot_dispatch__pb2.FleetUpdate.FromString,
                 _registered_method=True)
+        self.GetSite = channel.unary_unary(
+                '/fleet.v1.DispatchService/GetSite',
+                request_serializer=fleet_dot_v1_dot_dispatch__pb2.GetSiteRequest.SerializeToString,
+                response_deserializer=fleet_dot_v1_dot_dispatch__pb2.Site.FromString,
+                _registered_method=True)
         self.ProposeSite = channel.unary_unary(
                 '/fleet.v1.DispatchService/ProposeSite',
                 request_serializer=fleet_dot_v1_dot_dispatch__pb2.ProposeSiteRequest.SerializeToString,
@@ -361,6 +366,13 @@ class DispatchServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetSite(self, request, context):
+        """The map the server drives by, for drawing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ProposeSite(self, request, context):
         """First phase of a map change: the trucks are asked to be ready, and nobody is given road over what differs any more.
         """
@@ -521,6 +533,11 @@ def add_DispatchServiceServicer_to_server(servicer, server):
                     servicer.WatchFleet,
                     request_deserializer=fleet_dot_v1_dot_dispatch__pb2.WatchFleetRequest.FromString,
                     response_serializer=fleet_dot_v1_dot_dispatch__pb2.FleetUpdate.SerializeToString,
+            ),
+            'GetSite': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSite,
+                    request_deserializer=fleet_dot_v1_dot_dispatch__pb2.GetSiteRequest.FromString,
+                    response_serializer=fleet_dot_v1_dot_dispatch__pb2.Site.SerializeToString,
             ),
             'ProposeSite': grpc.unary_unary_rpc_method_handler(
                     servicer.ProposeSite,
@@ -1246,6 +1263,33 @@ class DispatchService(object):
             '/fleet.v1.DispatchService/WatchFleet',
             fleet_dot_v1_dot_dispatch__pb2.WatchFleetRequest.SerializeToString,
             fleet_dot_v1_dot_dispatch__pb2.FleetUpdate.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSite(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fleet.v1.DispatchService/GetSite',
+            fleet_dot_v1_dot_dispatch__pb2.GetSiteRequest.SerializeToString,
+            fleet_dot_v1_dot_dispatch__pb2.Site.FromString,
             options,
             channel_credentials,
             insecure,

@@ -77,6 +77,8 @@ class DispatchServiceStub:
     """Takes control from its holder, who is told; the audit trail names both."""
     WatchFleet: _grpc.UnaryStreamMultiCallable[_dispatch_pb2.WatchFleetRequest, _dispatch_pb2.FleetUpdate]
     """A snapshot, then deltas. A slow watcher gets fewer updates, never a growing queue."""
+    GetSite: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.GetSiteRequest, _dispatch_pb2.Site]
+    """The map the server drives by, for drawing."""
     ProposeSite: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.ProposeSiteRequest, _dispatch_pb2.SiteProposal]
     """First phase of a map change: the trucks are asked to be ready, and nobody is given road over what differs any more."""
     GetSiteProposal: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.GetSiteProposalRequest, _dispatch_pb2.SiteProposal]
@@ -132,6 +134,8 @@ class DispatchServiceAsyncStub(DispatchServiceStub):
     """Takes control from its holder, who is told; the audit trail names both."""
     WatchFleet: _aio.UnaryStreamMultiCallable[_dispatch_pb2.WatchFleetRequest, _dispatch_pb2.FleetUpdate]  # type: ignore[assignment]
     """A snapshot, then deltas. A slow watcher gets fewer updates, never a growing queue."""
+    GetSite: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.GetSiteRequest, _dispatch_pb2.Site]  # type: ignore[assignment]
+    """The map the server drives by, for drawing."""
     ProposeSite: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.ProposeSiteRequest, _dispatch_pb2.SiteProposal]  # type: ignore[assignment]
     """First phase of a map change: the trucks are asked to be ready, and nobody is given road over what differs any more."""
     GetSiteProposal: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.GetSiteProposalRequest, _dispatch_pb2.SiteProposal]  # type: ignore[assignment]
@@ -340,6 +344,14 @@ class DispatchServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_dispatch_pb2.FleetUpdate], _abc.AsyncIterator[_dispatch_pb2.FleetUpdate]]:
         """A snapshot, then deltas. A slow watcher gets fewer updates, never a growing queue."""
+
+    @_abc_1.abstractmethod
+    def GetSite(
+        self,
+        request: _dispatch_pb2.GetSiteRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dispatch_pb2.Site, _abc.Awaitable[_dispatch_pb2.Site]]:
+        """The map the server drives by, for drawing."""
 
     @_abc_1.abstractmethod
     def ProposeSite(

@@ -20,14 +20,14 @@ _LEADER: Final = int(Cause.LEADER)
 _NONE: Final = int(Cause.NONE)
 
 
-class Roots:
-    """Names the roots of one site's standing trucks."""
+class Subjects:
+    """What the references of causes are called at one site."""
 
     def __init__(self, corridor: Corridor) -> None:
         lanes = [lane.lane_id for lane in corridor.lanes]
         gates = [gate.gate_id for gate in corridor.gates]
         stands = [stand.stand_id for stand in corridor.stands]
-        self._subjects: dict[int, Sequence[str]] = {
+        self._names: dict[int, Sequence[str]] = {
             int(Cause.ZONE): [zone.zone_id for zone in corridor.zones],
             **{int(cause): lanes for cause in (Cause.CLOSURE, Cause.TRACTION, Cause.SITE_CHANGE)},
             **{int(cause): gates for cause in (Cause.GATE, Cause.CUSTOMS, Cause.OPENING, Cause.INSPECTION)},
@@ -37,6 +37,18 @@ class Roots:
             },
         }
 
+    def name(self, cause: int, ref: int, truck_ids: Sequence[str]) -> str:
+        """What *cause* refers to by *ref*, a truck by its row among *truck_ids*; `NOTHING` where that has no name."""
+        names = truck_ids if cause == _LEADER else self._names.get(cause, ())
+        return names[ref] if 0 <= ref < len(names) else NOTHING
+
+
+class Roots:
+    """Names the roots of one site's standing trucks."""
+
+    def __init__(self, corridor: Corridor) -> None:
+        self._subjects = Subjects(corridor)
+
     def of(self, causes: Causes, truck_ids: Sequence[str], intrusions: Mapping[int, str]) -> dict[str, tuple[str, str]]:
         """Cause and subject by truck id, for trucks that stand; *truck_ids* by row, *intrusions* by number."""
         count = len(truck_ids)
@@ -45,10 +57,14 @@ class Roots:
         for row, truck_id in enumerate(truck_ids):
             if standing[row]:
                 root = _root(row, code, ref, standing) if code[row] == _LEADER else row
-                names = truck_ids if code[root] == _LEADER else self._subjects.get(code[root], ())
-                subject = names[ref[root]] if 0 <= ref[root] < len(names) else NOTHING
-                found[truck_id] = (_NAMES[code[root]], intrusions.get(ref[root], NOTHING) if code[root] == _INTRUSION else subject)
+                intruder = intrusions.get(ref[root], NOTHING) if code[root] == _INTRUSION else ""
+                found[truck_id] = (name_of(code[root]), intruder or self._subjects.name(code[root], ref[root], truck_ids))
         return found
+
+
+def name_of(cause: int) -> str:
+    """The wire's and the report's name of a cause."""
+    return _NAMES[cause]
 
 
 def _root(row: int, code: list[int], ref: list[int], standing: list[bool]) -> int:

@@ -58,7 +58,11 @@ class AnswerWriter:
 
     def stamp(self, at_ns: int) -> Timestamp | None:
         """Control time as the wire has it; None for 0, which says nothing."""
-        return stamp(self._utc_at_zero_ns + at_ns) if at_ns else None
+        return self.at(at_ns) if at_ns else None
+
+    def at(self, at_ns: int) -> Timestamp:
+        """Control time as the wire has it."""
+        return stamp(self._utc_at_zero_ns + at_ns)
 
     def order(self, value: c.OrderAnswer) -> d.TransportOrder:
         """A transport order."""
@@ -74,7 +78,7 @@ class AnswerWriter:
             due_time=self.stamp(value.due_ns),
             priority=value.priority,
             state=d.TransportOrderState.ValueType(value.state),
-            create_time=stamp(self._utc_at_zero_ns + value.created_ns),
+            create_time=self.at(value.created_ns),
         )
 
     def stop(self, value: c.StopAnswer) -> d.AllStop:
@@ -83,7 +87,7 @@ class AnswerWriter:
             stop_id=value.stop_id,
             active=value.active,
             reason=value.reason,
-            since=stamp(self._utc_at_zero_ns + value.since_ns),
+            since=self.at(value.since_ns),
             needs_second_person=value.needs_second_person,
         )
 
@@ -96,8 +100,8 @@ class AnswerWriter:
             stretches=[common_pb2.Stretch(lane_id=at.lane_id, start_m=at.start_m, end_m=at.end_m) for at in value.stretches],
             reporter=value.reporter,
             detail=value.detail,
-            since=stamp(self._utc_at_zero_ns + value.since_ns),
-            heard=stamp(self._utc_at_zero_ns + value.heard_ns),
+            since=self.at(value.since_ns),
+            heard=self.at(value.heard_ns),
             stopped_truck_ids=value.stopped_truck_ids,
         )
 
@@ -108,7 +112,7 @@ class AnswerWriter:
             site_id=value.site_id,
             state=d.SiteProposalState.ValueType(value.state),
             digest_in_force=value.digest_in_force,
-            propose_time=stamp(self._utc_at_zero_ns + value.proposed_ns),
+            propose_time=self.at(value.proposed_ns),
             proposed_by=value.proposed_by,
             changed_lane_ids=value.changed_lane_ids,
             changed_truck_type_ids=value.changed_truck_type_ids,

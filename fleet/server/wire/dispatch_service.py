@@ -159,6 +159,11 @@ class DispatchService(dispatch_pb2_grpc.DispatchServiceServicer):
         del request, context
         return await self._reads.site_proposal()
 
+    async def GetSite(self, request: d.GetSiteRequest, context: _Context) -> d.Site:
+        """The map."""
+        del request, context
+        return self._reads.site
+
     async def ProposeSite(self, request: d.ProposeSiteRequest, context: _Context) -> d.SiteProposal:
         """First phase of a map change."""
         return await self._counter.ask_slowly(request, actor_of(context), d.SiteProposal)

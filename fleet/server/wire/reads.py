@@ -16,7 +16,7 @@ from fleet.server import commands as c
 from fleet.server.fleet_view import FleetView
 from fleet.server.outgoing import BorderCall
 from fleet.server.site_commands import SiteAnswer
-from fleet.server.wire.codec_answers import AnswerWriter, gate, lane, stamp
+from fleet.server.wire.codec_answers import AnswerWriter, gate, lane
 from fleet.server.wire.counter import BetweenTicks
 from fleet.server.wire.watch import TruckDrawer, page_of
 from fleet.v1 import border_pb2 as b
@@ -130,14 +130,14 @@ class FleetRead:
 
 
 class Reads:
-    """Answers requests that change nothing. *utc_at_zero_ns*: Unix time of control time 0."""
+    """Answers requests that change nothing. *site*: the one in force."""
 
-    def __init__(self, between: BetweenTicks, readable: Readable, drawer: TruckDrawer, writer: AnswerWriter, utc_at_zero_ns: int) -> None:
+    def __init__(self, between: BetweenTicks, readable: Readable, drawer: TruckDrawer, writer: AnswerWriter, site: d.Site) -> None:
         self._between = between
         self._readable = readable
         self._drawer = drawer
         self._writer = writer
-        self._utc_at_zero_ns = utc_at_zero_ns
+        self.site = site
 
     async def order(self, request: d.GetTransportOrderRequest) -> d.TransportOrder:
         """
@@ -183,10 +183,7 @@ class Reads:
             NotFound: there is no such truck.
         """
         found = await self._between.read(lambda: self._readable.hold(request.truck_id, request.language_code or "en"))
-        causes = [
-            d.Cause(kind=cause.kind, subject_id=cause.subject_id, since=stamp(self._utc_at_zero_ns + cause.since_ns))
-            for cause in found.causes
-        ]
+        causes = [d.Cause(kind=cause.kind, subject_id=cause.subject_id, since=self._writer.at(cause.since_ns)) for cause in found.causes]
         return d.Explanation(truck_id=found.truck_id, standing=found.standing, causes=causes, sentence=found.sentence)
 
     async def lanes(self) -> d.ListLanesResponse:
@@ -234,7 +231,7 @@ class Reads:
         totals = read.totals
         return d.FleetUpdate(
             tick=read.picture.tick,
-            time=stamp(self._utc_at_zero_ns + read.picture.now_ns),
+            time=self._writer.at(read.picture.now_ns),
             snapshot=True,
             trucks=[self._drawer.truck(value, read.picture) for value in read.trucks],
             stops=[self._writer.stop(value) for value in read.stops],

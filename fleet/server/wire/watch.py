@@ -18,6 +18,8 @@ from google.protobuf.duration_pb2 import Duration
 from fleet.clock import NS_PER_S
 from fleet.server.commands import TruckAnswer
 from fleet.server.fleet_view import FleetView
+from fleet.server.loop.roots import Subjects, name_of
+from fleet.server.wire.codec_answers import stamp
 from fleet.server.wire.codec_out import containers
 from fleet.v1 import common_pb2
 from fleet.v1 import dispatch_pb2 as d
@@ -55,9 +57,11 @@ class _LaneShape:
 
 
 class TruckDrawer:
-    """Writes trucks of one site."""
+    """Writes trucks of one site. *utc_at_zero_ns*: Unix time of control time 0."""
 
-    def __init__(self, corridor: Corridor) -> None:
+    def __init__(self, corridor: Corridor, utc_at_zero_ns: int) -> None:
+        self._subjects = Subjects(corridor)
+        self._utc_at_zero_ns = utc_at_zero_ns
         self._lane_ids = [lane.lane_id for lane in corridor.lanes]
         self._shapes = [_LaneShape(lane) for lane in corridor.lanes]
 
@@ -94,10 +98,20 @@ class TruckDrawer:
             message.nose.CopyFrom(common_pb2.LanePoint(lane_id=self._lane_ids[lane_ix], chainage_m=chainage_m))
             place = self._shapes[lane_ix].place(chainage_m)
             message.east_m, message.north_m, message.heading_rad = place.east_m, place.north_m, place.heading_rad
+        if picture.standing[row]:
+            message.standing_for.CopyFrom(self._standing_for(picture, row))
         end_ix = int(picture.end_lane_ix[row])
         if end_ix >= 0:
             end_m = float(picture.end_chainage_m[row])
             message.end.CopyFrom(common_pb2.LanePoint(lane_id=self._lane_ids[end_ix], chainage_m=end_m))
+
+    def _standing_for(self, picture: FleetView, row: int) -> d.Cause:
+        cause, ref = int(picture.cause[row]), int(picture.cause_ref[row])
+        return d.Cause(
+            kind=name_of(cause),
+            subject_id=self._subjects.name(cause, ref, picture.truck_ids),
+            since=stamp(self._utc_at_zero_ns + int(picture.cause_since_ns[row])),
+        )
 
 
 class Deltas:
