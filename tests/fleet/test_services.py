@@ -230,14 +230,19 @@ async def test_a_standing_truck_says_what_it_stands_for_in_every_list(channel: A
     stub = dispatch_grpc.DispatchServiceStub(channel)
     await t.say_hello()
     await t.hear_until("welcome")
-    await t.hear_until("heartbeat")
+    listed: list[tuple[str, Any]] = []
+    explained: list[tuple[str, Any]] = []
+    async with asyncio.timeout(WITHIN_S):
+        # Its cause may change between the two questions.
+        while not listed or listed != explained[:1]:
+            await t.say_report()
+            await t.hear_until("heartbeat")
+            standing = await stub.GetTruck(d.GetTruckRequest(truck_id="t7"))
+            explanation = await stub.ExplainHold(d.ExplainHoldRequest(truck_id="t7"))
+            listed = [(standing.standing_for.kind, standing.standing_for.since)] if standing.HasField("standing_for") else []
+            explained = [(cause.kind, cause.since) for cause in explanation.causes]
 
-    standing = await stub.GetTruck(d.GetTruckRequest(truck_id="t7"))
-    explained = await stub.ExplainHold(d.ExplainHoldRequest(truck_id="t7"))
-
-    assert standing.HasField("standing_for")
-    assert standing.standing_for.kind == explained.causes[0].kind
-    assert standing.standing_for.since == explained.causes[0].since
+    assert listed[0][0] != "none"
 
 
 async def test_the_map_is_served_as_the_server_drives_by_it(channel: Any) -> None:
