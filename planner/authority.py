@@ -56,7 +56,7 @@ class Verdict(IntEnum):
     What became of a report.
 
     Up to LANE_UNKNOWN, and FROZEN, only the report is refused: the next one says the same better. The rest contradict what was
-    believed: then the truck's place itself is in doubt.
+    believed, or own to not knowing: then the truck's place itself is in doubt.
     """
 
     ACCEPTED = 0
@@ -70,11 +70,12 @@ class Verdict(IntEnum):
     BEYOND_AUTHORITY = 8
     ODOMETRY_DISAGREES = 9  # the step is not what the speeds say
     FROZEN = 10  # moving, and yet in the very same place
+    UNSURE = 11  # its own bound is wider than any truck may drive with
 
     @property
     def doubts(self) -> bool:
         """Whether the truck itself is in doubt, not just this report."""
-        return Verdict.OFF_PATH <= self <= Verdict.ODOMETRY_DISAGREES
+        return Verdict.OFF_PATH <= self <= Verdict.ODOMETRY_DISAGREES or self is Verdict.UNSURE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from planner._jit import kernel, piece
 from planner.authority import Verdict
 from planner.kernels.ground import END, REAR
-from planner.limits import ACCELERATION_MAX_MPS2, FROZEN_SPEED_MPS, FROZEN_STEP_M, OVERSPEED, STEP_MARGIN_M
+from planner.limits import ACCELERATION_MAX_MPS2, BOUND_STOP_M, FROZEN_SPEED_MPS, FROZEN_STEP_M, OVERSPEED, STEP_MARGIN_M
 from planner.tables import REAL_COLUMNS, BoolArray, FloatArray, IndexArray, LaneColumns, LongArray, TruckColumns
 
 NOSE: Final = REAL_COLUMNS.index("nose_m")
@@ -31,6 +31,7 @@ OUTSIDE_BOUND: Final = int(Verdict.OUTSIDE_BOUND)
 BEYOND_AUTHORITY: Final = int(Verdict.BEYOND_AUTHORITY)
 ODOMETRY_DISAGREES: Final = int(Verdict.ODOMETRY_DISAGREES)
 FROZEN: Final = int(Verdict.FROZEN)
+UNSURE: Final = int(Verdict.UNSURE)
 
 NS: Final = 1e-9
 
@@ -92,7 +93,7 @@ def _contradiction(  # noqa: PLR0911 - a list of rules; the first one broken ans
         return BEYOND_AUTHORITY
     if step_m == 0.0 and speed > FROZEN_SPEED_MPS and speed * elapsed_s > FROZEN_STEP_M:
         return FROZEN
-    return ACCEPTED
+    return UNSURE if bound > BOUND_STOP_M else ACCEPTED
 
 
 @kernel

@@ -6,7 +6,7 @@ from math import isfinite, nan
 from typing import NamedTuple
 
 from planner.authority import Verdict
-from planner.limits import ACCELERATION_MAX_MPS2, FROZEN_SPEED_MPS, FROZEN_STEP_M, OVERSPEED, STEP_MARGIN_M
+from planner.limits import ACCELERATION_MAX_MPS2, BOUND_STOP_M, FROZEN_SPEED_MPS, FROZEN_STEP_M, OVERSPEED, STEP_MARGIN_M
 from planner.tables import LaneTable, TruckTable
 
 
@@ -44,6 +44,7 @@ def slow_inspect_reports(lanes: LaneTable, trucks: TruckTable, report: OneReport
         (Verdict.ODOMETRY_DISAGREES, abs(step_m - mean_mps * elapsed_s) > slack_m),
         (Verdict.BEYOND_AUTHORITY, path_m > float(trucks.end_m[row]) + STEP_MARGIN_M),
         (Verdict.FROZEN, step_m == 0.0 and report.speed_mps > FROZEN_SPEED_MPS and report.speed_mps * elapsed_s > FROZEN_STEP_M),
+        (Verdict.UNSURE, report.bound_m > BOUND_STOP_M),
     )
     return next((verdict for verdict, broken in rules if broken), Verdict.ACCEPTED), path_m
 

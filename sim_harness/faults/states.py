@@ -27,6 +27,7 @@ from sim_harness.faults.server_books import holds_more, rows_of
 from sim_harness.fleet_columns import FleetColumns
 
 STANDING_MPS: Final = 0.05
+NO_PLACE: Final = ("", 0.0)
 # A belief is off when the truth lies this far outside its own bound, or when it is this old, or the speed this wrong.
 OFF_M: Final = 1.0
 OLD_NS: Final = 700_000_000
@@ -202,7 +203,7 @@ class _Standstill(_Watch):
 
 
 class _Kept(_Watch):
-    """While the server hears nothing young enough of the truck, its end does not move on."""
+    """While the server hears nothing young enough of the truck, its end does not move on; one declared removed has none."""
 
     _end: tuple[str, float] | None = None
 
@@ -218,7 +219,7 @@ class _Kept(_Watch):
             return
         at = view.truck_ids.index(truck_id)
         end = self._point(int(view.end_lane_ix[at]), float(view.end_chainage_m[at]))
-        if view.report_age_ns[at] > STALE_NS:
+        if view.report_age_ns[at] > STALE_NS and end != NO_PLACE:
             self.incident.need(now_s)
             if self._end is not None and end != self._end:
                 self.incident.breach(f"the end of {truck_id} moved on a report {view.report_age_ns[at] / 1e9:.1f} s old")
@@ -230,7 +231,7 @@ class _Kept(_Watch):
     def _point(self, lane_ix: int, chainage_m: float) -> tuple[str, float]:
         """A place on the road under one name: where one lane ends the next begins, and either may be said to hold it."""
         if lane_ix < 0:
-            return "", 0.0
+            return NO_PLACE
         lane = self.scene.corridor.lanes[lane_ix]
         if chainage_m <= 0.0 or chainage_m >= lane.length_m:
             return lane.from_node_id if chainage_m <= 0.0 else lane.to_node_id, 0.0

@@ -185,6 +185,7 @@ class ScriptedTruck:
     clock_back_ns: int = 0
     stops: set[str] = field(default_factory=set)
     lie_m: float = 0.0
+    bound_m: float = 0.5
     mute: bool = False
     deaf: bool = False
     owes_grant: bool = True
@@ -245,7 +246,7 @@ class World:
             chainage_m=place.chainage_m,
             speed_mps=truck.v_mps,
             acceleration_mps2=0.0,
-            bound_m=0.5,
+            bound_m=truck.bound_m,
             flags=2,
             accepted_epoch=truck.seen[0],
             accepted_sequence=truck.seen[1],

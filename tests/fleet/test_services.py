@@ -245,18 +245,6 @@ async def test_a_standing_truck_says_what_it_stands_for_in_every_list(channel: A
     assert listed[0][0] != "none"
 
 
-async def test_the_map_is_served_as_the_server_drives_by_it(channel: Any) -> None:
-    """A console beside the server draws what the server knows, not what somebody has as a file."""
-    site = await dispatch_grpc.DispatchServiceStub(channel).GetSite(d.GetSiteRequest())
-
-    assert (site.site_id, site.digest) == (CORRIDOR.site_id, CORRIDOR.digest)
-    assert [lane.lane_id for lane in site.lanes] == [lane.lane_id for lane in CORRIDOR.lanes]
-    assert list(zip(site.lanes[0].east_m, site.lanes[0].north_m, strict=True)) == list(CORRIDOR.lanes[0].points)
-    assert {gate.gate_id: gate.stop_line_m for gate in site.gates} == {gate.gate_id: gate.stop_line_m for gate in CORRIDOR.gates}
-    assert {stand.stand_id for stand in site.stands} == set(STOP_M)
-    assert len(site.zones) == len(CORRIDOR.zones)
-
-
 async def test_trucks_behind_a_gateway_hear_columns(channel: Any, truck: Any) -> None:
     """A frame a tick, whatever the number of trucks."""
     relay = gateway_pb2_grpc.GatewayServiceStub(channel).Relay()

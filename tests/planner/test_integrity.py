@@ -33,7 +33,11 @@ def drawn_reports(rng: np.random.Generator, scene: Any) -> list[OneReport]:
         stamp = int(scene.trucks.stamp_ns[row]) + int(rng.choice([0, TENTH, 2 * TENTH, 20 * TENTH]))
         chainage += speed * (stamp - int(scene.trucks.stamp_ns[row])) * 1e-9 + float(rng.choice([0.0, 0.2, -0.4, -2.5, 4.0, 60.0]))
         lane = int(rng.choice([lane, lane, lane, lane, -1, 10_000, int(rng.integers(0, scene.lanes.count))]))
-        numbers = [chainage, speed + float(rng.uniform(-0.3, 0.3)), float(rng.uniform(0.0, 1.0))]
+        numbers = [
+            chainage,
+            speed + float(rng.uniform(-0.3, 0.3)),
+            float(rng.choice([rng.uniform(0.0, 1.0), rng.uniform(4.0, 7.0)], p=[0.9, 0.1])),
+        ]
         if rng.random() < 0.1:
             numbers[int(rng.integers(0, 3))] = float(rng.choice([np.nan, np.inf, -np.inf]))
         reports.append(OneReport(row, stamp, lane, *numbers))
@@ -88,6 +92,8 @@ def driving(draw: Any) -> Any:
         (OneReport(0, 130 * TENTH, 0, 261.0, 5.0, 0.5), Verdict.BEYOND_AUTHORITY),
         (OneReport(0, 12 * TENTH, 0, 200.0, 5.0, 0.5), Verdict.FROZEN),
         (OneReport(0, 10 * TENTH + 1, 0, 200.0, 5.0, 0.5), Verdict.ACCEPTED),
+        (OneReport(0, 12 * TENTH, 0, 201.0, 5.0, 5.0), Verdict.ACCEPTED),
+        (OneReport(0, 12 * TENTH, 0, 201.0, 5.0, 5.1), Verdict.UNSURE),
     ],
 )
 def test_each_contradiction_has_its_name(report: OneReport, verdict: Verdict, draw: Any) -> None:

@@ -29,7 +29,7 @@ from fleet.server.loop.telemetry import Disbelief, Telemetry
 from fleet.server.loop.truck_session import State
 from planner.authority import Verdict
 from planner.corridor import Corridor
-from planner.limits import SAME_PLACE_M, STEP_MARGIN_M
+from planner.limits import BOUND_STOP_M, SAME_PLACE_M, STEP_MARGIN_M
 from planner.tables import TruckTable
 
 WIRE_VERSIONS: Final = frozenset({0, 1})
@@ -231,7 +231,7 @@ class Admission:
         return end_m <= float(self._trucks.end_m[row]) + END_ROUNDING_M  # not so for nan: an unknown path
 
     def _place(self, row: int, hello: HelloHeard) -> tuple[float, Verdict]:
-        """The nose's path coordinate, if it can be where it says: inside the road it holds, not behind its confirmed rear."""
+        """The nose's path coordinate, if it knows where it is and can be there: inside the road it holds, not behind its confirmed rear."""
         trucks, report = self._trucks, hello.report
         place_m = trucks.locate(row, report.lane_ix, report.chainage_m)
         if not np.isfinite(place_m):
@@ -240,6 +240,8 @@ class Admission:
             return place_m, Verdict.BEYOND_AUTHORITY
         if place_m + report.bound_m < trucks.rear_m[row] + trucks.length_m[row] - STEP_MARGIN_M:
             return place_m, Verdict.JUMPED_BACK
+        if report.bound_m > BOUND_STOP_M and self._sessions.state[row] != State.QUARANTINED:
+            return place_m, Verdict.UNSURE
         if self._goes_on(row, hello) and (verdict := self._telemetry.judge(row, report)) in CONTRADICTIONS:
             return place_m, verdict
         return place_m, Verdict.ACCEPTED

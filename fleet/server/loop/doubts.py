@@ -13,6 +13,7 @@ from typing import Final
 from fleet.server.facts import DoubtAdded, Fact, TruckRemoved, TruckResumed
 from fleet.server.loop.telemetry import Disbelief
 from fleet.server.reach import Reach
+from planner.authority import Verdict
 from planner.kernels.ground import Walls
 from planner.limits import BOUND_STOP_M
 from planner.tables import TruckTable
@@ -57,9 +58,13 @@ class Doubts:
         return len(self._of_row.get(row, [])) > STRETCHES_MAX
 
     def raise_over(self, claim: Disbelief) -> list[DoubtAdded]:
-        """The stretches that a disbelieved *claim* adds: body, bounds and reach, over every lane they may lie on."""
+        """
+        The stretches that a disbelieved *claim* adds: body, bounds and reach, over every lane they may lie on.
+
+        A truck that only owns to not knowing its place, and would be on its own road there, stops by itself inside that.
+        """
         lanes = self._trucks.lanes
-        if not 0 <= claim.lane_ix < lanes.count:
+        if not 0 <= claim.lane_ix < lanes.count or (claim.verdict is Verdict.UNSURE and self._is_on_own_road(claim)):
             return []
         bound_m = min(max(claim.bound_m, 0.0), BOUND_STOP_M)
         behind_m = float(self._trucks.length_m[claim.row] + self._trucks.roll_back_m[claim.row]) + bound_m
@@ -69,6 +74,12 @@ class Doubts:
             known = found.get(lane, (low_m, high_m))
             found[lane] = (min(low_m, known[0]), max(high_m, known[1]))
         return [DoubtAdded(row=claim.row, lane_ix=lane, from_m=low_m, to_m=high_m) for lane, (low_m, high_m) in found.items()]
+
+    def _is_on_own_road(self, claim: Disbelief) -> bool:
+        trucks, row = self._trucks, claim.row
+        nose_m = trucks.locate(row, claim.lane_ix, claim.chainage_m)
+        tail_m = nose_m - float(trucks.length_m[row])
+        return float(trucks.rear_m[row]) <= tail_m and nose_m <= float(trucks.end_m[row])  # not so for nan: off its path
 
     def meet(self, row: int) -> bool:
         """Whether road of somebody else's doubt lies on the ground of *row*."""
