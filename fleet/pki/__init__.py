@@ -1,0 +1,5 @@
+"""
+Certificates of a site: made and revoked by `fleet tls`, believed or not by the server.
+
+A CA of one's own, in a folder of one's own: enough for a trial site. Whoever has a CA already issues the same names with it.
+"""
