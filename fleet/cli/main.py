@@ -25,6 +25,7 @@ SUMMARIES: Final = {
     "border": "See crossings; release, hold and inspect.",
     "stop": "Stop every truck; lift the stop.",
     "watch": "Follow the fleet live.",
+    "tls": "Make, revoke and replace the certificates of a trial site.",
     "journal": "Verify, show and export a journal.",
     "doctor": "Check that this machine can run the server.",
     "schema": "Print the JSON Schema of a file format.",

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
@@ -25,7 +26,9 @@ SERVER_USUAL: Final = "127.0.0.1:50051"
 CONNECT_WITHIN_S: Final = 3.0
 PORTS: Final = 1 << 16
 ServerOption = Annotated[str, typer.Option("--server", help="Address of the server, HOST:PORT.", envvar="FLEET_SERVER")]
-TlsOption = Annotated[Path | None, typer.Option("--tls", help="Folder with ca.pem, client.pem and client.key.")]
+TlsOption = Annotated[
+    Path | None, typer.Option("--tls", help="Folder with ca.crt, me.crt and me.key; `fleet tls issue` makes it.", envvar="FLEET_TLS")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print data, one JSON document.")]
 
 
@@ -44,16 +47,22 @@ def fail(sentence: str, exit_code: int = 1) -> NoReturn:
 def operator_of(server: str, tls: Path | None) -> Iterator[Operator]:
     """An operator's line to *server*; whatever it refuses ends the command with a sentence and exit code 1."""
     # Imported here: gRPC takes a quarter of a second, and `--help` does not need it.
-    from fleet.client import NoServer, Operator  # noqa: PLC0415
+    from fleet.client import NoLine, NoServer, Operator  # noqa: PLC0415
+    from fleet.papers import PapersUnusable  # noqa: PLC0415
 
     host, _, port = server.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < PORTS:
         fail(f"--server needs HOST:PORT, not {server!r}.", 2)
+    listens = partial(_listens, host.strip("[]"), int(port))
+    if not listens():
+        fail(str(NoServer(server)))
     try:
-        if not _listens(host.strip("[]"), int(port)):
-            raise NoServer(server)
-        with Operator(server, _credentials(tls)) as operator:
+        with Operator(server, tls=tls) as operator:
             yield operator
+    except PapersUnusable as wrong:
+        fail(f"--tls: {wrong}", 2)
+    except NoServer as silent:
+        fail(str(NoLine(server, str(tls or "")) if listens() else silent))
     except FleetError as refused:
         fail(str(refused))
     except KeyboardInterrupt:
@@ -67,18 +76,6 @@ def _listens(host: str, port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _credentials(tls: Path | None) -> Any:
-    if tls is None:
-        return None
-    import grpc  # noqa: PLC0415 - as above
-
-    try:
-        ca, certificate, key = ((tls / name).read_bytes() for name in ("ca.pem", "client.pem", "client.key"))
-    except OSError as missing:
-        fail(f"--tls {tls}: {missing.strerror}: {missing.filename}. `fleet tls issue` makes them.", 2)
-    return grpc.ssl_channel_credentials(root_certificates=ca, private_key=key, certificate_chain=certificate)
 
 
 def _plain(value: Any) -> Any:

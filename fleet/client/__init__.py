@@ -11,7 +11,8 @@ The operator SDK: what one may ask of the server (`asks`), who asks it (`Operato
 
 from fleet.client import asks, values
 from fleet.client.asks import Ask, BayReport, CrossingDecision, IntrusionKind, Page
-from fleet.client.operator import DEFAULT_SERVER, AsyncOperator, NoServer, Operator, Refused
+from fleet.client.operator import DEFAULT_SERVER, AsyncOperator, NoLine, NoServer, Operator, Refused
+from fleet.papers import PapersUnusable
 
 __all__ = [
     "DEFAULT_SERVER",
@@ -20,9 +21,11 @@ __all__ = [
     "BayReport",
     "CrossingDecision",
     "IntrusionKind",
+    "NoLine",
     "NoServer",
     "Operator",
     "Page",
+    "PapersUnusable",
     "Refused",
     "asks",
     "values",

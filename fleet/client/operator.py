@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Final, NoReturn, Self, TypeVar
 
@@ -19,6 +20,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from fleet.client.asks import Ask, Page
 from fleet.errors import Code, FleetError
+from fleet.papers import read_papers
 from fleet.v1 import border_pb2_grpc, dispatch_pb2_grpc
 
 _V = TypeVar("_V")
@@ -73,6 +75,19 @@ class NoServer(FleetError):
 
 
 @dataclass(eq=False)
+class NoLine(NoServer):
+    """Somebody listens there, but no line comes about."""
+
+    tls: str  # the folder that was shown, empty for none
+
+    def __str__(self) -> str:
+        if not self.tls:
+            return f"{self.server} listens, but does not answer in plaintext. If it serves with certificates, show yours with --tls FOLDER."
+        why = f"It may be busy, or it and {self.tls} do not trust each other"
+        return f"{self.server} listens, but no line comes about. {why}; `fleet doctor --tls {self.tls}` looks at your side."
+
+
+@dataclass(eq=False)
 class Refused(FleetError):
     """The server refused."""
 
@@ -118,14 +133,20 @@ class Operator:
 
         with Operator("127.0.0.1:50051") as operator:
             order = operator.ask(asks.create_order(from_yard_id="mn", to_yard_id="cn", container_count=40))
+
+    *tls* is the folder that `fleet tls issue operator NAME` made (`PapersUnusable` when something is wrong with it), *credentials* are
+    for who keeps his key elsewhere. Without either the line is plain, and leads no further than this machine.
     """
 
-    def __init__(self, server: str = DEFAULT_SERVER, credentials: grpc.ChannelCredentials | None = None) -> None:
+    def __init__(
+        self, server: str = DEFAULT_SERVER, credentials: grpc.ChannelCredentials | None = None, *, tls: Path | None = None
+    ) -> None:
         self._server = server
-        if credentials is None:
+        shown = credentials if tls is None else read_papers(tls).credentials()
+        if shown is None:
             self._channel = grpc.insecure_channel(server, options=_OPTIONS)
         else:
-            self._channel = grpc.secure_channel(server, credentials, options=_OPTIONS)
+            self._channel = grpc.secure_channel(server, shown, options=_OPTIONS)
         self._stubs = {name: make(self._channel) for name, make in _STUBS.items()}
 
     def __enter__(self) -> Self:
@@ -177,12 +198,15 @@ class Operator:
 class AsyncOperator:
     """The same, awaited; one event loop per process."""
 
-    def __init__(self, server: str = DEFAULT_SERVER, credentials: grpc.ChannelCredentials | None = None) -> None:
+    def __init__(
+        self, server: str = DEFAULT_SERVER, credentials: grpc.ChannelCredentials | None = None, *, tls: Path | None = None
+    ) -> None:
         self._server = server
-        if credentials is None:
+        shown = credentials if tls is None else read_papers(tls).credentials()
+        if shown is None:
             self._channel = grpc.aio.insecure_channel(server, options=_OPTIONS)
         else:
-            self._channel = grpc.aio.secure_channel(server, credentials, options=_OPTIONS)
+            self._channel = grpc.aio.secure_channel(server, shown, options=_OPTIONS)
         self._stubs = {name: make(self._channel) for name, make in _STUBS.items()}
 
     async def __aenter__(self) -> Self:

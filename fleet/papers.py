@@ -1,0 +1,86 @@
+"""
+What somebody carries to say who he is: a folder with `ca.crt`, `me.crt` and `me.key`, as `fleet tls issue` makes it.
+
+Read without `cryptography`, which no truck has: the library that comes with Python says whether key and certificate belong together.
+"""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Final
+
+import grpc
+
+from fleet.errors import Code, FleetError
+
+FILES: Final = ("ca.crt", "me.key", "me.crt")
+Stamp = tuple[tuple[int, int, int], ...]  # of each file, what changes when it is written
+
+
+@dataclass(eq=False)
+class PapersUnusable(FleetError):
+    """The folder does not have the three files of a bearer, ca.crt, me.crt and me.key, that belong together."""
+
+    code: ClassVar[Code] = Code.PRECONDITION
+    hint: ClassVar[str] = "`fleet tls issue` makes such folders, `fleet doctor --tls` looks into them."
+
+    folder: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Papers:
+    """The CAs somebody believes, his certificate and its key, in PEM; and what the files looked like when they were read."""
+
+    ca: bytes
+    certificate: bytes
+    key: bytes = field(repr=False)
+    stamp: Stamp
+
+    def credentials(self) -> grpc.ChannelCredentials:
+        """For a channel."""
+        return grpc.ssl_channel_credentials(root_certificates=self.ca, private_key=self.key, certificate_chain=self.certificate)
+
+
+def stamp_of(folder: Path) -> Stamp:
+    """What the files look like now; files that are not there look like nothing."""
+    found = []
+    for name in FILES:
+        try:
+            about = (folder / name).stat()
+        except OSError:
+            found.append((0, 0, 0))
+        else:
+            found.append((about.st_ino, about.st_mtime_ns, about.st_size))
+    return tuple(found)
+
+
+def read_papers(folder: Path) -> Papers:
+    """
+    Reads a bearer's folder.
+
+    Raises:
+        PapersUnusable: a file is missing, cannot be read or belongs to another; or they change just now.
+    """
+    stamp = stamp_of(folder)
+    try:
+        ca, key, certificate = ((folder / name).read_bytes() for name in FILES)
+        mine = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        mine.load_cert_chain(folder / "me.crt", folder / "me.key", password=_no_password)
+        mine.load_verify_locations(cadata=ca.decode("ascii"))
+    except ssl.SSLError as fault:
+        problem = "me.key is not the key of me.crt" if fault.reason == "KEY_VALUES_MISMATCH" else "one of them is no certificate or key"
+        raise PapersUnusable(folder=str(folder), problem=problem) from fault
+    except OSError as fault:
+        raise PapersUnusable(folder=str(folder), problem=f"{Path(str(fault.filename)).name}: {fault.strerror}") from fault
+    except ValueError as fault:
+        raise PapersUnusable(folder=str(folder), problem="a file is no certificate, or its key has a password") from fault
+    if stamp_of(folder) != stamp:
+        raise PapersUnusable(folder=str(folder), problem="the files change just now")
+    return Papers(ca=ca, certificate=certificate, key=key, stamp=stamp)
+
+
+def _no_password() -> bytes:
+    raise ValueError("a truck starts with nobody there to type one")
