@@ -6,6 +6,7 @@ Nothing is imported before it is needed: importing numba alone costs seconds, an
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -68,6 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given[0] == "--version":
         print(f"fleet {version('khulan')}")  # noqa: T201
         sys.exit(0)
+    # What gRPC's own core says of each failed handshake helps nobody, and a stranger could fill the log with it.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     name, *rest = given
     if name not in known:
         close = get_close_matches(name, known, n=1)

@@ -35,7 +35,9 @@ def serve(  # noqa: PLR0913 - one a flag
     site: Annotated[str, typer.Option(help="Site file, or the name of a site that comes with the package.")],
     data: Annotated[Path, typer.Option(help="Folder of the journal; made when it is not there.")],
     listen: Annotated[str, typer.Option(help="HOST:PORT to serve; port 0 lets the system choose.")] = "127.0.0.1:50051",
-    tls: Annotated[Path | None, typer.Option(help="Folder with certificates.")] = None,
+    tls: Annotated[
+        Path | None, typer.Option(help="Folder with certificates, as `fleet tls init` makes it; without one, loopback alone is served.")
+    ] = None,
     ledger: Annotated[str, typer.Option(help="Where the ledger is kept.")] = "sqlite",
     day_start: Annotated[str, typer.Option(help="Local time of day at the start, HH:MM, instead of the wall's.")] = "",
     input_log_hours: Annotated[float, typer.Option(min=0.0, help="Keep what the core hears, for `fleet sim replay`; 0: do not.")] = 24.0,
@@ -46,8 +48,6 @@ def serve(  # noqa: PLR0913 - one a flag
     lockstep: Annotated[bool, typer.Option(hidden=True, help="Take the clock from a simulator.")] = False,
 ) -> None:
     """Serves one site until interrupted; exits 0 when asked to end, 1 when it cannot go on, 2 on wrong usage."""
-    if tls is not None:
-        raise _refuse("--tls is not available in this version; listen on loopback, without --tls.")
     if ledger != "sqlite":
         raise _refuse(f"--ledger {ledger} is not available in this version; leave it out for SQLite.")
     start_s = _day_start_s(day_start) if day_start else None
@@ -61,7 +61,7 @@ def serve(  # noqa: PLR0913 - one a flag
     log.configure()
     try:
         settings = ServerSettings(
-            data=data, listen=listen, lockstep=lockstep, day_start_s=start_s, site=site, input_log_h=input_log_hours, policy=policy
+            data=data, listen=listen, lockstep=lockstep, day_start_s=start_s, site=site, input_log_h=input_log_hours, policy=policy, tls=tls
         )
         corridor = load_site(site)
     except (ValueError, SiteError) as wrong:

@@ -22,6 +22,7 @@ from grpc_reflection.v1alpha import reflection
 
 from fleet.errors import FleetError
 from fleet.log import Event, Log
+from fleet.server.certificates import Certificates
 from fleet.server.control_thread import ControlThread
 from fleet.server.engine import Engine
 from fleet.server.journal.journal_writer import JournalWriter, Listener
@@ -38,6 +39,7 @@ from fleet.server.site_facts import SiteInForce
 from fleet.server.warm_up import warm_up
 from fleet.server.wire import border_service, dispatch_service, gateway_service, lockstep_service, truck_service
 from fleet.server.wire.counter import Counter
+from fleet.server.wire.identity_watch import IdentityInterceptor
 from fleet.server.wire.interceptors import ErrorInterceptor
 from fleet.server.wire.pump import Pumps
 from fleet.server.wire.reads import Reads
@@ -97,7 +99,12 @@ class Server:
         self._writability = Writability(self._engine.inbox)
         self._control = ControlThread(self._clock, self._tick, self._fail)
         self._health = health.aio.HealthServicer()
-        self._grpc = grpc.aio.server(interceptors=[ErrorInterceptor()], options=settings.transport.server_options())
+        self._certificates = None if settings.tls is None else Certificates(settings.tls, corridor.site_id)
+        self._following: asyncio.Task[None] | None = None
+        interceptors: list[grpc.aio.ServerInterceptor] = [ErrorInterceptor()]
+        if self._certificates is not None:
+            interceptors.insert(0, IdentityInterceptor(self._certificates.identities))
+        self._grpc = grpc.aio.server(interceptors=interceptors, options=settings.transport.server_options())
 
     async def start(self) -> Running:
         """
@@ -114,6 +121,7 @@ class Server:
         self._register()
         address = self._listen()
         await self._grpc.start()
+        self._follow()
         await asyncio.to_thread(warm_up, self._corridor, self._settings.policy)
         _LOG.fact(Event.KERNELS_WARMED)
         self._writer.start()
@@ -151,6 +159,8 @@ class Server:
             await asyncio.to_thread(partial(self._inputs.close, durable=self._writer.wrote_all))
         await self._pumps.all_idle_within(DRAIN_WITHIN_S)
         await self._grpc.stop(DRAIN_WITHIN_S)
+        if self._following is not None:
+            self._following.cancel()
         self._journal.close()
         _LOG.fact(Event.SERVER_STOPPED, address=self._settings.listen)
 
@@ -165,19 +175,40 @@ class Server:
         border = border_service.BorderService(self._counter, reads, engine.board, self._pumps)
         border_service.register(self._grpc, border)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
-        # The listener is on loopback: whoever asks what is served here is on this machine.
-        reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), self._grpc)
+        if self._certificates is None:
+            # The listener is on loopback: whoever asks what is served here is on this machine.
+            reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), self._grpc)
         if self._settings.lockstep:
             engine.switchboard.noted = self._counter.noted = driver.note
             lockstep_service.register(self._grpc, driver)
 
     def _listen(self) -> str:
+        listen = self._settings.listen
         try:
-            port = self._grpc.add_insecure_port(self._settings.listen)
+            if self._certificates is None:
+                port = self._grpc.add_insecure_port(listen)
+            else:
+                port = self._grpc.add_secure_port(listen, self._certificates.credentials())
         except RuntimeError as fault:
-            raise AddressTaken(listen=self._settings.listen, problem=str(fault)) from fault
-        _LOG.fact(Event.PLAINTEXT_SERVED, listen=self._settings.listen)
+            raise AddressTaken(listen=listen, problem=str(fault)) from fault
+        if self._certificates is None:
+            _LOG.fact(Event.PLAINTEXT_SERVED, listen=listen)
+        else:
+            _LOG.fact(Event.CERTIFICATES_SERVED, listen=listen, **self._certificates.facts())
         return f"{self._settings.host}:{port}"
+
+    def _follow(self) -> None:
+        """From now on identities are asked again each second; a server that cannot do that any more must not go on."""
+        if self._certificates is None:
+            return
+
+        def ended(following: asyncio.Task[None]) -> None:
+            if not following.cancelled() and (fault := following.exception()) is not None:
+                _LOG.alarm(Event.REQUEST_FAILED, reason=type(fault).__name__, exc_info=fault)
+                self._end(fault if isinstance(fault, Exception) else RuntimeError(str(fault)))
+
+        self._following = asyncio.create_task(self._certificates.follow())
+        self._following.add_done_callback(ended)
 
     def _tick(self, now_ns: int) -> None:
         if self.switched_to is not None:

@@ -68,7 +68,7 @@ class ServerSettings:
 
     *day_start_s*: seconds after local midnight at the start, or None for the wall's time. *site*: the site's name or file, for the
     replay of its input log, which keeps *input_log_h* hours, 0 for none, and never more than *input_log_bytes_max*. *policy*: how road
-    is given out, one of `planner.policy`.
+    is given out, one of `planner.policy`. *tls*: folder with the server's certificate and the CAs of its callers; None serves plaintext.
     """
 
     data: Path
@@ -82,14 +82,15 @@ class ServerSettings:
     input_log_h: float = 24.0
     input_log_bytes_max: int = 2 << 30
     policy: str = MOVING
+    tls: Path | None = None
 
     def __post_init__(self) -> None:
         host, colon, port = self.listen.rpartition(":")
         if not colon or not host or not port.isdigit() or int(port) > 65_535:
             raise ValueError(f"listen must be HOST:PORT, is {self.listen!r}")
         # Without certificates anybody who reaches the port may drive trucks.
-        if host not in LOOPBACK_HOSTS:
-            raise ValueError(f"without TLS the server listens on loopback only, not on {host!r}")
+        if self.tls is None and host not in LOOPBACK_HOSTS:
+            raise ValueError(f"without certificates (--tls DIR) the server listens on loopback only, not on {host!r}")
         if self.day_start_s is not None and not 0 <= self.day_start_s < 86_400:
             raise ValueError("day_start_s must lie in a day")
         if self.policy not in BLOCK_M:

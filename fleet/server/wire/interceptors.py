@@ -18,6 +18,7 @@ from grpc_status import rpc_status
 
 from fleet.errors import AlreadyExists, Code, FleetError, InvalidField, NotFound
 from fleet.log import Event, Log
+from fleet.pki.bearers import DISBELIEVED
 from fleet.server.wire.inbox import Overloaded
 
 DOMAIN: Final = "fleet.v1"
@@ -40,6 +41,7 @@ GRPC_BY_CLASS: Final[Mapping[type[FleetError], int]] = {
     NotFound: code_pb2.NOT_FOUND,
     AlreadyExists: code_pb2.ALREADY_EXISTS,
     Overloaded: code_pb2.RESOURCE_EXHAUSTED,
+    **dict.fromkeys(DISBELIEVED, code_pb2.UNAUTHENTICATED),
 }
 
 _LOG: Final = Log("interceptors")
