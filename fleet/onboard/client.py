@@ -34,6 +34,7 @@ A whole truck, with hardware that only pretends (it does what it is told at once
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Final
 
 import grpc
@@ -58,6 +59,7 @@ class TruckClient:
 
     A store that fails ends the run with its error: the hardware then misses its commands and brakes. So does any bug of ours.
     The store is written between two steps; a disk that stalls delays the next command, which the hardware notices in the same way.
+    A certificate that changes in its folder is shown to the server on a second line, before the first one ends.
     """
 
     def __init__(
@@ -70,12 +72,20 @@ class TruckClient:
         store: TermStore,
         clock: Clock | None = None,
         credentials: grpc.ChannelCredentials | None = None,
+        tls: Path | None = None,
     ) -> None:
+        """
+        *tls* is the folder that `fleet tls issue truck ID` made, *credentials* are for who keeps his key elsewhere; without either the
+        line is plain.
+
+        Raises:
+            PapersUnusable: something is wrong with *tls*.
+        """
         self.supervisor = Supervisor(identity, kind, store)
         self._hardware = hardware
         self._clock = clock if clock is not None else SystemClock()
         self._interpreter = Interpreter(self.supervisor)
-        self._line = Line(self._interpreter, server, self._clock, credentials)
+        self._line = Line(self._interpreter, server, self._clock, credentials, tls=tls)
         self._report_ns = 0
         self._leaving: asyncio.Event | None = None
 

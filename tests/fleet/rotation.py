@@ -1,0 +1,137 @@
+"""A fleet that is under way while its site's CA is replaced: twenty trucks in `make test`, a hundred in `make soak`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fleet.clock import SystemClock
+from fleet.onboard import Command, Identity, LanePoint, MemoryStore, Sensors, TruckClient
+from fleet.principal import Role
+from fleet.v1 import dispatch_pb2 as d
+from fleet.v1 import dispatch_pb2_grpc as dispatch_grpc
+from tests.fleet.certified import CORRIDOR, Served, serving, somebody
+
+WITHIN_S = 90.0
+KIND = next(kind for kind in CORRIDOR.truck_types if kind.truck_type_id == "coal_truck_70t")
+
+
+class Standing:
+    """Hardware of a truck that stands where it stands, and notes how long its server was silent at most."""
+
+    def __init__(self, clock: SystemClock, nose: LanePoint) -> None:
+        self.silence_max_s = 0.0
+        self.silence_s: Callable[[int], float] = lambda _: 0.0  # of the truck, once there is one
+        self._clock = clock
+        self._nose = nose
+
+    def sensors(self) -> Sensors:
+        """It stands."""
+        return Sensors(
+            stamp_ns=self._clock.now_ns(), nose=self._nose, speed_mps=0.0, acceleration_mps2=0.0, bound_m=0.3, laden=False,
+            immobilised=True, battery_wh=3.3e5,
+        )  # fmt: skip
+
+    def actuate(self, command: Command) -> None:
+        """It goes on standing."""
+        del command
+        self.silence_max_s = max(self.silence_max_s, self.silence_s(self._clock.now_ns()))
+
+
+@dataclass
+class Fleet:
+    """A server and trucks of its site, each with what it carries in a folder of its own."""
+
+    served: Served
+    trucks: dict[str, TruckClient]
+    home: Path
+    hardware: list[Standing] = field(default_factory=list)
+
+    def folder(self, truck_id: str) -> Path:
+        """What a truck carries."""
+        return self.home / truck_id
+
+    def issue_to_all(self) -> None:
+        """A new certificate for every truck, and for whoever watches."""
+        ca = self.served.ca
+        for truck_id in self.trucks:
+            ca.issue(somebody(Role.TRUCK, truck_id), out=self.folder(truck_id))
+        ca.issue(somebody(Role.SUPERVISOR, "first"))
+
+    def links_lost(self) -> int:
+        """How many streams ended without another in their place, of all trucks together."""
+        return sum(truck._line.lost_count for truck in self.trucks.values())
+
+    def shown(self) -> set[bytes]:
+        """Digests of the CAs by which trucks are known just now."""
+        streams = self.served.certificates.identities._streams
+        return {each.bearer.issuer for each in streams if each.bearer.principal.role is Role.TRUCK}
+
+    async def until(self, is_so: Callable[[d.FleetUpdate], bool]) -> None:
+        """Waits until *is_so* of what a watcher hears ten times a second."""
+        async with asyncio.timeout(WITHIN_S):
+            async for update in self.watch():
+                if is_so(update):
+                    return
+        raise AssertionError("the watcher was cut off")
+
+    def watch(self) -> AsyncIterator[d.FleetUpdate]:
+        """What a supervisor hears, with the certificate he has just now."""
+        request = d.WatchFleetRequest()
+        request.period.nanos = 100_000_000
+        watched = self.served.line(self.served.ca.folder.issued / "supervisor-first")
+        heard: AsyncIterator[d.FleetUpdate] = dispatch_grpc.DispatchServiceStub(watched).WatchFleet(request)
+        return heard
+
+
+@asynccontextmanager
+async def under_way(path: Path, count: int) -> AsyncIterator[Fleet]:
+    """*count* trucks, live, on stands of the site."""
+    clock = SystemClock()
+    async with serving(path) as served:
+        fleet = Fleet(served=served, trucks={}, home=path / "trucks")
+        runs = []
+        for number, stand in enumerate(CORRIDOR.stands[:count]):
+            truck_id = f"t{number}"
+            folder = served.ca.issue(somebody(Role.TRUCK, truck_id), out=fleet.folder(truck_id))
+            me = Identity(truck_id=truck_id, instance_id="computer", boot_id="boot", truck_type_id=KIND.truck_type_id)
+            hardware = Standing(clock, LanePoint(stand.stand_id, stand.stop_m))
+            truck = TruckClient(me, KIND, hardware, server=served.address, store=MemoryStore(), clock=clock, tls=folder)
+            hardware.silence_s = truck.supervisor.contact.silence_s
+            fleet.trucks[truck_id] = truck
+            fleet.hardware.append(hardware)
+            runs.append(asyncio.create_task(truck.run()))
+        assert len(runs) == count, "the site has too few stands"
+        try:
+            await fleet.until(lambda update: update.totals.trucks_live == count)
+            yield fleet
+        finally:
+            for truck in fleet.trucks.values():
+                truck.leave("done")
+            await asyncio.gather(*runs)
+
+
+async def rotate_under(fleet: Fleet) -> int:
+    """Replaces the CA while the fleet is under way; how many links were lost."""
+    identities = fleet.served.certificates.identities
+    (old,) = identities.trust.cas
+    lost = fleet.links_lost()
+    fleet.served.ca.rotate()
+    await fleet.until(lambda _: len(identities.trust.cas) == 2)
+    fleet.issue_to_all()
+    await fleet.until(lambda _: old not in fleet.shown())
+    watching = fleet.watch()
+    await anext(aiter(watching))
+    fleet.served.ca.finish()
+    async with asyncio.timeout(WITHIN_S):
+        async for _ in watching:
+            if old not in identities.trust.cas:
+                break
+    looks = identities.checks
+    await fleet.until(lambda _: identities.checks > looks + 1)
+    await fleet.until(lambda update: update.totals.trucks_live == len(fleet.trucks))
+    assert old not in identities.trust.cas
+    return fleet.links_lost() - lost
