@@ -59,6 +59,7 @@ mutants: setup  ## Play unsafe mutants of controller and trucks in drills; each 
 
 soak: setup  ## Hours: what must hold for long, with its figures
 	$(BIN)/python -m tests.soak.long_day --hours 8
+	$(BIN)/python -m tests.soak.certificates --trucks 100
 
 referee: $(REFEREE)/.made  ## Compare with SUMO, ad-rss, shapely and closed forms, in an environment of their own
 	$(REFEREE)/bin/python -m sim_harness.referee

@@ -42,7 +42,7 @@ def _python() -> Finding:
 
 
 def _packages() -> Iterator[Finding]:
-    for name in ("grpc", "google.protobuf", "structlog", "numpy", "numba", "scipy", "pydantic", "shapely"):
+    for name in ("grpc", "google.protobuf", "structlog", "numpy", "numba", "scipy", "pydantic", "shapely", "cryptography"):
         try:
             module = importlib.import_module(name)
         except ImportError as missing:
@@ -107,23 +107,33 @@ def _port(listen: str) -> Finding:
     return Finding(check="port", sound=True, found=f"{listen} is free")
 
 
-def examine(folder: Path, listen: str) -> list[Finding]:
-    """Runs every check; *folder* is where the journal would live, *listen* the address to serve."""
+def _certificates(folder: Path) -> Iterator[Finding]:
+    from fleet.clock import SystemClock  # noqa: PLC0415 - cryptography is loaded only when there is something to look at
+    from fleet.pki.examine import examine as look  # noqa: PLC0415
+
+    for seen in look(folder, SystemClock().utc()):
+        yield Finding(check=f"tls {seen.what}", sound=seen.sound, found=seen.found, advice=seen.advice)
+
+
+def examine(folder: Path, listen: str, tls: Path | None = None) -> list[Finding]:
+    """Runs every check; *folder* is where the journal would live, *listen* the address to serve, *tls* a folder with certificates."""
     checks: list[Callable[[], Finding]] = [_python, _clock, lambda: _disk(folder), lambda: _fsync(folder), _sqlite, lambda: _port(listen)]
-    return [*(check() for check in checks), *_packages()]
+    certificates = () if tls is None else _certificates(tls)
+    return [*(check() for check in checks), *_packages(), *certificates]
 
 
 @app.command()
 def doctor(
     data: Annotated[Path, typer.Option(help="Folder of the journal.")] = Path(),
     listen: Annotated[str, typer.Option(help="Address to serve.")] = "127.0.0.1:50051",
+    tls: Annotated[Path | None, typer.Option(help="Folder with certificates, a server's or one that somebody carries.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False,
 ) -> None:
-    """Checks Python, packages, clock, disk, fsync, SQLite and the port; exits 1 when one is bad."""
+    """Checks Python, packages, clock, disk, fsync, SQLite, the port and certificates; exits 1 when one is bad."""
     if not data.is_dir():
         typer.echo(f"fleet doctor: {data} is not a folder. Create it or name another with --data.", err=True)
         raise typer.Exit(2)
-    findings = examine(data, listen)
+    findings = examine(data, listen, tls)
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:

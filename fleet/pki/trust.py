@@ -81,7 +81,7 @@ class Trust:
             raise NameUnfit(uris=uris[0][:_TOLD_MAX]) from unreadable
         if principal.site_id != self.site_id:
             raise SiteForeign(uri=principal.uri, site_id=self.site_id)
-        issuer = next((digest for digest, ca in self.cas.items() if _signed(ca, certificate)), None)
+        issuer = next((digest for digest, ca in self.cas.items() if is_signed_by(ca, certificate)), None)
         if issuer is None:
             raise IssuerUntrusted(uri=principal.uri)
         ca = self.cas[issuer]
@@ -180,7 +180,7 @@ def _problem_of(server: x509.Certificate, site_id: str, cas: Mapping[bytes, x509
     uris = uris_of(server)
     if uris != [server_uri(site_id)]:
         return f"server.crt is of {', '.join(uris) or 'nobody'}, the site is {site_id}"
-    if not any(_signed(ca, server) for ca in cas.values()):
+    if not any(is_signed_by(ca, server) for ca in cas.values()):
         return "server.crt is signed by none of the CAs in ca.crt"
     if not server.not_valid_before_utc <= now < server.not_valid_after_utc:
         return f"server.crt is good from {server.not_valid_before_utc} to {server.not_valid_after_utc} only"
@@ -188,7 +188,8 @@ def _problem_of(server: x509.Certificate, site_id: str, cas: Mapping[bytes, x509
     return f"no CA in ca.crt is good now ({', '.join(ended)})" if len(ended) == len(cas) else ""
 
 
-def _signed(ca: x509.Certificate, certificate: x509.Certificate) -> bool:
+def is_signed_by(ca: x509.Certificate, certificate: x509.Certificate) -> bool:
+    """Whether *ca* signed *certificate*."""
     try:
         certificate.verify_directly_issued_by(ca)
     except (ValueError, TypeError, InvalidSignature):

@@ -23,15 +23,16 @@ from fleet.server.app import Server
 from fleet.server.certificates import Certificates
 from fleet.server.settings import ServerSettings
 from fleet.site import load_site
+from planner.corridor import Corridor
 
 SITE_ID = "mandula"
 CORRIDOR = load_site(SITE_ID)
 YEAR = timedelta(days=365)
 
 
-def somebody(role: Role, name: str) -> Principal:
+def somebody(role: Role, name: str, site_id: str = SITE_ID) -> Principal:
     """Somebody of this site."""
-    return Principal(site_id=SITE_ID, role=role, name=name)
+    return Principal(site_id=site_id, role=role, name=name)
 
 
 @dataclass
@@ -84,11 +85,11 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(path: Path) -> AsyncIterator[Served]:
+async def serving(path: Path, corridor: Corridor = CORRIDOR) -> AsyncIterator[Served]:
     """A server over the journal and the certificates in *path*, which are made if they are not there."""
     if not (path / "tls").exists():
-        SiteCa.init(path / "tls", SITE_ID, SystemClock().utc())
-    server = Server(CORRIDOR, ServerSettings(data=path / "data", listen="127.0.0.1:0", day_start_s=36_000, tls=path / "tls"))
+        SiteCa.init(path / "tls", corridor.site_id, SystemClock().utc())
+    server = Server(corridor, ServerSettings(data=path / "data", listen="127.0.0.1:0", day_start_s=36_000, tls=path / "tls"))
     running = await server.start()
     served = Served(server=server, address=running.address, path=path)
     try:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from fleet.clock import SystemClock
 from fleet.onboard import Command, Identity, LanePoint, MemoryStore, Sensors, TruckClient
-from fleet.principal import Role
+from fleet.principal import Principal, Role
 from fleet.v1 import dispatch_pb2 as d
 from fleet.v1 import dispatch_pb2_grpc as dispatch_grpc
+from planner.corridor import Corridor
 from tests.fleet.certified import CORRIDOR, Served, serving, somebody
 
 WITHIN_S = 90.0
-KIND = next(kind for kind in CORRIDOR.truck_types if kind.truck_type_id == "coal_truck_70t")
 
 
 class Standing:
@@ -50,6 +50,10 @@ class Fleet:
     home: Path
     hardware: list[Standing] = field(default_factory=list)
 
+    def principal(self, role: Role, name: str) -> Principal:
+        """Somebody of this site."""
+        return somebody(role, name, self.served.ca.site_id)
+
     def folder(self, truck_id: str) -> Path:
         """What a truck carries."""
         return self.home / truck_id
@@ -58,8 +62,8 @@ class Fleet:
         """A new certificate for every truck, and for whoever watches."""
         ca = self.served.ca
         for truck_id in self.trucks:
-            ca.issue(somebody(Role.TRUCK, truck_id), out=self.folder(truck_id))
-        ca.issue(somebody(Role.SUPERVISOR, "first"))
+            ca.issue(self.principal(Role.TRUCK, truck_id), out=self.folder(truck_id))
+        ca.issue(self.principal(Role.SUPERVISOR, "first"))
 
     def links_lost(self) -> int:
         """How many streams ended without another in their place, of all trucks together."""
@@ -88,18 +92,19 @@ class Fleet:
 
 
 @asynccontextmanager
-async def under_way(path: Path, count: int) -> AsyncIterator[Fleet]:
+async def under_way(path: Path, count: int, corridor: Corridor = CORRIDOR) -> AsyncIterator[Fleet]:
     """*count* trucks, live, on stands of the site."""
     clock = SystemClock()
-    async with serving(path) as served:
+    kind = corridor.truck_types[0]
+    async with serving(path, corridor) as served:
         fleet = Fleet(served=served, trucks={}, home=path / "trucks")
         runs = []
-        for number, stand in enumerate(CORRIDOR.stands[:count]):
+        for number, stand in enumerate(corridor.stands[:count]):
             truck_id = f"t{number}"
-            folder = served.ca.issue(somebody(Role.TRUCK, truck_id), out=fleet.folder(truck_id))
-            me = Identity(truck_id=truck_id, instance_id="computer", boot_id="boot", truck_type_id=KIND.truck_type_id)
+            folder = served.ca.issue(fleet.principal(Role.TRUCK, truck_id), out=fleet.folder(truck_id))
+            me = Identity(truck_id=truck_id, instance_id="computer", boot_id="boot", truck_type_id=kind.truck_type_id)
             hardware = Standing(clock, LanePoint(stand.stand_id, stand.stop_m))
-            truck = TruckClient(me, KIND, hardware, server=served.address, store=MemoryStore(), clock=clock, tls=folder)
+            truck = TruckClient(me, kind, hardware, server=served.address, store=MemoryStore(), clock=clock, tls=folder)
             hardware.silence_s = truck.supervisor.contact.silence_s
             fleet.trucks[truck_id] = truck
             fleet.hardware.append(hardware)
@@ -119,9 +124,12 @@ async def rotate_under(fleet: Fleet) -> int:
     identities = fleet.served.certificates.identities
     (old,) = identities.trust.cas
     lost = fleet.links_lost()
+    for each in fleet.hardware:
+        each.silence_max_s = 0.0
     fleet.served.ca.rotate()
     await fleet.until(lambda _: len(identities.trust.cas) == 2)
-    fleet.issue_to_all()
+    # On a thread: a hundred keys and their files take longer than a truck bears its server's silence.
+    await asyncio.to_thread(fleet.issue_to_all)
     await fleet.until(lambda _: old not in fleet.shown())
     watching = fleet.watch()
     await anext(aiter(watching))

@@ -69,11 +69,11 @@ class Conversation:
         self._call: Any = truck_pb2_grpc.TruckServiceStub(channel).Connect(self._outgoing(hello))
         self.ended = asyncio.create_task(self._listen())
 
-    async def first_word(self) -> None:
-        """Returns once the server has welcomed the truck, or has ended the stream."""
+    async def first_word(self, within_s: float) -> None:
+        """Returns once the server has welcomed the truck, or has ended the stream, or *within_s* have gone by."""
         welcomed = asyncio.create_task(self.welcomed.wait())
         try:
-            await asyncio.wait({welcomed, self.ended}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({welcomed, self.ended}, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             welcomed.cancel()
 
@@ -236,7 +236,7 @@ class Line:
             await asyncio.sleep(REFUSED_PAUSE_S)
 
     async def _hand_over(self, channel: grpc.aio.Channel) -> Conversation | None:
-        """Says hello on *channel* as well; None when it was not answered in time, and the stream that was there goes on."""
+        """Says hello on *channel* as well; None when the server does not take it, and the stream that was there goes on."""
         turn = self.outbox.turn
         self.outbox.give(NOBODY)
         newcomer: Conversation | None = None
@@ -244,18 +244,19 @@ class Line:
             await asyncio.sleep(SETTLE_S)
             newcomer = self._begin(channel)
             self._handing_over = True
-            async with asyncio.timeout(WELCOME_WITHIN_S):
-                await newcomer.first_word()
+            await newcomer.first_word(WELCOME_WITHIN_S)
+            if not newcomer.welcomed.is_set():
+                # Nobody shall miss the truck's reports for longer; a welcome that comes late counts all the same.
+                self.outbox.give(turn)
+                await newcomer.first_word(CONNECT_WITHIN_S)
             if newcomer.welcomed.is_set():
                 turn = newcomer.number
-        except TimeoutError:
-            pass
         finally:
             self._handing_over = False
             self.outbox.give(turn)
-            if newcomer is not None and turn != newcomer.number:
+            if newcomer is not None and newcomer.number != turn:
                 await newcomer.close()
-        return newcomer if newcomer is not None and turn == newcomer.number else None
+        return newcomer if newcomer.number == turn else None
 
     def _begin(self, channel: grpc.aio.Channel) -> Conversation:
         self.outbox.forget_report()
