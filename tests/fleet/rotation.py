@@ -14,7 +14,7 @@ from fleet.principal import Principal, Role
 from fleet.v1 import dispatch_pb2 as d
 from fleet.v1 import dispatch_pb2_grpc as dispatch_grpc
 from planner.corridor import Corridor
-from tests.fleet.certified import CORRIDOR, Served, serving, somebody
+from tests.fleet.secured import CORRIDOR, Served, serving, somebody
 
 WITHIN_S = 90.0
 

@@ -23,7 +23,7 @@ from fleet.server.certificates import Certificates
 from fleet.server.settings import ServerSettings
 from fleet.v1 import dispatch_pb2 as d
 from fleet.v1 import dispatch_pb2_grpc as dispatch_grpc
-from tests.fleet.certified import CORRIDOR, SITE_ID, YEAR, Served, fault_of, serving, somebody
+from tests.fleet.secured import CORRIDOR, SITE_ID, YEAR, Served, fault_of, serving, somebody
 
 STOP_M = {stand.stand_id: stand.stop_m for stand in CORRIDOR.stands}
 UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED

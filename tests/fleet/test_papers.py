@@ -16,7 +16,7 @@ from fleet.clock import SystemClock
 from fleet.papers import read_papers, stamp_of
 from fleet.pki.site_ca import SiteCa
 from fleet.principal import Role
-from tests.fleet.certified import SITE_ID, Served, serving, somebody
+from tests.fleet.secured import SITE_ID, Served, serving, somebody
 
 
 @pytest.fixture(scope="module")

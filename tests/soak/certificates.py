@@ -23,7 +23,7 @@ from fleet.principal import Role
 from fleet.site import load_site
 from fleet.v1 import dispatch_pb2 as d
 from fleet.v1 import dispatch_pb2_grpc as dispatch_grpc
-from tests.fleet.certified import fault_of
+from tests.fleet.secured import fault_of
 from tests.fleet.rotation import Fleet, rotate_under, under_way
 
 SITE: Final = "ganqimaodu"
