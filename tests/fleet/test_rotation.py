@@ -13,8 +13,8 @@ from fleet.clock import SystemClock
 from fleet.pki.certificates import serial_text
 from fleet.pki.site_ca import SiteCa
 from fleet.principal import Role
-from tests.fleet.secured import CORRIDOR, SITE_ID, fault_of, serving, somebody
 from tests.fleet.rotation import rotate_under, under_way
+from tests.fleet.secured import CORRIDOR, SITE_ID, fault_of, serving, somebody
 
 TRUCKS = 20
 

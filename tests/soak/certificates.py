@@ -23,8 +23,8 @@ from fleet.principal import Role
 from fleet.site import load_site
 from fleet.v1 import dispatch_pb2 as d
 from fleet.v1 import dispatch_pb2_grpc as dispatch_grpc
-from tests.fleet.secured import fault_of
 from tests.fleet.rotation import Fleet, rotate_under, under_way
+from tests.fleet.secured import fault_of
 
 SITE: Final = "ganqimaodu"
 OBEYED_MAX_S: Final = 2.0
