@@ -175,8 +175,8 @@ class Server:
         border = border_service.BorderService(self._counter, reads, engine.board, self._pumps)
         border_service.register(self._grpc, border)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
-        if self._certificates is None:
-            # The listener is on loopback: whoever asks what is served here is on this machine.
+        if self._settings.is_local:
+            # Whoever asks what is served here is on this machine.
             reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), self._grpc)
         if self._settings.lockstep:
             engine.switchboard.noted = self._counter.noted = driver.note

@@ -89,7 +89,7 @@ class ServerSettings:
         if not colon or not host or not port.isdigit() or int(port) > 65_535:
             raise ValueError(f"listen must be HOST:PORT, is {self.listen!r}")
         # Without certificates anybody who reaches the port may drive trucks.
-        if self.tls is None and host not in LOOPBACK_HOSTS:
+        if self.tls is None and not self.is_local:
             raise ValueError(f"without certificates (--tls DIR) the server listens on loopback only, not on {host!r}")
         if self.day_start_s is not None and not 0 <= self.day_start_s < 86_400:
             raise ValueError("day_start_s must lie in a day")
@@ -97,6 +97,11 @@ class ServerSettings:
             raise ValueError(f"there is no policy {self.policy!r}; there are {', '.join(BLOCK_M)}")
         if not 0.0 <= self.input_log_h <= INPUT_LOG_H_MAX:
             raise ValueError(f"input_log_h must lie in [0, {INPUT_LOG_H_MAX:g}]")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether nobody but this machine can reach it."""
+        return self.host in LOOPBACK_HOSTS
 
     @property
     def host(self) -> str:

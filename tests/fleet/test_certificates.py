@@ -251,4 +251,5 @@ def test_without_certificates_only_this_machine_is_served(tmp_path: Path) -> Non
     with pytest.raises(ValueError, match="loopback"):
         ServerSettings(data=tmp_path, listen="0.0.0.0:50051")
 
-    assert ServerSettings(data=tmp_path, listen="0.0.0.0:50051", tls=tmp_path).host == "0.0.0.0"  # noqa: S104 - what is allowed
+    assert ServerSettings(data=tmp_path).is_local
+    assert not ServerSettings(data=tmp_path, listen="0.0.0.0:50051", tls=tmp_path).is_local
