@@ -38,11 +38,13 @@ from fleet.server.settings import ServerSettings
 from fleet.server.site_facts import SiteInForce
 from fleet.server.warm_up import warm_up
 from fleet.server.wire import border_service, dispatch_service, gateway_service, lockstep_service, truck_service
+from fleet.server.wire.access import AccessInterceptor
 from fleet.server.wire.counter import Counter
 from fleet.server.wire.identity_watch import IdentityInterceptor
 from fleet.server.wire.interceptors import ErrorInterceptor
 from fleet.server.wire.pump import Pumps
 from fleet.server.wire.reads import Reads
+from fleet.server.wire.refusals import Refusals
 from fleet.server.wire.site_map import site_map
 from fleet.server.wire.speaker import Speaker
 from fleet.v1 import border_pb2, dispatch_pb2, gateway_pb2, truck_pb2
@@ -101,7 +103,8 @@ class Server:
         self._health = health.aio.HealthServicer()
         self._certificates = None if settings.tls is None else Certificates(settings.tls, corridor.site_id)
         self._following: asyncio.Task[None] | None = None
-        interceptors: list[grpc.aio.ServerInterceptor] = [ErrorInterceptor()]
+        self._refusals = Refusals()
+        interceptors: list[grpc.aio.ServerInterceptor] = [AccessInterceptor(self._refusals), ErrorInterceptor()]
         if self._certificates is not None:
             interceptors.insert(0, IdentityInterceptor(self._certificates.identities))
         self._grpc = grpc.aio.server(interceptors=interceptors, options=settings.transport.server_options())
@@ -236,6 +239,7 @@ class Server:
 
     def _say_early(self, outgoing: Outgoing) -> None:
         self._pumps.ticked()
+        self._refusals.ticked()
         self._speaker.early(outgoing)
 
     def _take_snapshot(self) -> None:

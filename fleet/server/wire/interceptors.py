@@ -20,6 +20,7 @@ from fleet.errors import AlreadyExists, Code, FleetError, InvalidField, NotFound
 from fleet.log import Event, Log
 from fleet.pki.bearers import DISBELIEVED
 from fleet.server.wire.inbox import Overloaded
+from fleet.server.wire.rights import NotIdentified, NotPermitted
 
 DOMAIN: Final = "fleet.v1"
 REQUEST_BYTES_MAX: Final = 65_536
@@ -42,6 +43,8 @@ GRPC_BY_CLASS: Final[Mapping[type[FleetError], int]] = {
     AlreadyExists: code_pb2.ALREADY_EXISTS,
     Overloaded: code_pb2.RESOURCE_EXHAUSTED,
     **dict.fromkeys(DISBELIEVED, code_pb2.UNAUTHENTICATED),
+    NotIdentified: code_pb2.UNAUTHENTICATED,
+    NotPermitted: code_pb2.PERMISSION_DENIED,
 }
 
 _LOG: Final = Log("interceptors")

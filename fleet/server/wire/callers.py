@@ -1,0 +1,52 @@
+"""Whoever is on the other side of a call, once proven: a name for the record, and a role."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import grpc
+
+from fleet.principal import PrincipalUnreadable, Role, read_principal
+from fleet.server.wire.identity import LOOPBACK, actor_of
+from fleet.server.wire.rights import NotIdentified
+
+_SECURED_BY: Final = "transport_security_type"
+_NAMES: Final = "x509_subject_alternative_name"
+_SECURE: Final = frozenset({b"ssl", b"tls"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """*actor* is the name of a certificate, or `loopback`; *name* that of the truck, gateway, person or office, "" on loopback."""
+
+    actor: str
+    role: Role
+    name: str
+
+    @property
+    def proven(self) -> bool:
+        """Whether a certificate says so."""
+        return self.role is not Role.LOOPBACK
+
+
+def caller_of(context: grpc.aio.ServicerContext[Any, Any], method: str) -> Caller:
+    """
+    Who calls *method*.
+
+    Raises:
+        NotIdentified: the line is secured, and no certificate or no single name of ours came over it.
+    """
+    actor = actor_of(context)
+    about = context.auth_context()
+    if actor == LOOPBACK:
+        if _SECURE & set(about.get(_SECURED_BY, ())):
+            raise NotIdentified(method=method)
+        return Caller(actor=LOOPBACK, role=Role.LOOPBACK, name="")
+    if sum(bytes(name).startswith(b"spiffe://") for name in about.get(_NAMES, ())) != 1:
+        raise NotIdentified(method=method)
+    try:
+        principal = read_principal(actor)
+    except PrincipalUnreadable as unreadable:
+        raise NotIdentified(method=method) from unreadable
+    return Caller(actor=actor, role=principal.role, name=principal.name)

@@ -1,0 +1,208 @@
+"""Every remote call times every role, against a real server behind certificates: who is not named in a call's row gets nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import grpc
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection_pb2
+from grpc_status import rpc_status
+
+from fleet.pki.folder import KEY_MODE, MINE, MY_KEY, put
+from fleet.principal import Role
+from fleet.server.wire import refusals as counted
+from fleet.server.wire.refusals import KINDS_MAX, WINDOW_TICKS, Refusals
+from fleet.server.wire.rights import MAY, PEOPLE, NotPermitted, require_right
+from fleet.v1 import border_pb2, dispatch_pb2, gateway_pb2, lockstep_pb2, truck_pb2
+from tests.fleet.certified import Party, name_of, party
+
+WITHIN_S = 20.0
+SEEN_S = 0.5
+ROLES = [role for role in Role if role is not Role.LOOPBACK]
+FILES = (truck_pb2, gateway_pb2, dispatch_pb2, border_pb2, lockstep_pb2, health_pb2, reflection_pb2)
+CLOSED = (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED)
+
+
+def services() -> Iterator[ServiceDescriptor]:
+    """Every service that the product serves."""
+    for file in FILES:
+        yield from file.DESCRIPTOR.services_by_name.values()
+
+
+METHODS: dict[str, MethodDescriptor] = {
+    f"/{service.full_name}/{method.name}": method for service in services() for method in service.methods
+}
+
+# A server in real time takes its clock from nobody: there is no such service on it.
+SERVED = [method for method in METHODS if not method.startswith("/fleet.v1.LockstepService/")]
+
+
+@pytest.fixture(scope="module")
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Party]:
+    """One server for the whole file."""
+    async with party(tmp_path_factory.mktemp("rights")) as made:
+        yield made
+
+
+async def answer_to(channel: grpc.aio.Channel, method: str, within_s: float) -> grpc.StatusCode:
+    """How an empty request ends; OK once anything was answered. A watch that has nothing to say ends with its deadline."""
+    told = METHODS[method]
+    call: Any
+    if told.client_streaming:
+        call = channel.stream_stream(method)(iter([b""]), timeout=within_s)
+    elif told.server_streaming:
+        call = channel.unary_stream(method)(b"", timeout=within_s)
+    else:
+        call = channel.unary_unary(method)(b"", timeout=within_s)
+    try:
+        await (call.read() if told.server_streaming else call)
+    except grpc.aio.AioRpcError as refused:
+        return refused.code()
+    finally:
+        call.cancel()
+    return grpc.StatusCode.OK
+
+
+def error_info(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo:
+    """What the error says to programs."""
+    status = rpc_status.from_call(error)
+    assert status is not None
+    found = error_details_pb2.ErrorInfo()
+    assert status.details[0].Unpack(found)
+    return found
+
+
+def test_every_method_served_has_its_row() -> None:
+    """A new method is refused to everybody until somebody has decided whose it is; here he is reminded."""
+    assert set(MAY) == set(METHODS)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_simulated_time_is_in_nobodys_hand(role: Role) -> None:
+    """Where it is served at all, only whoever is on this machine may make time pass."""
+    with pytest.raises(NotPermitted):
+        require_right(role, "/fleet.v1.LockstepService/Drive")
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_a_role_gets_what_its_rows_name_and_nothing_else(site: Party, role: Role) -> None:
+    """Zero accepted: whoever steals one truck's key, or is curious, can do no more than its owner."""
+    channel = site.channel(role, name_of(role))
+    mine = {method for method, may in MAY.items() if role in may}
+
+    others = await asyncio.gather(*(answer_to(channel, method, WITHIN_S) for method in SERVED if method not in mine))
+    own = await asyncio.gather(*(answer_to(channel, method, SEEN_S) for method in mine))
+
+    assert set(others) == {grpc.StatusCode.PERMISSION_DENIED}
+    assert [code for code in own if code in CLOSED] == []
+
+
+def certificate(site: Party, uris: list[str]) -> grpc.aio.Channel:
+    """A line with a certificate of the site's CA that carries these names."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.now(UTC)
+    pair = site.ca.pair
+    builder = x509.CertificateBuilder().subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "somebody")]))
+    builder = builder.issuer_name(pair.certificate.subject).public_key(key.public_key()).serial_number(x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(hours=1))
+    builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+    if uris:
+        builder = builder.add_extension(x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri) for uri in uris]), critical=False)
+    signed = type(pair)(certificate=builder.sign(pair.key, hashes.SHA256()), key=key)
+    folder = site.ca.folder.path / f"odd-{len(site.channels)}"
+    put(folder / MY_KEY, signed.key_pem, KEY_MODE)
+    put(folder / MINE, signed.pem)
+    put(folder / "ca.crt", site.ca.folder.ca.read_bytes())
+    site.channels[str(folder)] = site.channel_with(folder)
+    return site.channels[str(folder)]
+
+
+@pytest.mark.parametrize(
+    "uris",
+    [
+        [],
+        ["https://mandula/operator/bat/supervisor"],
+        ["spiffe://mandula"],
+        ["spiffe://mandula/operator/bat/king"],
+        ["spiffe://mandula/operator/bat/viewer", "spiffe://mandula/operator/bat/supervisor"],
+    ],
+)
+async def test_a_certificate_without_one_name_of_ours_is_nobodys(site: Party, uris: list[str]) -> None:
+    """Signed is not enough: whoever cannot be named cannot be asked why he did it, so he does nothing, not even look."""
+    channel = certificate(site, uris)
+
+    answers = await asyncio.gather(*(answer_to(channel, method, WITHIN_S) for method in SERVED))
+
+    assert set(answers) == {grpc.StatusCode.UNAUTHENTICATED}
+
+
+async def test_a_refusal_says_who_may(site: Party) -> None:
+    """The one who was refused wants to know whom to ask; his program wants names, not sentences."""
+    lift = site.channel(Role.VIEWER, "od").unary_unary("/fleet.v1.DispatchService/LiftStop")
+
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await lift(b"\xff\xff not even a message", timeout=WITHIN_S)
+
+    found = error_info(refused.value)
+    assert (found.reason, found.metadata["role"]) == ("NotPermitted", "viewer")
+    assert found.metadata["method"] == "/fleet.v1.DispatchService/LiftStop"
+    assert found.metadata["may"] == "dispatcher, supervisor"
+
+
+async def test_what_cannot_be_read_is_refused_by_name_where_it_may_be_asked(site: Party) -> None:
+    """Health checks are parsed here too: garbage must not show a peer our insides."""
+    check = site.channel(Role.VIEWER, "od").unary_unary("/grpc.health.v1.Health/Check")
+
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await check(b"\xff\xff\xff", timeout=WITHIN_S)
+
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("role", sorted(PEOPLE))
+async def test_every_person_and_office_stops_everything(site: Party, role: Role) -> None:
+    """Whoever sees it first stops it, whatever his job is."""
+    stop = site.channel(role, name_of(role)).unary_unary("/fleet.v1.DispatchService/StopAll")
+    request = dispatch_pb2.StopAllRequest(stop_id=f"fire-{role}", reason="fire").SerializeToString()
+
+    answer = dispatch_pb2.AllStop.FromString(await stop(request, timeout=WITHIN_S))
+
+    assert answer.active
+
+
+def test_a_flood_of_refusals_is_told_in_a_few_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who hammers at a closed door must not fill the disk with the tale of it."""
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(counted, "_LOG", listener(told))
+    refusals = Refusals()
+    refusal = NotPermitted(role="truck", method="/m", may="nobody")
+
+    for number in range(100_000):
+        refusals.refused(f"spiffe://mandula/truck/T{number % 100}", "/m", refusal)
+    at_once = len(told)
+    for _ in range(WINDOW_TICKS):
+        refusals.ticked()
+
+    assert at_once == KINDS_MAX + 1
+    assert sum(said["count"] for said in told) == 100_000
+    assert len(told) == 2 * (KINDS_MAX + 1)
+
+
+def listener(told: list[dict[str, Any]]) -> Any:
+    """A log that only remembers."""
+
+    class Listener:
+        alarm: Callable[..., None] = staticmethod(lambda _event, /, **fields: told.append(fields))
+
+    return Listener()
