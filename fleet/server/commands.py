@@ -236,6 +236,16 @@ class SetOpening:
     until_ns: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteRefusals:
+    """For the record alone: the streams refused *count* calls of *what*, for the reason of that name; it has no answer."""
+
+    request_id: str
+    what: str
+    reason: str
+    count: int
+
+
 OperatorCommand: TypeAlias = (
     CreateOrder
     | CancelOrder
@@ -260,7 +270,7 @@ OperatorCommand: TypeAlias = (
     | WithdrawSite
 )
 BorderCommand: TypeAlias = DecideCrossing | ReportBarrier | ReportBay | SetOpening
-Command: TypeAlias = OperatorCommand | BorderCommand
+Command: TypeAlias = OperatorCommand | BorderCommand | NoteRefusals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,7 +293,7 @@ class OrderAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TruckAnswer:
-    """What the desk knows of a truck; its place and session are in the fleet's picture at *row*."""
+    """What the desk knows of a truck; its place and session are in the fleet's picture at *row*. *asked* of it, a second must agree."""
 
     row: int
     truck_id: str
@@ -295,28 +305,31 @@ class TruckAnswer:
     round_trips: int
     held: bool
     decommissioned: bool
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneAnswer:
-    """A lane as operators may change it; *speed_limit_mps* 0 is none."""
+    """A lane as operators may change it; *speed_limit_mps* 0 is none. *asked* of it by one person, another must agree."""
 
     lane_id: str
     closed: bool
     speed_max_mps: float
     speed_limit_mps: float
     reason: str
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopAnswer:
-    """A stop of the whole fleet."""
+    """A stop of the whole fleet; *asked*: by whom its lift, to which another must agree."""
 
     stop_id: str
     active: bool
     reason: str
     since_ns: int
     needs_second_person: bool
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,6 +51,7 @@ def core_of(corridor: Corridor, loop: LoopOptions, dispatch: DispatchOptions) ->
     trucks = TruckTable(lanes)
     desk = Dispatch(corridor, lanes, trucks, dispatch)
     control = ControlLoop(corridor, trucks, desk, loop)
+    desk.commanding.road = control.derating
     succession = desk.sites.readiness = Succession(corridor, control, loop, dispatch)
     return Core(desk=desk, loop=control, succession=succession)
 

@@ -330,7 +330,7 @@ def test_an_all_stop_is_never_refused_and_lifted_only_by_its_id() -> None:
 
 def test_lifting_takes_a_second_person_where_identities_are_proven() -> None:
     """The one who wants to go on is not the one who looks whether it is safe."""
-    road = DeskRoad(MANDULA, [], options=DispatchOptions(second_person_lifts=True))
+    road = DeskRoad(MANDULA, [], options=DispatchOptions(identities_proven=True))
     road.give(c.StopAll(stop_id="s1", reason="fire"), "a")
 
     first = road.give(c.LiftStop(request_id="1", stop_id="s1"), "a")

@@ -9,7 +9,8 @@ import pytest
 from fleet.errors import AlreadyExists, FleetError, InvalidField, NotFound
 from fleet.server import commands as c
 from fleet.server.dispatch.books import DispatchOptions
-from fleet.server.dispatch.control import ControlNotHeld, IntrusionAnswered
+from fleet.server.dispatch.answers import IntrusionAnswered
+from fleet.server.dispatch.control import ControlNotHeld
 from fleet.server.dispatch.intruders import TooManyIntrusions
 from fleet.server.fact_form import decode, encode
 from fleet.server.inputs import OBSTACLE_SEEN, CommandGiven, TruckEventHeard

@@ -11,6 +11,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from fleet.server.dispatch.agreements import (
+    Agreements,
+    brakes_subject,
+    grip_subject,
+    limit_subject,
+    removal_subject,
+    stop_subject,
+)
+from fleet.server.dispatch.answers import Answers
 from fleet.server.dispatch.calls import CallClosed, CallKind, CallOpened, Calls, key_of, opened
 from fleet.server.dispatch.control import Controls
 from fleet.server.dispatch.crossing import CrossingKept, Crossings
@@ -28,8 +37,11 @@ from fleet.server.facts import (
     AllStopLifted,
     AllStopSet,
     BrakesDerated,
+    LaneFrictionSet,
     LaneLimited,
     RouteSet,
+    StretchDerated,
+    TruckGreeted,
     TruckHeld,
     TruckRecommissioned,
     TruckRegistered,
@@ -51,14 +63,15 @@ class DispatchOptions:
     """
     How the desk works.
 
-    *day_start_s*: seconds after local midnight at control time 0. *second_person_lifts*: an all-stop is lifted by two
-    identities. *control_required*: operators' changes need the control lease. *battery_reserve*: share of the battery that no
+    *day_start_s*: seconds after local midnight at control time 0. *identities_proven*: callers have
+    certificates, so that what loosens takes two persons, and who has control keeps others out. *control_required*: operators' changes need
+    the control lease. *battery_reserve*: share of the battery that no
     mission is planned to use, beside an hour's standing. *closing_margin_s*: kept between the forecast end of a border passage and closing. *arrival_near_s*:
     a truck on the road this near its yard's bays may join the queue before them instead of parking.
     """
 
     day_start_s: int = DAY_START_S
-    second_person_lifts: bool = False
+    identities_proven: bool = False
     control_required: bool = False
     control_lease_s: float = 30.0
     battery_reserve: float = 0.05
@@ -106,6 +119,8 @@ class Books:
         self.roads = RoadBook(corridor, lanes)
         self.section_turns = SectionTurns()
         self.controls = Controls()
+        self.answers = Answers()
+        self.agreements = Agreements()
         self.totals = TotalsKept()
         self.round_trip_s: list[float] = []
         self.gate_wait_s: list[float] = []
@@ -144,8 +159,12 @@ class Books:
             TruckRecommissioned: self._recommissioned,
             SiteProposed: self._site_proposed,
             **dict.fromkeys((SiteWithdrawn, SiteInForce), self._site_settled),
-            **dict.fromkeys((AllStopSet, AllStopLifted), self.controls.apply),
+            **dict.fromkeys((AllStopSet, AllStopLifted), self._all_stop),
+            **dict.fromkeys((LaneFrictionSet, StretchDerated), self._grip),
+            TruckGreeted: self._greeted,
             **self.controls.appliers(),
+            **self.answers.appliers(),
+            **self.agreements.appliers(),
         }
 
     def apply(self, fact: Fact) -> None:
@@ -176,6 +195,7 @@ class Books:
         facts += self.crossings.by_id.values()
         facts += self.stands.facts() + self.gates.facts() + self.calls.facts() + self.opening.facts()
         facts += self.roads.facts() + self.section_turns.facts() + self.controls.facts()
+        facts += self.answers.facts() + self.agreements.facts()
         return [*facts, numbers]
 
     def drain(self) -> list[Fact]:
@@ -255,6 +275,7 @@ class Books:
     def _derated(self, derated: BrakesDerated) -> None:
         if derated.brake_health < BRAKE_WEAK:
             self.weak.add(derated.row)
+        self._overtake(brakes_subject, derated.row)
 
     def _recommissioned(self, recommissioned: TruckRecommissioned) -> None:
         self.weak.discard(recommissioned.row)
@@ -279,5 +300,23 @@ class Books:
         self.reins.loosen_all()
 
     def _lane(self, change: LaneClosed | LaneLimited) -> None:
+        if isinstance(change, LaneLimited):
+            self.agreements.overtake(limit_subject(self.corridor.lanes[change.lane_ix].lane_id))
         self.roads.apply(change)
         self.reins.loosen_all()
+
+    def _grip(self, change: LaneFrictionSet | StretchDerated) -> None:
+        self.agreements.overtake(grip_subject(self.corridor.lanes[change.lane_ix].lane_id))
+
+    def _all_stop(self, change: AllStopSet | AllStopLifted) -> None:
+        self.controls.apply(change)
+        self.agreements.overtake(stop_subject(change.stop_id))
+
+    def _greeted(self, greeted: TruckGreeted) -> None:
+        # A truck that speaks is not the one that two persons see without power.
+        self._overtake(removal_subject, greeted.row)
+
+    def _overtake(self, subject_of: Callable[[str], str], row: int) -> None:
+        truck = self.trips.truck[row] if row < len(self.trips.truck) else None
+        if truck is not None:
+            self.agreements.overtake(subject_of(truck.truck_id))

@@ -7,23 +7,21 @@ everybody comes once a second, the assignment of missions every five. Whoever wa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
-from fleet.errors import InvalidField, NotFound
 from fleet.server import commands as c
 from fleet.server.columns import CodeColumn, FlagColumn, FloatColumn, RowColumn
 from fleet.server.desk import DeskView
 from fleet.server.dispatch.books import Books, DispatchOptions, TotalsKept
-from fleet.server.dispatch.control import kept_answer
+from fleet.server.dispatch.commanding import Commanding
 from fleet.server.dispatch.departures import Departures
 from fleet.server.dispatch.followups import FollowUps
 from fleet.server.dispatch.intruders import Intruders
 from fleet.server.dispatch.mission import MissionKept
 from fleet.server.dispatch.moves import Moves
-from fleet.server.dispatch.opening import OpeningSet
 from fleet.server.dispatch.operators import Operators
 from fleet.server.dispatch.passage import Passage
 from fleet.server.dispatch.sections import Sections
@@ -37,7 +35,6 @@ from fleet.server.fact_form import Fact
 from fleet.server.facts import RouteSet
 from fleet.server.inputs import LanePlace
 from fleet.server.outgoing import BorderCall, MissionOut
-from fleet.server.site_commands import ProposeSite, SwitchSite, WithdrawSite
 from planner.authority import Cause
 from planner.corridor import Corridor
 from planner.foresight.turns import Turns
@@ -45,25 +42,6 @@ from planner.limits import ASSIGNMENT_PERIOD_TICKS, MISSION_PERIOD_TICKS, STAND_
 from planner.tables import LaneTable, TruckTable
 
 __all__ = ["Dispatch", "DispatchOptions"]
-
-_LEASED: Final = (
-    c.CreateOrder,
-    c.CancelOrder,
-    c.ResumeTruck,
-    c.DecommissionTruck,
-    c.RecommissionTruck,
-    c.RemoveTruck,
-    c.CloseLane,
-    c.OpenLane,
-    c.LimitLane,
-    c.SetLaneFriction,
-    c.LiftStop,
-    c.ReleaseIntrusion,
-    ProposeSite,
-    SwitchSite,
-    WithdrawSite,
-)
-"""What only the holder of the control lease may do, where one is required. Anyone may stop."""
 
 # A truck found this near a stand's stopping place stands at it.
 _ON_STAND_M: Final = 6.0
@@ -86,19 +64,11 @@ class Dispatch:
         self._operators = Operators(self.books, self._moves)
         self._intruders = Intruders(self.books)
         self.sites = Sites(self.books)
+        self.commanding = Commanding(self.books, self._operators, self._intruders, self.sites, self._passage, self._yard)
         self._work: FlagColumn = np.zeros(trucks.capacity, np.bool_)
         self._gate_wait_s: FloatColumn = np.zeros(trucks.capacity)
         self._begun = False
         self._due_tick = 0
-        self._handlers: Final[Mapping[type[Any], Callable[[Any, str, int], c.Answer]]] = self._handler_table()
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Everything but the table of handlers, which is code."""
-        return {name: value for name, value in self.__dict__.items() if name != "_handlers"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.__dict__["_handlers"] = self._handler_table()
 
     @property
     def limit_m(self) -> FloatColumn:
@@ -177,20 +147,9 @@ class Dispatch:
         The answer to a command, and what it changed; the same request again hears the same answer.
 
         Raises:
-            FleetError: refused; nothing changed.
+            FleetError: refused; nothing changed, and the record of it leaves with the next step.
         """
-        handler = self._handlers.get(type(command))
-        if handler is None:
-            raise InvalidField(name="command", problem=f"{type(command).__name__} is not known")
-        known: Any = command
-        earlier = self._intruders.repeated(known, actor) or self.books.controls.earlier_answer(known, actor)
-        if earlier is not None:
-            return earlier, []
-        if self.books.options.control_required and isinstance(known, _LEASED):
-            self.books.controls.require_control(actor, now_ns)
-        answer = handler(known, actor, now_ns)
-        if not isinstance(known, c.ReportIntrusion) or not known.tracked:
-            self.books.record(kept_answer(known, actor, answer))
+        answer = self.commanding.obey(command, actor, now_ns)
         self._draw_loose()
         return answer, self.books.drain()
 
@@ -278,6 +237,7 @@ class Dispatch:
         self._follow_ups.look(view, now_ns)
         self._site_ways.look(view, now_ns)
         self._sections.look(view, now_ns)
+        self.commanding.look(now_ns)
 
     def heed(self, turns: Turns) -> None:
         """What planning advises: in one-lane sections, whose turns the desk decides."""
@@ -371,7 +331,7 @@ class Dispatch:
 
     def stops(self) -> list[c.StopAnswer]:
         """All-stops in force, oldest first."""
-        return [self._operators.stop(stop_id) for stop_id in self.books.controls.stops]
+        return self.commanding.stops()
 
     def intrusions(self) -> list[c.IntrusionAnswer]:
         """Open intrusions, oldest first."""
@@ -395,43 +355,3 @@ class Dispatch:
     def gate_wait_s(self) -> list[float]:
         """Seconds each truck stood before each gate, in the order of passing."""
         return self.books.gate_wait_s
-
-    def _handler_table(self) -> Mapping[type[Any], Callable[[Any, str, int], c.Answer]]:
-        desk = self._operators
-        return {
-            c.CreateOrder: lambda command, _actor, now_ns: desk.create_order(command, now_ns),
-            c.CancelOrder: lambda command, _actor, now_ns: desk.cancel_order(command, now_ns),
-            c.HoldTruck: desk.hold_truck,
-            c.ResumeTruck: desk.resume_truck,
-            c.DecommissionTruck: lambda command, _actor, now_ns: desk.decommission_truck(command, now_ns),
-            c.RecommissionTruck: desk.recommission_truck,
-            c.RemoveTruck: desk.remove_truck,
-            c.CloseLane: lambda command, actor, _now_ns: desk.close_lane(command, actor),
-            c.OpenLane: lambda command, actor, _now_ns: desk.open_lane(command, actor),
-            c.LimitLane: lambda command, actor, _now_ns: desk.limit_lane(command, actor),
-            c.SetLaneFriction: lambda command, actor, _now_ns: desk.set_lane_friction(command, actor),
-            c.StopAll: desk.stop_all,
-            c.LiftStop: desk.lift_stop,
-            c.ReportIntrusion: self._intruders.report,
-            c.ReleaseIntrusion: self._intruders.release,
-            c.AcquireControl: lambda command, _actor, now_ns: desk.acquire_control(command, now_ns),
-            c.RenewControl: lambda command, _actor, now_ns: desk.renew_control(command, now_ns),
-            c.TakeOverControl: lambda command, _actor, now_ns: desk.take_over_control(command, now_ns),
-            ProposeSite: self.sites.propose,
-            SwitchSite: self.sites.switch,
-            WithdrawSite: self.sites.withdraw,
-            c.DecideCrossing: lambda command, _actor, _now_ns: self._passage.decide(command),
-            c.ReportBarrier: lambda command, _actor, _now_ns: self._passage.report_barrier(command),
-            c.ReportBay: lambda command, _actor, now_ns: self._yard.report_bay(command, now_ns),
-            c.SetOpening: lambda command, _actor, _now_ns: self._set_opening(command),
-        }
-
-    def _set_opening(self, command: c.SetOpening) -> c.OpeningAnswer:
-        gate_ix = NOWHERE
-        if command.gate_id:
-            found = self.books.corridor.gate_ix.get(command.gate_id)
-            if found is None:
-                raise NotFound(kind="gate", name=command.gate_id)
-            gate_ix = found
-        self.books.record(OpeningSet(gate_ix=gate_ix, open=command.open, until_ns=command.until_ns))
-        return c.OpeningAnswer()

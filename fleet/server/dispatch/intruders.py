@@ -12,8 +12,8 @@ from typing import ClassVar, Final
 
 from fleet.errors import AlreadyExists, Code, FleetError, InvalidField, NotFound
 from fleet.server.commands import IntrusionAnswer, ReleaseIntrusion, ReportIntrusion, StretchAnswer
+from fleet.server.dispatch.answers import digest_of
 from fleet.server.dispatch.books import Books
-from fleet.server.dispatch.control import digest_of
 from fleet.server.intrusions import IntrusionKept, IntrusionKind, IntrusionReleased, IntrusionRules, IntrusionState, Sighting
 from fleet.server.keep_out import KeepOut, Metres
 from planner.limits import INTRUSIONS_MAX

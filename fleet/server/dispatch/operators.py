@@ -9,43 +9,39 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from fleet.clock import NS_PER_S
 from fleet.errors import Code, FleetError, InvalidField, NotFound
 from fleet.server.commands import (
-    AcquireControl,
     CancelOrder,
     CloseLane,
-    ControlAnswer,
     CreateOrder,
     DecommissionTruck,
     HoldTruck,
     LaneAnswer,
-    LiftStop,
     LimitLane,
     OpenLane,
     OrderAnswer,
     RecommissionTruck,
     RemoveTruck,
-    RenewControl,
     ResumeTruck,
     SetLaneFriction,
-    StopAll,
-    StopAnswer,
-    TakeOverControl,
     TruckAnswer,
+)
+from fleet.server.dispatch.agreements import (
+    brakes_subject,
+    grip_subject,
+    limit_subject,
+    removal_subject,
 )
 from fleet.server.dispatch.books import Books
 from fleet.server.dispatch.calls import CallKind
-from fleet.server.dispatch.control import ControlHeld, ControlNotHeld, ControlTaken, LiftAsked
 from fleet.server.dispatch.gates import NOBODY
 from fleet.server.dispatch.mission import ABOARD, MissionEvent, MissionState
 from fleet.server.dispatch.moves import Moves
 from fleet.server.dispatch.orders import OrderKept, OrderState
+from fleet.server.dispatch.persons import is_called
 from fleet.server.dispatch.roads import LaneClosed
 from fleet.server.dispatch.trips import NOWHERE
 from fleet.server.facts import (
-    AllStopLifted,
-    AllStopSet,
     LaneFrictionSet,
     LaneLimited,
     TruckHeld,
@@ -146,7 +142,7 @@ class Operators:
 
     def hold_truck(self, command: HoldTruck, actor: str, now_ns: int) -> TruckAnswer:
         """Stops one truck inside its authority and keeps it there."""
-        row = self._row(command.truck_id)
+        row = self.row(command.truck_id)
         if row not in self._books.holds:
             hold_id = f"hold:{command.request_id}"
             self._books.record(TruckHeld(row=row, stop_id=hold_id, reason=command.reason, actor=actor, at_ns=now_ns))
@@ -154,14 +150,14 @@ class Operators:
 
     def resume_truck(self, command: ResumeTruck, actor: str, now_ns: int) -> TruckAnswer:
         """Lifts the hold, or the quarantine."""
-        row = self._row(command.truck_id)
+        row = self.row(command.truck_id)
         hold = self._books.holds.get(row)
         self._books.record(TruckResumed(row=row, stop_id=hold.stop_id if hold else "", actor=actor, at_ns=now_ns))
         return self.truck(row)
 
     def decommission_truck(self, command: DecommissionTruck, now_ns: int) -> TruckAnswer:
         """No more missions; what is aboard is still delivered, then the truck parks."""
-        row = self._row(command.truck_id)
+        row = self.row(command.truck_id)
         books = self._books
         if not books.trips.known(row).decommissioned:
             books.keep_truck(row, decommissioned=True)
@@ -180,7 +176,7 @@ class Operators:
             NotFound, TruckGone: no such truck.
             InvalidField: what was done is not said.
         """
-        row = self._row(command.truck_id)
+        row = self.row(command.truck_id)
         if not command.reason.strip():
             raise InvalidField(name="reason", problem="say what was done to the truck")
         books = self._books
@@ -199,10 +195,10 @@ class Operators:
             SecondPersonMissing: no second person, or the same one.
             TruckUnderPower: power-off is not stated.
         """
-        row = self._row(command.truck_id)
+        row = self.row(command.truck_id)
         if not command.taken_to.strip():
             raise InvalidField(name="taken_to", problem="say where the truck was taken")
-        if not command.second_person.strip() or command.second_person == actor:
+        if not command.second_person.strip() or is_called(actor, command.second_person):
             raise SecondPersonMissing(first=actor, second=command.second_person)
         if not command.powered_off:
             raise TruckUnderPower(truck_id=command.truck_id)
@@ -240,13 +236,13 @@ class Operators:
 
     def close_lane(self, command: CloseLane, actor: str) -> LaneAnswer:
         """No new authority into the lane."""
-        lane_ix = self._lane_ix(command.lane_id)
+        lane_ix = self.lane_ix(command.lane_id)
         self._books.record(LaneClosed(lane_ix=lane_ix, closed=True, reason=command.reason, actor=actor))
         return self.lane(lane_ix)
 
     def open_lane(self, command: OpenLane, actor: str) -> LaneAnswer:
         """Ends a closure."""
-        lane_ix = self._lane_ix(command.lane_id)
+        lane_ix = self.lane_ix(command.lane_id)
         if self._books.roads.closed[lane_ix]:
             self._books.record(LaneClosed(lane_ix=lane_ix, closed=False, reason="", actor=actor))
         return self.lane(lane_ix)
@@ -259,7 +255,7 @@ class Operators:
             NotFound: no such lane.
             InvalidField: a limit below zero.
         """
-        lane_ix = self._lane_ix(command.lane_id)
+        lane_ix = self.lane_ix(command.lane_id)
         if command.speed_limit_mps < 0.0:
             raise InvalidField(name="speed_limit_mps", problem="must not be negative")
         limit = LaneLimited(lane_ix=lane_ix, speed_limit_mps=command.speed_limit_mps, reason=command.reason, actor=actor)
@@ -274,7 +270,7 @@ class Operators:
             NotFound: no such lane.
             InvalidField: no friction a road can have, or how it is known is not said.
         """
-        lane_ix = self._lane_ix(command.lane_id)
+        lane_ix = self.lane_ix(command.lane_id)
         if not FRICTION_MIN <= command.friction <= FRICTION_MAX:
             raise InvalidField(name="friction", problem=f"must lie in {FRICTION_MIN} to {FRICTION_MAX}")
         if not command.reason.strip():
@@ -282,82 +278,23 @@ class Operators:
         self._books.record(LaneFrictionSet(lane_ix=lane_ix, friction=command.friction, reason=command.reason, actor=actor))
         return self.lane(lane_ix)
 
-    def stop_all(self, command: StopAll, actor: str, now_ns: int) -> StopAnswer:
-        """Stops every truck; again under the same id it changes nothing."""
-        controls = self._books.controls
-        if command.stop_id in controls.lifted:
-            raise InvalidField(name="stop_id", problem="was used for a stop that is lifted; choose a new one")
-        if command.stop_id not in controls.stops:
-            self._books.record(AllStopSet(stop_id=command.stop_id, reason=command.reason, actor=actor, at_ns=now_ns))
-        return self.stop(command.stop_id)
-
-    def lift_stop(self, command: LiftStop, actor: str, now_ns: int) -> StopAnswer:
+    def loosens(self, command: LimitLane) -> bool:
         """
-        Lifts the all-stop of this id, or records that one person wants to.
+        Whether somebody may drive faster by it than by the limit in force.
 
         Raises:
-            NotFound: no such stop in force.
+            NotFound: no such lane.
         """
-        controls = self._books.controls
-        if command.stop_id not in controls.stops:
-            raise NotFound(kind="stop", name=command.stop_id)
-        asked_by = controls.lift_asked.get(command.stop_id)
-        if self._books.options.second_person_lifts and asked_by in {None, actor}:
-            if asked_by is None:
-                self._books.record(LiftAsked(stop_id=command.stop_id, actor=actor))
-        else:
-            self._books.record(AllStopLifted(stop_id=command.stop_id, actor=actor, at_ns=now_ns))
-        return self.stop(command.stop_id)
+        limit_mps = float(self._books.roads.limit_mps[self.lane_ix(command.lane_id)])
+        return limit_mps > 0.0 and not 0.0 < command.speed_limit_mps <= limit_mps
 
-    def acquire_control(self, command: AcquireControl, now_ns: int) -> ControlAnswer:
+    def row(self, truck_id: str) -> int:
         """
-        Takes control when nobody has it.
+        The row of a truck that is there.
 
         Raises:
-            ControlHeld: somebody has.
+            NotFound, TruckGone: there is none.
         """
-        lease = self._books.controls.lease
-        if lease is not None and lease.expires_ns > now_ns and lease.holder != command.holder:
-            raise ControlHeld(holder=lease.holder)
-        return self._take_control(command.holder, "", "", now_ns)
-
-    def renew_control(self, command: RenewControl, now_ns: int) -> ControlAnswer:
-        """
-        Keeps control.
-
-        Raises:
-            ControlNotHeld: it ran out, or somebody took it.
-        """
-        lease = self._books.controls.lease
-        if lease is None or lease.holder != command.holder or lease.expires_ns <= now_ns:
-            raise ControlNotHeld(holder=lease.holder if lease is not None else "", actor=command.holder)
-        expires_ns = now_ns + self._lease_ns()
-        self._books.record(replace(lease, expires_ns=expires_ns))
-        return ControlAnswer(holder=lease.holder, epoch=lease.epoch, sequence=lease.sequence, expires_ns=expires_ns)
-
-    def take_over_control(self, command: TakeOverControl, now_ns: int) -> ControlAnswer:
-        """Takes control from whoever has it; both are on record."""
-        lease = self._books.controls.lease
-        return self._take_control(command.holder, lease.holder if lease is not None else "", command.reason, now_ns)
-
-    def _take_control(self, holder: str, taken_from: str, reason: str, now_ns: int) -> ControlAnswer:
-        lease = self._books.controls.lease
-        sequence = lease.sequence + 1 if lease is not None else 1
-        taken = ControlTaken(
-            holder=holder,
-            epoch=lease.epoch if lease is not None else 1,
-            sequence=sequence,
-            expires_ns=now_ns + self._lease_ns(),
-            taken_from=taken_from,
-            reason=reason,
-        )
-        self._books.record(taken)
-        return ControlAnswer(holder=holder, epoch=taken.epoch, sequence=sequence, expires_ns=taken.expires_ns)
-
-    def _lease_ns(self) -> int:
-        return int(self._books.options.control_lease_s * NS_PER_S)
-
-    def _row(self, truck_id: str) -> int:
         row = self._books.trips.row_of.get(truck_id)
         if row is None:
             raise NotFound(kind="truck", name=truck_id)
@@ -365,7 +302,13 @@ class Operators:
             raise TruckGone(truck_id=truck_id)
         return row
 
-    def _lane_ix(self, lane_id: str) -> int:
+    def lane_ix(self, lane_id: str) -> int:
+        """
+        The row of a lane.
+
+        Raises:
+            NotFound: no such lane.
+        """
         lane_ix = self._books.corridor.lane_ix.get(lane_id)
         if lane_ix is None:
             raise NotFound(kind="lane", name=lane_id)
@@ -387,28 +330,18 @@ class Operators:
             round_trips=truck.round_trips,
             held=row in books.holds,
             decommissioned=truck.decommissioned,
+            asked=books.agreements.about(removal_subject(truck.truck_id)) or books.agreements.about(brakes_subject(truck.truck_id)),
         )
 
     def lane(self, lane_ix: int) -> LaneAnswer:
         """A lane as told to whoever asks."""
         books = self._books
+        lane_id = books.corridor.lanes[lane_ix].lane_id
         return LaneAnswer(
-            lane_id=books.corridor.lanes[lane_ix].lane_id,
+            lane_id=lane_id,
             closed=bool(books.roads.closed[lane_ix]),
             speed_max_mps=books.corridor.lanes[lane_ix].speed_max_mps,
             speed_limit_mps=float(books.roads.limit_mps[lane_ix]),
             reason=books.roads.reason.get(lane_ix, ""),
-        )
-
-    def stop(self, stop_id: str) -> StopAnswer:
-        """An all-stop as told to whoever asks."""
-        controls = self._books.controls
-        active = stop_id in controls.stops
-        stop = controls.stops[stop_id] if active else controls.lifted[stop_id]
-        return StopAnswer(
-            stop_id=stop_id,
-            active=active,
-            reason=stop.reason,
-            since_ns=stop.at_ns,
-            needs_second_person=active and stop_id in controls.lift_asked,
+            asked=books.agreements.about(grip_subject(lane_id)) or books.agreements.about(limit_subject(lane_id)),
         )

@@ -155,7 +155,8 @@ class ControlLoop:
         """Everything durable as facts; unlike `snapshot` it counts on nobody to keep them."""
         holders = (self.ledger, self.routes, self.stops, self.doubts, self.intrusions, self.derating)
         kept = [*self.site_change.facts(), *self._registry.facts(self.trucks), *(fact for holder in holders for fact in holder.facts())]
-        return kept + [fact for fact in self.desk.facts() if fact not in kept]
+        kinds = set(map(type, kept))  # the desk has a hundred thousand facts that nobody else has
+        return kept + [fact for fact in self.desk.facts() if type(fact) not in kinds or fact not in kept]
 
     def view(self) -> FleetView:
         """The fleet as it stands between two ticks."""

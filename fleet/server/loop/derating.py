@@ -113,6 +113,10 @@ class Derating:
         heard: FlagColumn = self.weaker_ns[: len(friction)] >= now_ns - NEWS_NS
         return heard | (friction < self._friction) if self.slicker_ns >= now_ns - NEWS_NS else heard
 
+    def loosens(self, lane_ix: int, friction: float) -> bool:
+        """Whether a person who says *friction* of a whole lane would have trucks count on more grip anywhere on it."""
+        return min(max(friction, FRICTION_MIN), self._friction) > float(self.lane_friction[lane_ix])
+
     def _weaker(self, row: int, truck_id: str, now_ns: int) -> list[Finding]:
         health = float(self._trucks.brake_health[row])
         derated = BrakesDerated(row=row, brake_health=health, at_ns=now_ns)
