@@ -39,6 +39,7 @@ from fleet.server.site_facts import SiteInForce
 from fleet.server.warm_up import warm_up
 from fleet.server.wire import border_service, dispatch_service, gateway_service, lockstep_service, truck_service
 from fleet.server.wire.access import AccessInterceptor
+from fleet.server.wire.audit_reads import AuditReads
 from fleet.server.wire.counter import Counter
 from fleet.server.wire.identity_watch import IdentityInterceptor
 from fleet.server.wire.interceptors import ErrorInterceptor
@@ -103,7 +104,8 @@ class Server:
         self._health = health.aio.HealthServicer()
         self._certificates = None if settings.tls is None else Certificates(settings.tls, corridor.site_id)
         self._following: asyncio.Task[None] | None = None
-        self._refusals = Refusals()
+        self._refusals = Refusals(self._engine.inbox)
+        self._counter.claimed = self._engine.switchboard.claimed = self._refusals.refused
         interceptors: list[grpc.aio.ServerInterceptor] = [AccessInterceptor(self._refusals), ErrorInterceptor()]
         if self._certificates is not None:
             interceptors.insert(0, IdentityInterceptor(self._certificates.identities))
@@ -174,7 +176,8 @@ class Server:
         reads = Reads(between, engine, engine.drawer, engine.writer, site_map(engine.corridor))
         truck_service.register(self._grpc, engine.switchboard, self._pumps)
         gateway_service.register(self._grpc, engine.switchboard, self._pumps)
-        dispatch_service.register(self._grpc, self._counter, reads)
+        audit = AuditReads(self._settings.data, engine.options.utc_at_zero_ns)
+        dispatch_service.register(self._grpc, self._counter, reads, audit)
         border = border_service.BorderService(self._counter, reads, engine.board, self._pumps)
         border_service.register(self._grpc, border)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from fleet.errors import Code, FleetError
 from fleet.server import commands as c
+from fleet.server.dispatch.audit import Audited
 from fleet.server.dispatch.dispatch import DispatchOptions
 from fleet.server.dispatch.explain import explain
 from fleet.server.facts import Fact
@@ -154,7 +155,10 @@ class Engine:
         if self.planning is not None:
             self.planning.look(self.loop.tick_count, self._seen)
         if self.loop.site_change.switched:
-            outgoing = replace(outgoing, facts=(), switch=self._succession.switch())
+            switch = self._succession.switch()
+            # The switch says everything durable anew, but for the record of what was asked in this tick.
+            audited = tuple(fact for fact in outgoing.facts if isinstance(fact, Audited))
+            outgoing = replace(outgoing, facts=(), switch=replace(switch, facts=switch.facts + audited))
         if any(isinstance(reply.value, c.TruckAnswer) for reply in outgoing.replies):
             # The answers are written on another thread, when the loop has gone on.
             self._answered = self.loop.view()

@@ -45,11 +45,17 @@ def engine_options(corridor: Corridor, settings: ServerSettings, clock: EpochClo
     local = clock.utc().astimezone(ZoneInfo(corridor.yards[0].timezone))
     offset_s = int((local.utcoffset() or timedelta()).total_seconds())
     loop = LoopOptions(policy=settings.policy)
+    proven = settings.tls is not None
     if settings.lockstep:
         day_start_s = settings.day_start_s or 0
         utc_at_zero_ns = (SIMULATED_DAY_UTC_S + day_start_s - offset_s) * NS_PER_S
-        return EngineOptions(loop=loop, dispatch=DispatchOptions(day_start_s=day_start_s), utc_at_zero_ns=utc_at_zero_ns, ordered=True)
+        return EngineOptions(
+            loop=loop,
+            dispatch=DispatchOptions(day_start_s=day_start_s, identities_proven=proven),
+            utc_at_zero_ns=utc_at_zero_ns,
+            ordered=True,
+        )
     if settings.day_start_s is None:
-        return EngineOptions(loop=loop, dispatch=DispatchOptions(day_start_s=offset_s), planning=PlanningThread)
+        return EngineOptions(loop=loop, dispatch=DispatchOptions(day_start_s=offset_s, identities_proven=proven), planning=PlanningThread)
     day_start_s = (settings.day_start_s - clock.now_ns() // NS_PER_S) % DAY_S
-    return EngineOptions(loop=loop, dispatch=DispatchOptions(day_start_s=day_start_s), planning=PlanningThread)
+    return EngineOptions(loop=loop, dispatch=DispatchOptions(day_start_s=day_start_s, identities_proven=proven), planning=PlanningThread)

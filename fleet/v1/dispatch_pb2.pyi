@@ -395,6 +395,7 @@ class Truck(_message.Message):
     DECOMMISSIONED_FIELD_NUMBER: _builtins.int
     BRAKE_HEALTH_FIELD_NUMBER: _builtins.int
     STANDING_FOR_FIELD_NUMBER: _builtins.int
+    ASKED_FIELD_NUMBER: _builtins.int
     truck_id: _builtins.str
     truck_type_id: _builtins.str
     session: _common_pb2.SessionState.ValueType
@@ -414,6 +415,8 @@ class Truck(_message.Message):
     decommissioned: _builtins.bool
     brake_health: _builtins.float
     """Share of the declared braking that the server counts on; 0 before the truck's place is known."""
+    asked: _builtins.str
+    """What one person asked for about it, and who; another must still agree. Empty: nothing."""
     @_builtins.property
     def nose(self) -> _common_pb2.LanePoint:
         """Nose."""
@@ -454,10 +457,11 @@ class Truck(_message.Message):
         decommissioned: _builtins.bool = ...,
         brake_health: _builtins.float = ...,
         standing_for: Global___Cause | None = ...,
+        asked: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "nose", b"nose", "report_age", b"report_age", "standing_for", b"standing_for"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["battery_wh", b"battery_wh", "brake_health", b"brake_health", "containers", b"containers", "decommissioned", b"decommissioned", "east_m", b"east_m", "end", b"end", "goal_id", b"goal_id", "heading_rad", b"heading_rad", "held", b"held", "laden", b"laden", "mission", b"mission", "mission_id", b"mission_id", "north_m", b"north_m", "nose", b"nose", "report_age", b"report_age", "round_trips", b"round_trips", "session", b"session", "speed_mps", b"speed_mps", "standing_for", b"standing_for", "truck_id", b"truck_id", "truck_type_id", b"truck_type_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "battery_wh", b"battery_wh", "brake_health", b"brake_health", "containers", b"containers", "decommissioned", b"decommissioned", "east_m", b"east_m", "end", b"end", "goal_id", b"goal_id", "heading_rad", b"heading_rad", "held", b"held", "laden", b"laden", "mission", b"mission", "mission_id", b"mission_id", "north_m", b"north_m", "nose", b"nose", "report_age", b"report_age", "round_trips", b"round_trips", "session", b"session", "speed_mps", b"speed_mps", "standing_for", b"standing_for", "truck_id", b"truck_id", "truck_type_id", b"truck_type_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -655,7 +659,7 @@ class RemoveTruckRequest(_message.Message):
     taken_to: _builtins.str
     """The place it was taken to."""
     second_person: _builtins.str
-    """The second person who saw it."""
+    """The second person who saw it. Where callers have certificates each of the two asks, and names the other."""
     powered_off: _builtins.bool
     def __init__(
         self,
@@ -813,6 +817,7 @@ class Lane(_message.Message):
     SPEED_LIMIT_MPS_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     FRICTION_FIELD_NUMBER: _builtins.int
+    ASKED_FIELD_NUMBER: _builtins.int
     lane_id: _builtins.str
     closed: _builtins.bool
     speed_max_mps: _builtins.float
@@ -821,6 +826,8 @@ class Lane(_message.Message):
     reason: _builtins.str
     friction: _builtins.float
     """The lowest friction believed anywhere on it; 0 where the answer does not say."""
+    asked: _builtins.str
+    """What one person asked for about it, and who; another must still agree. Empty: nothing."""
     def __init__(
         self,
         *,
@@ -830,10 +837,11 @@ class Lane(_message.Message):
         speed_limit_mps: _builtins.float = ...,
         reason: _builtins.str = ...,
         friction: _builtins.float = ...,
+        asked: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed", b"closed", "friction", b"friction", "lane_id", b"lane_id", "reason", b"reason", "speed_limit_mps", b"speed_limit_mps", "speed_max_mps", b"speed_max_mps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "closed", b"closed", "friction", b"friction", "lane_id", b"lane_id", "reason", b"reason", "speed_limit_mps", b"speed_limit_mps", "speed_max_mps", b"speed_max_mps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -979,7 +987,7 @@ Global___StopAllRequest: _TypeAlias = StopAllRequest  # noqa: Y015
 
 @_typing.final
 class LiftStopRequest(_message.Message):
-    """Lift what was stopped."""
+    """Lift what was stopped. Where callers have certificates, two persons ask within ten minutes: the first is answered that a second must."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1012,11 +1020,14 @@ class AllStop(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     SINCE_FIELD_NUMBER: _builtins.int
     NEEDS_SECOND_PERSON_FIELD_NUMBER: _builtins.int
+    ASKED_FIELD_NUMBER: _builtins.int
     stop_id: _builtins.str
     active: _builtins.bool
     reason: _builtins.str
     needs_second_person: _builtins.bool
     """True when one person asked to lift it and another must still agree."""
+    asked: _builtins.str
+    """Who asked."""
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -1027,10 +1038,11 @@ class AllStop(_message.Message):
         reason: _builtins.str = ...,
         since: _timestamp_pb2.Timestamp | None = ...,
         needs_second_person: _builtins.bool = ...,
+        asked: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "needs_second_person", b"needs_second_person", "reason", b"reason", "since", b"since", "stop_id", b"stop_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "asked", b"asked", "needs_second_person", b"needs_second_person", "reason", b"reason", "since", b"since", "stop_id", b"stop_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1266,6 +1278,7 @@ class AcquireControlRequest(_message.Message):
     HOLDER_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     holder: _builtins.str
+    """Whoever asks, by the name in his certificate where he has one."""
     def __init__(
         self,
         *,
@@ -1893,3 +1906,117 @@ class SiteBlock(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SiteBlock: _TypeAlias = SiteBlock  # noqa: Y015
+
+@_typing.final
+class ListAuditRequest(_message.Message):
+    """Which entries."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    WHO_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """As in the Google AIPs. A page may be empty and yet not the last: what was looked through held nothing that was asked for."""
+    page_token: _builtins.str
+    who: _builtins.str
+    """A person's, truck's or office's name, or the whole name of its certificate. Empty: everybody."""
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """Absent: from the beginning."""
+
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        who: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "since", b"since", "who", b"who"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAuditRequest: _TypeAlias = ListAuditRequest  # noqa: Y015
+
+@_typing.final
+class ListAuditResponse(_message.Message):
+    """One page, the newest first."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___AuditEntry]: ...
+    def __init__(
+        self,
+        *,
+        entries: _abc.Iterable[Global___AuditEntry] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListAuditResponse: _TypeAlias = ListAuditResponse  # noqa: Y015
+
+@_typing.final
+class AuditEntry(_message.Message):
+    """One thing that was asked of the server."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    COMMAND_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    sequence: _builtins.int
+    actor: _builtins.str
+    """The name of a certificate; `loopback` where there are none."""
+    request_id: _builtins.str
+    command: _builtins.str
+    """A command's name, or a remote call's that was refused for want of rights."""
+    detail: _builtins.str
+    before: _builtins.str
+    """What differs of the thing it was about."""
+    after: _builtins.str
+    outcome: _builtins.str
+    """done, asked (a second person must agree), or the name of the refusal."""
+    count: _builtins.int
+    """Above 1: so many refusals alike."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        sequence: _builtins.int = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        actor: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        command: _builtins.str = ...,
+        detail: _builtins.str = ...,
+        before: _builtins.str = ...,
+        after: _builtins.str = ...,
+        outcome: _builtins.str = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "after", b"after", "before", b"before", "command", b"command", "count", b"count", "detail", b"detail", "outcome", b"outcome", "request_id", b"request_id", "sequence", b"sequence", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuditEntry: _TypeAlias = AuditEntry  # noqa: Y015

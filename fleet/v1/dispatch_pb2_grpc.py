@@ -190,6 +190,11 @@ class DispatchServiceStub(object):
                 request_serializer=fleet_dot_v1_dot_dispatch__pb2.WithdrawSiteRequest.SerializeToString,
                 response_deserializer=fleet_dot_v1_dot_dispatch__pb2.SiteProposal.FromString,
                 _registered_method=True)
+        self.ListAudit = channel.unary_unary(
+                '/fleet.v1.DispatchService/ListAudit',
+                request_serializer=fleet_dot_v1_dot_dispatch__pb2.ListAuditRequest.SerializeToString,
+                response_deserializer=fleet_dot_v1_dot_dispatch__pb2.ListAuditResponse.FromString,
+                _registered_method=True)
 
 
 class DispatchServiceServicer(object):
@@ -314,7 +319,7 @@ class DispatchServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def LiftStop(self, request, context):
-        """Lifts the all-stop of the same id.
+        """Lifts the all-stop of the same id; where callers have certificates, once a second person asks too.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -396,6 +401,13 @@ class DispatchServiceServicer(object):
 
     def WithdrawSite(self, request, context):
         """Ends a proposal; everything stays as it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAudit(self, request, context):
+        """Who wanted what, what it changed, and what came of it, refusals too; the newest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -558,6 +570,11 @@ def add_DispatchServiceServicer_to_server(servicer, server):
                     servicer.WithdrawSite,
                     request_deserializer=fleet_dot_v1_dot_dispatch__pb2.WithdrawSiteRequest.FromString,
                     response_serializer=fleet_dot_v1_dot_dispatch__pb2.SiteProposal.SerializeToString,
+            ),
+            'ListAudit': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAudit,
+                    request_deserializer=fleet_dot_v1_dot_dispatch__pb2.ListAuditRequest.FromString,
+                    response_serializer=fleet_dot_v1_dot_dispatch__pb2.ListAuditResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1398,6 +1415,33 @@ class DispatchService(object):
             '/fleet.v1.DispatchService/WithdrawSite',
             fleet_dot_v1_dot_dispatch__pb2.WithdrawSiteRequest.SerializeToString,
             fleet_dot_v1_dot_dispatch__pb2.SiteProposal.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAudit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fleet.v1.DispatchService/ListAudit',
+            fleet_dot_v1_dot_dispatch__pb2.ListAuditRequest.SerializeToString,
+            fleet_dot_v1_dot_dispatch__pb2.ListAuditResponse.FromString,
             options,
             channel_credentials,
             insecure,

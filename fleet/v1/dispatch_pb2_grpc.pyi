@@ -65,7 +65,7 @@ class DispatchServiceStub:
     StopAll: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.StopAllRequest, _dispatch_pb2.AllStop]
     """Stops every truck. Never refused."""
     LiftStop: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.LiftStopRequest, _dispatch_pb2.AllStop]
-    """Lifts the all-stop of the same id."""
+    """Lifts the all-stop of the same id; where callers have certificates, once a second person asks too."""
     ReportIntrusion: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.ReportIntrusionRequest, _dispatch_pb2.Intrusion]
     """Keeps trucks out of where a person, an animal or a manned truck is; again under the same id: where it is now. Anyone may."""
     ReleaseIntrusion: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.ReleaseIntrusionRequest, _dispatch_pb2.Intrusion]
@@ -87,6 +87,8 @@ class DispatchServiceStub:
     """Second phase: refused until every truck is ready and off what differs. The server then begins a new epoch on the new site."""
     WithdrawSite: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.WithdrawSiteRequest, _dispatch_pb2.SiteProposal]
     """Ends a proposal; everything stays as it is."""
+    ListAudit: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.ListAuditRequest, _dispatch_pb2.ListAuditResponse]
+    """Who wanted what, what it changed, and what came of it, refusals too; the newest first."""
 
 @_typing.type_check_only
 class DispatchServiceAsyncStub(DispatchServiceStub):
@@ -122,7 +124,7 @@ class DispatchServiceAsyncStub(DispatchServiceStub):
     StopAll: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.StopAllRequest, _dispatch_pb2.AllStop]  # type: ignore[assignment]
     """Stops every truck. Never refused."""
     LiftStop: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.LiftStopRequest, _dispatch_pb2.AllStop]  # type: ignore[assignment]
-    """Lifts the all-stop of the same id."""
+    """Lifts the all-stop of the same id; where callers have certificates, once a second person asks too."""
     ReportIntrusion: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.ReportIntrusionRequest, _dispatch_pb2.Intrusion]  # type: ignore[assignment]
     """Keeps trucks out of where a person, an animal or a manned truck is; again under the same id: where it is now. Anyone may."""
     ReleaseIntrusion: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.ReleaseIntrusionRequest, _dispatch_pb2.Intrusion]  # type: ignore[assignment]
@@ -144,6 +146,8 @@ class DispatchServiceAsyncStub(DispatchServiceStub):
     """Second phase: refused until every truck is ready and off what differs. The server then begins a new epoch on the new site."""
     WithdrawSite: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.WithdrawSiteRequest, _dispatch_pb2.SiteProposal]  # type: ignore[assignment]
     """Ends a proposal; everything stays as it is."""
+    ListAudit: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.ListAuditRequest, _dispatch_pb2.ListAuditResponse]  # type: ignore[assignment]
+    """Who wanted what, what it changed, and what came of it, refusals too; the newest first."""
 
 class DispatchServiceServicer(metaclass=_abc_1.ABCMeta):
     """The operators' desk."""
@@ -290,7 +294,7 @@ class DispatchServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _dispatch_pb2.LiftStopRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_dispatch_pb2.AllStop, _abc.Awaitable[_dispatch_pb2.AllStop]]:
-        """Lifts the all-stop of the same id."""
+        """Lifts the all-stop of the same id; where callers have certificates, once a second person asks too."""
 
     @_abc_1.abstractmethod
     def ReportIntrusion(
@@ -384,5 +388,13 @@ class DispatchServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_dispatch_pb2.SiteProposal, _abc.Awaitable[_dispatch_pb2.SiteProposal]]:
         """Ends a proposal; everything stays as it is."""
+
+    @_abc_1.abstractmethod
+    def ListAudit(
+        self,
+        request: _dispatch_pb2.ListAuditRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dispatch_pb2.ListAuditResponse, _abc.Awaitable[_dispatch_pb2.ListAuditResponse]]:
+        """Who wanted what, what it changed, and what came of it, refusals too; the newest first."""
 
 def add_DispatchServiceServicer_to_server(servicer: DispatchServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

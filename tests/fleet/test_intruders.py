@@ -8,8 +8,8 @@ import pytest
 
 from fleet.errors import AlreadyExists, FleetError, InvalidField, NotFound
 from fleet.server import commands as c
-from fleet.server.dispatch.books import DispatchOptions
 from fleet.server.dispatch.answers import IntrusionAnswered
+from fleet.server.dispatch.books import DispatchOptions
 from fleet.server.dispatch.control import ControlNotHeld
 from fleet.server.dispatch.intruders import TooManyIntrusions
 from fleet.server.fact_form import decode, encode

@@ -22,6 +22,7 @@ from grpc_status import rpc_status
 from fleet.pki.folder import KEY_MODE, MINE, MY_KEY, put
 from fleet.principal import Role
 from fleet.server.wire import refusals as counted
+from fleet.server.wire.inbox import Inbox
 from fleet.server.wire.refusals import KINDS_MAX, WINDOW_TICKS, Refusals
 from fleet.server.wire.rights import MAY, PEOPLE, NotPermitted, require_right
 from fleet.v1 import border_pb2, dispatch_pb2, gateway_pb2, lockstep_pb2, truck_pb2
@@ -31,7 +32,6 @@ WITHIN_S = 20.0
 SEEN_S = 0.5
 ROLES = [role for role in Role if role is not Role.LOOPBACK]
 FILES = (truck_pb2, gateway_pb2, dispatch_pb2, border_pb2, lockstep_pb2, health_pb2, reflection_pb2)
-CLOSED = (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED)
 
 
 def services() -> Iterator[ServiceDescriptor]:
@@ -55,8 +55,8 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Party]
         yield made
 
 
-async def answer_to(channel: grpc.aio.Channel, method: str, within_s: float) -> grpc.StatusCode:
-    """How an empty request ends; OK once anything was answered. A watch that has nothing to say ends with its deadline."""
+async def answer_to(channel: grpc.aio.Channel, method: str, within_s: float) -> tuple[grpc.StatusCode, str]:
+    """How an empty request ends, and why; OK once anything was answered. A watch that has nothing to say ends with its deadline."""
     told = METHODS[method]
     call: Any
     if told.client_streaming:
@@ -68,10 +68,10 @@ async def answer_to(channel: grpc.aio.Channel, method: str, within_s: float) -> 
     try:
         await (call.read() if told.server_streaming else call)
     except grpc.aio.AioRpcError as refused:
-        return refused.code()
+        return refused.code(), error_info(refused).reason if rpc_status.from_call(refused) is not None else ""
     finally:
         call.cancel()
-    return grpc.StatusCode.OK
+    return grpc.StatusCode.OK, ""
 
 
 def error_info(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo:
@@ -104,8 +104,8 @@ async def test_a_role_gets_what_its_rows_name_and_nothing_else(site: Party, role
     others = await asyncio.gather(*(answer_to(channel, method, WITHIN_S) for method in SERVED if method not in mine))
     own = await asyncio.gather(*(answer_to(channel, method, SEEN_S) for method in mine))
 
-    assert set(others) == {grpc.StatusCode.PERMISSION_DENIED}
-    assert [code for code in own if code in CLOSED] == []
+    assert set(others) == {(grpc.StatusCode.PERMISSION_DENIED, "NotPermitted")}
+    assert [reason for _, reason in own if reason in {"NotPermitted", "NotIdentified"}] == []
 
 
 def certificate(site: Party, uris: list[str]) -> grpc.aio.Channel:
@@ -144,7 +144,7 @@ async def test_a_certificate_without_one_name_of_ours_is_nobodys(site: Party, ur
 
     answers = await asyncio.gather(*(answer_to(channel, method, WITHIN_S) for method in SERVED))
 
-    assert set(answers) == {grpc.StatusCode.UNAUTHENTICATED}
+    assert {code for code, _ in answers} == {grpc.StatusCode.UNAUTHENTICATED}
 
 
 async def test_a_refusal_says_who_may(site: Party) -> None:
@@ -185,7 +185,7 @@ def test_a_flood_of_refusals_is_told_in_a_few_words(monkeypatch: pytest.MonkeyPa
     """Somebody who hammers at a closed door must not fill the disk with the tale of it."""
     told: list[dict[str, Any]] = []
     monkeypatch.setattr(counted, "_LOG", listener(told))
-    refusals = Refusals()
+    refusals = Refusals(Inbox())
     refusal = NotPermitted(role="truck", method="/m", may="nobody")
 
     for number in range(100_000):

@@ -25,6 +25,8 @@ EPOCH_BEGAN: Final = "EpochBegan"
 SNAPSHOT_BEGAN: Final = "SnapshotBegan"
 SNAPSHOT_ENDED: Final = "SnapshotEnded"
 FRAMING: Final = frozenset({EPOCH_BEGAN, SNAPSHOT_BEGAN, SNAPSHOT_ENDED})
+# Kept for ever beside the chain, whatever becomes of what a snapshot replaced.
+AUDITED: Final = "Audited"
 
 _HEADER: Final = Struct("<qqIII")
 

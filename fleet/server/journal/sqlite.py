@@ -23,6 +23,7 @@ from struct import Struct
 from typing import Final, NoReturn
 
 from fleet.server.journal.journal import (
+    AUDITED,
     DIGEST_BYTES,
     ChainReader,
     Head,
@@ -54,6 +55,10 @@ create table if not exists record (
 ) strict;
 create table if not exists leadership (epoch integer primary key) strict;
 create table if not exists snapshot (first integer primary key) strict;
+create table if not exists audit (
+    sequence integer primary key, epoch integer not null, kind text not null, key text not null,
+    body blob not null, previous blob not null, digest blob not null
+) strict;
 """
 COLUMNS: Final = "sequence, epoch, kind, key, body, previous, digest"
 # Raised by a full disk: by the file itself, and by the write-ahead log's shared index.
@@ -244,11 +249,15 @@ class SqliteJournal:
 
     def _insert(self, epoch: int, records: Sequence[Record]) -> Head:
         sealed = seal(self._head, epoch, records)
+        self._put("record", sealed)
+        self._put("audit", [row for row in sealed if row.record.kind == AUDITED])
+        return Head(sequence=sealed[-1].sequence, digest=sealed[-1].digest) if sealed else self._head
+
+    def _put(self, table: str, sealed: Sequence[Sealed]) -> None:
         self._connection.executemany(
-            f"insert into record ({COLUMNS}) values (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - our own column list
+            f"insert into {table} ({COLUMNS}) values (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - our own names
             [(row.sequence, row.epoch, row.record.kind, row.record.key, row.record.body, row.previous, row.digest) for row in sealed],
         )
-        return Head(sequence=sealed[-1].sequence, digest=sealed[-1].digest) if sealed else self._head
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -30,6 +30,9 @@ class Caller:
         return self.role is not Role.LOOPBACK
 
 
+HERE: Final = Caller(actor=LOOPBACK, role=Role.LOOPBACK, name="")
+
+
 def caller_of(context: grpc.aio.ServicerContext[Any, Any], method: str) -> Caller:
     """
     Who calls *method*.
@@ -42,7 +45,7 @@ def caller_of(context: grpc.aio.ServicerContext[Any, Any], method: str) -> Calle
     if actor == LOOPBACK:
         if _SECURE & set(about.get(_SECURED_BY, ())):
             raise NotIdentified(method=method)
-        return Caller(actor=LOOPBACK, role=Role.LOOPBACK, name="")
+        return HERE
     if sum(bytes(name).startswith(b"spiffe://") for name in about.get(_NAMES, ())) != 1:
         raise NotIdentified(method=method)
     try:

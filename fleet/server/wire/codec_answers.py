@@ -89,6 +89,7 @@ class AnswerWriter:
             reason=value.reason,
             since=self.at(value.since_ns),
             needs_second_person=value.needs_second_person,
+            asked=value.asked,
         )
 
     def intrusion(self, value: c.IntrusionAnswer) -> d.Intrusion:
@@ -169,6 +170,7 @@ def lane(value: c.LaneAnswer) -> d.Lane:
         speed_max_mps=value.speed_max_mps,
         speed_limit_mps=value.speed_limit_mps,
         reason=value.reason,
+        asked=value.asked,
     )
 
 

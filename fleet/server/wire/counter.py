@@ -17,6 +17,7 @@ from google.protobuf.message import Message
 
 from fleet.errors import Code, FleetError
 from fleet.server.commands import Command
+from fleet.server.dispatch.persons import ClaimsAnother, NotYours
 from fleet.server.inputs import CommandGiven
 from fleet.server.outgoing import Reply
 from fleet.server.wire.codec_answers import AnswerWriter
@@ -59,6 +60,8 @@ class Counter:
         self._open: dict[int, asyncio.Future[object]] = {}
         self.commands_heard = 0
         self.noted: Callable[[], None] = _nothing  # called whenever a command was heard
+        # Called when somebody spoke for another: who, what he asked for, the refusal, and that the core has it on record.
+        self.claimed: Callable[[str, str, FleetError, bool], None] = _nobody
 
     async def ask(self, request: Message, actor: str, form: type[MessageT]) -> MessageT:
         """
@@ -90,6 +93,8 @@ class Counter:
             raise NotAnswered(within_s=self._within_s) from late
         finally:
             del self._open[ticket]
+        if isinstance(value, ClaimsAnother | NotYours):
+            self.claimed(actor, type(command).__name__, value, True)
         if isinstance(value, FleetError):
             raise value
         message = self._writer.message(value)
@@ -105,3 +110,7 @@ class Counter:
 
 def _nothing() -> None:
     """Nobody needs to know."""
+
+
+def _nobody(_actor: str, _what: str, _error: FleetError, _known: bool) -> None:
+    """Nobody minds."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 import grpc
 
 from fleet.clock import NS_PER_S
+from fleet.server.wire.audit_reads import AuditReads
 from fleet.server.wire.counter import Counter
 from fleet.server.wire.identity import actor_of
 from fleet.server.wire.reads import Reads
@@ -26,9 +27,10 @@ _Context = grpc.aio.ServicerContext[Any, Any]
 class DispatchService(dispatch_pb2_grpc.DispatchServiceServicer):
     """What operators ask."""
 
-    def __init__(self, counter: Counter, reads: Reads) -> None:
+    def __init__(self, counter: Counter, reads: Reads, audit: AuditReads) -> None:
         self._counter = counter
         self._reads = reads
+        self._audit = audit
 
     async def GetTransportOrder(self, request: d.GetTransportOrderRequest, context: _Context) -> d.TransportOrder:
         """By id."""
@@ -176,7 +178,12 @@ class DispatchService(dispatch_pb2_grpc.DispatchServiceServicer):
         """Ends a proposal."""
         return await self._counter.ask(request, actor_of(context), d.SiteProposal)
 
+    async def ListAudit(self, request: d.ListAuditRequest, context: _Context) -> d.ListAuditResponse:
+        """One page."""
+        del context
+        return await self._audit.page(request)
 
-def register(server: grpc.aio.Server, counter: Counter, reads: Reads) -> None:
+
+def register(server: grpc.aio.Server, counter: Counter, reads: Reads, audit: AuditReads) -> None:
     """Serves operators on *server*."""
-    dispatch_pb2_grpc.add_DispatchServiceServicer_to_server(DispatchService(counter, reads), server)
+    dispatch_pb2_grpc.add_DispatchServiceServicer_to_server(DispatchService(counter, reads, audit), server)

@@ -11,11 +11,15 @@ import grpc
 
 from fleet.errors import FleetError
 from fleet.log import Event, Log
+from fleet.server.dispatch.persons import ClaimsAnother
+from fleet.server.wire.callers import caller_of
 from fleet.server.wire.interceptors import Unreadable
 from fleet.server.wire.links import Connection
 from fleet.server.wire.pump import Pumps
 from fleet.server.wire.switchboard import Switchboard
 from fleet.v1 import gateway_pb2, gateway_pb2_grpc
+
+METHOD: Final = "/fleet.v1.GatewayService/Relay"
 
 _LOG: Final = Log("gateway_service")
 
@@ -32,7 +36,7 @@ class GatewayService(gateway_pb2_grpc.GatewayServiceServicer):
     ) -> None:
         """One gateway, until its stream ends; then every truck behind it has lost its link."""
         pump = self._pumps.begin()
-        connection = self._switchboard.connect(relays=True, wake=pump.wake)
+        connection = self._switchboard.connect(relays=True, wake=pump.wake, caller=caller_of(context, METHOD))
         reader = asyncio.create_task(self._read(connection, request_iterator))
         try:
             while not connection.ending:
@@ -41,6 +45,8 @@ class GatewayService(gateway_pb2_grpc.GatewayServiceServicer):
                 if control is not None:
                     await context.write(control)
                 pump.rest()
+            if connection.fault is not None:
+                raise connection.fault
         finally:
             self._pumps.end(pump)
             reader.cancel()
@@ -56,6 +62,10 @@ class GatewayService(gateway_pb2_grpc.GatewayServiceServicer):
                 if isinstance(frame, Unreadable):
                     raise frame.fault
                 self._switchboard.hear_gateway(connection, frame)
+            except ClaimsAnother as error:
+                # It is not broken, it speaks for somebody else: nothing more of it is heard.
+                connection.end(error)
+                return
             except FleetError as error:
                 self._switchboard.counts.refused += 1
                 if not said:  # once a stream: a broken gateway must not fill the log

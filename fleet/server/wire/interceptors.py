@@ -19,6 +19,7 @@ from grpc_status import rpc_status
 from fleet.errors import AlreadyExists, Code, FleetError, InvalidField, NotFound
 from fleet.log import Event, Log
 from fleet.pki.bearers import DISBELIEVED
+from fleet.server.dispatch.persons import ClaimsAnother, NotYours
 from fleet.server.wire.inbox import Overloaded
 from fleet.server.wire.rights import NotIdentified, NotPermitted
 
@@ -44,7 +45,7 @@ GRPC_BY_CLASS: Final[Mapping[type[FleetError], int]] = {
     Overloaded: code_pb2.RESOURCE_EXHAUSTED,
     **dict.fromkeys(DISBELIEVED, code_pb2.UNAUTHENTICATED),
     NotIdentified: code_pb2.UNAUTHENTICATED,
-    NotPermitted: code_pb2.PERMISSION_DENIED,
+    **dict.fromkeys((NotPermitted, ClaimsAnother, NotYours), code_pb2.PERMISSION_DENIED),
 }
 
 _LOG: Final = Log("interceptors")

@@ -17,7 +17,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from fleet.errors import FleetError
 from fleet.server.columns import FlagColumn, RowColumn
+from fleet.server.wire.callers import HERE, Caller
 from fleet.server.wire.outbox import Columns, Slots
 
 NOBODY: Final = -1
@@ -42,7 +44,7 @@ class Link:
 @dataclass(eq=False, slots=True, kw_only=True)
 class Connection:
     """
-    One stream. *wake* tells its writer that something waits; *ending* that nothing more will.
+    One stream. *wake* tells its writer that something waits; *ending* that nothing more will. Only *caller* may be named on it.
 
     *named* holds the newest link of each name: one under the empty name on a truck's stream, one for each truck id behind a
     gateway. *links* holds older ones too, until their truck's newer hello is answered.
@@ -51,11 +53,13 @@ class Connection:
     number: int
     relays: bool
     wake: Callable[[], None]
+    caller: Caller = HERE
     named: dict[str, Link] = field(default_factory=dict)
     links: dict[int, Link] = field(default_factory=dict)
     columns: Columns = field(default_factory=Columns)
     dirty: dict[int, Link] = field(default_factory=dict)
     ending: bool = False
+    fault: FleetError | None = None
 
     def touched(self, link: Link) -> None:
         """Something waits for *link*'s truck."""
@@ -63,9 +67,10 @@ class Connection:
             self.wake()
         self.dirty[link.number] = link
 
-    def end(self) -> None:
-        """What waits is still sent, then the stream ends."""
+    def end(self, fault: FleetError | None = None) -> None:
+        """What waits is still sent, then the stream ends; *fault* is why, where the caller is to hear of it."""
         self.ending = True
+        self.fault = fault
         self.wake()
 
 
@@ -81,9 +86,9 @@ class Links:
         self.own_streams = 0  # rows whose truck has a stream of its own
         self._speaker: RowColumn = np.full(64, NOBODY, np.int32)  # connection that speaks for each row
 
-    def connect(self, *, relays: bool, wake: Callable[[], None]) -> Connection:
+    def connect(self, *, relays: bool, wake: Callable[[], None], caller: Caller = HERE) -> Connection:
         """A stream begins."""
-        connection = Connection(number=next(self._connection_numbers), relays=relays, wake=wake)
+        connection = Connection(number=next(self._connection_numbers), relays=relays, wake=wake, caller=caller)
         if relays:
             self.relays[connection.number] = connection
         return connection

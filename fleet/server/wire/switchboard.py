@@ -15,10 +15,12 @@ import numpy as np
 
 from fleet.errors import Code, FleetError, InvalidField
 from fleet.server.columns import FlagColumn, RowColumn
+from fleet.server.dispatch.persons import ClaimsAnother
 from fleet.server.inputs import LinkLost
 from fleet.server.outgoing import GrantsOut, HeartbeatColumns, Outgoing, ReportRefusedOut, RouteOut, StopOut, WelcomeOut
 from fleet.server.wire import codec_out
-from fleet.server.wire.codec import Codec, identifier
+from fleet.server.wire.callers import HERE, Caller
+from fleet.server.wire.codec import ID_CHARS_MAX, Codec, identifier
 from fleet.server.wire.codec_out import Speech
 from fleet.server.wire.inbox import Inbox
 from fleet.server.wire.links import NOBODY, Connection, Link, Links
@@ -55,10 +57,11 @@ class Switchboard:
         self._links = Links()
         self.counts = Counts()
         self.noted: Callable[[], None] = _nothing  # called whenever something was heard
+        self.claimed: Callable[[str, str, FleetError], None] = _nobody  # called when somebody spoke for another
 
-    def connect(self, *, relays: bool, wake: Callable[[], None]) -> Connection:
-        """A stream begins."""
-        return self._links.connect(relays=relays, wake=wake)
+    def connect(self, *, relays: bool, wake: Callable[[], None], caller: Caller = HERE) -> Connection:
+        """A stream begins, on which nobody but *caller* may be named."""
+        return self._links.connect(relays=relays, wake=wake, caller=caller)
 
     def hear_truck(self, connection: Connection, message: truck_pb2.TruckMessage) -> None:
         """
@@ -66,6 +69,7 @@ class Switchboard:
 
         Raises:
             HelloMissing: nobody introduced himself on this stream yet.
+            ClaimsAnother: it is another truck's hello.
             InvalidField: it cannot be used and is no report, or it is a Hello.
             Overloaded: there is no room for it.
         """
@@ -81,10 +85,12 @@ class Switchboard:
         A gateway's frame. What one truck gets wrong is refused to that truck.
 
         Raises:
+            ClaimsAnother: it is another gateway's.
             InvalidField: the columns do not fit each other, or a truck id cannot be one.
             Overloaded: there is no room for it.
         """
         try:
+            self._require_own(connection, message.gateway_id)
             for relayed in message.relayed:
                 truck_id = identifier("truck_id", relayed.truck_id)
                 try:
@@ -185,6 +191,8 @@ class Switchboard:
     def _hear_hello(self, connection: Connection, name: str, hello: truck_pb2.Hello) -> None:
         if connection.relays and hello.truck_id != name:
             raise InvalidField(name="truck_id", problem="is not the one the gateway names")
+        if not connection.relays:
+            self._require_own(connection, hello.truck_id)
         heard = self._codec.hello(NOBODY, hello)
         before = connection.named.get(name)
         if before is not None and before.row == NOBODY:
@@ -192,6 +200,13 @@ class Switchboard:
         link = self._links.open(connection, name)
         link.called = heard.truck_id
         self._inbox.put(heard.truck_id, replace(heard, link=link.number))
+
+    def _require_own(self, connection: Connection, name: str) -> None:
+        caller = connection.caller
+        if caller.proven and name != caller.name:
+            another = ClaimsAnother(claimed=name[:ID_CHARS_MAX], proven=caller.actor)
+            self.claimed(caller.actor, "Relay" if connection.relays else "Connect", another)
+            raise another
 
     def _hear_report(self, link: Link, report: truck_pb2.Report) -> None:
         try:
@@ -335,3 +350,7 @@ class Switchboard:
 
 def _nothing() -> None:
     """Nobody needs to know."""
+
+
+def _nobody(_actor: str, _what: str, _error: FleetError) -> None:
+    """Nobody minds."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 import grpc
 
 from fleet.errors import FleetError
+from fleet.server.wire.callers import caller_of
 from fleet.server.wire.interceptors import Unreadable
 from fleet.server.wire.links import Connection
 from fleet.server.wire.pump import Pumps
@@ -17,6 +18,7 @@ from fleet.server.wire.switchboard import HelloMissing, Switchboard
 from fleet.v1 import truck_pb2, truck_pb2_grpc
 
 HELLO_WITHIN_S: Final = 5.0
+METHOD: Final = "/fleet.v1.TruckService/Connect"
 
 
 class TruckService(truck_pb2_grpc.TruckServiceServicer):
@@ -31,7 +33,7 @@ class TruckService(truck_pb2_grpc.TruckServiceServicer):
     ) -> None:
         """One truck, until its stream ends, it is refused, or a newer stream takes its place."""
         pump = self._pumps.begin()
-        connection = self._switchboard.connect(relays=False, wake=pump.wake)
+        connection = self._switchboard.connect(relays=False, wake=pump.wake, caller=caller_of(context, METHOD))
         reader = asyncio.create_task(self._read(connection, request_iterator))
         try:
             while not connection.ending:

@@ -77,6 +77,7 @@ class TruckDrawer:
             round_trips=answer.round_trips,
             held=answer.held,
             decommissioned=answer.decommissioned,
+            asked=answer.asked,
         )
         row = answer.row
         if 0 <= row < len(picture.lane_ix):
