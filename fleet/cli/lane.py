@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -12,6 +13,7 @@ from fleet.cli.terminal import (
     ServerOption,
     TlsOption,
     commands,
+    needs_second_person,
     operator_of,
     print_json,
     print_table,
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     from fleet.client.values import Lane
 
 KMH_PER_MPS: Final = 3.6
-COLUMNS: Final = ("lane", "state", "km/h", "limited to", "grip", "reason")
+# What each asks for, as the server words it while a second person is missing.
+LOOSENS: Final[Mapping[str, str]] = {"LimitLane": "limit", "SetLaneFriction": "grip"}
+COLUMNS: Final = ("lane", "state", "km/h", "limited to", "grip", "reason", "")
 
 app = commands('Lanes. Example: fleet lane close strip_north --reason "spilt coal"')
 
@@ -30,7 +34,15 @@ app = commands('Lanes. Example: fleet lane close strip_north --reason "spilt coa
 def _row(lane: Lane) -> tuple[Any, ...]:
     limit = f"{lane.speed_limit_mps * KMH_PER_MPS:.0f}" if lane.speed_limit_mps > 0.0 else "-"
     grip = f"{lane.friction:.2f}" if lane.friction > 0.0 else "-"
-    return lane.lane_id, "closed" if lane.closed else "open", f"{lane.speed_max_mps * KMH_PER_MPS:.0f}", limit, grip, lane.reason or "-"
+    return (
+        lane.lane_id,
+        "closed" if lane.closed else "open",
+        f"{lane.speed_max_mps * KMH_PER_MPS:.0f}",
+        limit,
+        grip,
+        lane.reason or "-",
+        lane.asked and f"needs a second person: {lane.asked}",
+    )
 
 
 def _ask(ask: Ask[Lane], server: str, tls: Any, *, as_json: bool) -> None:
@@ -40,6 +52,10 @@ def _ask(ask: Ask[Lane], server: str, tls: Any, *, as_json: bool) -> None:
         print_json(lane)
     else:
         print_table(COLUMNS, [_row(lane)], "")
+    mine = LOOSENS.get(ask.method, "")
+    for asked in lane.asked.split("; ") if mine else ():
+        if asked.startswith(mine):
+            needs_second_person(asked)
 
 
 @app.command(name="list")

@@ -26,6 +26,7 @@ SUMMARIES: Final = {
     "border": "See crossings; release, hold and inspect.",
     "stop": "Stop every truck; lift the stop.",
     "watch": "Follow the fleet live.",
+    "audit": "List who wanted what, what it changed, and what came of it.",
     "tls": "Make, revoke and replace the certificates of a trial site.",
     "journal": "Verify, show and export a journal.",
     "doctor": "Check that this machine can run the server.",

@@ -13,6 +13,7 @@ from fleet.cli.terminal import (
     TlsOption,
     clock_time,
     fail,
+    needs_second_person,
     operator_of,
     print_json,
 )
@@ -51,4 +52,4 @@ def stop(
     else:
         typer.echo(f"The stop {answer.stop_id} is lifted; trucks go on with new authorities.")
     if lift_id and answer.needs_second_person:
-        fail(f"lifting {answer.stop_id} needs a second person: another operator must call the same command.")
+        needs_second_person(answer.asked)

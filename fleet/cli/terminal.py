@@ -43,6 +43,11 @@ def fail(sentence: str, exit_code: int = 1) -> NoReturn:
     raise typer.Exit(exit_code)
 
 
+def needs_second_person(asked: str) -> NoReturn:
+    """Ends a command that only one person asked for yet: 1, for nothing has changed."""
+    fail(f"needs a second person: {asked}. Another operator must give the same command within ten minutes.")
+
+
 @contextmanager
 def operator_of(server: str, tls: Path | None) -> Iterator[Operator]:
     """An operator's line to *server*; whatever it refuses ends the command with a sentence and exit code 1."""

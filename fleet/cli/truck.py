@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -14,6 +15,7 @@ from fleet.cli.terminal import (
     clock_time,
     commands,
     fail,
+    needs_second_person,
     operator_of,
     place,
     print_json,
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 KMH_PER_MPS: Final = 3.6
 COLUMNS: Final = ("truck", "session", "mission", "load", "place", "km/h", "authority to", "bound for", "trips", "battery kWh", "heard", "")
+# What each asks for, as the server words it while a second person is missing.
+LOOSENS: Final[Mapping[str, str]] = {"RemoveTruck": "removed", "RecommissionTruck": "brakes"}
 LANGUAGES: Final = ("en", "zh", "mn")
 
 app = commands("Trucks. Example: fleet truck why T007")
@@ -35,6 +39,7 @@ def _row(truck: Truck) -> tuple[Any, ...]:
     weak = 0.0 < truck.brake_health < 1.0
     states = (("held", truck.held), ("decommissioned", truck.decommissioned), (f"brakes {truck.brake_health:.0%}", weak))
     marks = [name for name, is_so in states if is_so]
+    marks += [f"needs a second person: {truck.asked}"] if truck.asked else []
     return (
         truck.truck_id,
         truck.session,
@@ -58,6 +63,10 @@ def _ask(ask: Ask[Truck], server: str, tls: Any, *, as_json: bool) -> None:
         print_json(truck)
     else:
         print_table(COLUMNS, [_row(truck)], "")
+    mine = LOOSENS.get(ask.method, "")
+    for asked in truck.asked.split("; ") if mine else ():
+        if asked.startswith(mine):
+            needs_second_person(asked)
 
 
 @app.command(name="list")

@@ -17,11 +17,16 @@ from fleet.cli.terminal import SERVER_USUAL, JsonOption, ServerOption, TlsOption
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from fleet.client.values import FleetUpdate, Truck
+    from fleet.client.values import AllStop, FleetUpdate, Truck
 
 KMH_PER_MPS = 3.6
 
 app = typer.Typer(help="Watch the fleet. Example: fleet watch", add_completion=False, rich_markup_mode=None)
+
+
+def _stopped(stop: AllStop) -> str:
+    asked = f" ({stop.asked}; a second person must agree)" if stop.asked else ""
+    return f"STOPPED by {stop.stop_id}: {stop.reason}{asked}"
 
 
 def _picture(update: FleetUpdate, trucks: Iterable[Truck]) -> Group:
@@ -39,7 +44,7 @@ def _picture(update: FleetUpdate, trucks: Iterable[Truck]) -> Group:
             f"   {totals.trucks_live} trucks live, {totals.round_trips} round trips, "
             f"{totals.containers_delivered} containers, {totals.tonnes:.0f} t"
         )
-    lines.extend(Text(f"STOPPED by {stop.stop_id}: {stop.reason}", style="bold red") for stop in update.stops if stop.active)
+    lines.extend(Text(_stopped(stop), style="bold red") for stop in update.stops if stop.active)
     return Group(*lines, table)
 
 

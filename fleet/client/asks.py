@@ -21,6 +21,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from fleet.client.site_values import LanePoint, Site, Stretch
 from fleet.client.values import (
     AllStop,
+    AuditEntry,
     Bay,
     BorderCall,
     Container,
@@ -323,6 +324,15 @@ def release_intrusion(intrusion_id: str) -> Ask[Intrusion]:
     """Says that the place is clear: its road opens, and what it stopped goes on with new authorities."""
     request = dispatch_pb2.ReleaseIntrusionRequest(request_id=_fresh(), intrusion_id=intrusion_id)
     return Ask(DISPATCH, "ReleaseIntrusion", request, _to(Intrusion))
+
+
+# The audit.
+
+
+def audit(page_token: str = "", *, since: datetime | None = None, who: str = "", page_size: int = PAGE_SIZE) -> Ask[Page[AuditEntry]]:
+    """Asks for a page of what was asked of the server, the newest first; *who* is a name, or the whole name of a certificate."""
+    request = dispatch_pb2.ListAuditRequest(page_size=page_size, page_token=page_token, since=_time(since), who=who)
+    return Ask(DISPATCH, "ListAudit", request, _page(AuditEntry, "entries"))
 
 
 # The control lease.

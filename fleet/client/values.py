@@ -70,7 +70,7 @@ class Truck:
     A truck as operators see it.
 
     *nose* and *end* are None where there is none, the heading is counter-clockwise from east, *brake_health* 0 says nothing.
-    *standing_for* is None while it moves.
+    *standing_for* is None while it moves. *asked*: what one person asked for about it, and another must still agree to.
     """
 
     truck_id: str
@@ -94,6 +94,7 @@ class Truck:
     decommissioned: bool
     brake_health: float
     standing_for: Cause | None
+    asked: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +109,11 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
-    """A lane as operators may change it; *speed_limit_mps* 0: no temporary limit; *friction* the lowest on it, 0: not said."""
+    """
+    A lane as operators may change it; *speed_limit_mps* 0: no temporary limit; *friction* the lowest on it, 0: not said.
+
+    *asked*: what one person asked for about it, and another must still agree to.
+    """
 
     lane_id: str
     closed: bool
@@ -116,17 +121,35 @@ class Lane:
     speed_limit_mps: float
     reason: str
     friction: float
+    asked: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllStop:
-    """A stop of the whole fleet."""
+    """A stop of the whole fleet; *asked*: who wants to lift it, to which another must agree."""
 
     stop_id: str
     active: bool
     reason: str
     since: datetime | None
     needs_second_person: bool
+    asked: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """Who wanted what, what it changed, and what came of it: done, asked (a second person must agree), or the refusal's name."""
+
+    sequence: int
+    time: datetime | None
+    actor: str
+    request_id: str
+    command: str
+    detail: str
+    before: str
+    after: str
+    outcome: str
+    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

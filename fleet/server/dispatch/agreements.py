@@ -94,10 +94,12 @@ class Agreements:
             raise SecondPersonOther(asked_by=asked.actor, named=asked.names)
         return asked
 
-    def about(self, subject: str) -> str:
-        """What is asked about *subject*, and by whom; empty for nothing."""
-        asked = self.asked.get(subject)
-        return f"{asked.what}, asked by {asked.actor}" if asked is not None else ""
+    def about(self, *subjects: str) -> str:
+        """What is asked about *subjects*, and by whom, for people to read; empty for nothing."""
+        if not self.asked:
+            return ""
+        found = [asked for subject in subjects if (asked := self.asked.get(subject)) is not None]
+        return "; ".join(f"{asked.what}, asked by {asked.actor}" for asked in found)
 
     def overtake(self, subject: str) -> None:
         """The thing changed: who spoke of it spoke of what was before."""

@@ -203,7 +203,7 @@ class Commanding:
             case c.RecommissionTruck() if desk.row(command.truck_id) in self._books.weak:
                 matter = Matter(subject=brakes_subject(command.truck_id), what="brakes as declared")
             case c.LimitLane() if desk.loosens(command):
-                what = f"{command.speed_limit_mps!r} m/s" if command.speed_limit_mps else "no limit"
+                what = f"limit {command.speed_limit_mps!r} m/s" if command.speed_limit_mps else "limit lifted"
                 matter = Matter(subject=limit_subject(command.lane_id), what=what)
             case c.SetLaneFriction() if self.road.loosens(desk.lane_ix(command.lane_id), command.friction):
                 matter = Matter(subject=grip_subject(command.lane_id), what=f"grip {command.friction!r}")

@@ -330,7 +330,7 @@ class Operators:
             round_trips=truck.round_trips,
             held=row in books.holds,
             decommissioned=truck.decommissioned,
-            asked=books.agreements.about(removal_subject(truck.truck_id)) or books.agreements.about(brakes_subject(truck.truck_id)),
+            asked=books.agreements.about(removal_subject(truck.truck_id), brakes_subject(truck.truck_id)),
         )
 
     def lane(self, lane_ix: int) -> LaneAnswer:
@@ -343,5 +343,5 @@ class Operators:
             speed_max_mps=books.corridor.lanes[lane_ix].speed_max_mps,
             speed_limit_mps=float(books.roads.limit_mps[lane_ix]),
             reason=books.roads.reason.get(lane_ix, ""),
-            asked=books.agreements.about(grip_subject(lane_id)) or books.agreements.about(limit_subject(lane_id)),
+            asked=books.agreements.about(grip_subject(lane_id), limit_subject(lane_id)),
         )
