@@ -37,6 +37,7 @@ class Party:
     server: Server
     address: str
     ca: SiteCa
+    data: Path
     channels: dict[str, grpc.aio.Channel] = field(default_factory=dict)
 
     def principal(self, role: Role, name: str) -> Principal:
@@ -70,7 +71,7 @@ async def party(folder: Path) -> AsyncIterator[Party]:
     ca = SiteCa.init(folder / "tls", SITE_ID, datetime.now(UTC))
     server = CertifiedServer(CORRIDOR, ServerSettings(data=folder / "data", listen="127.0.0.1:0", day_start_s=36_000, tls=folder / "tls"))
     running = await server.start()
-    made = Party(server=server, address=running.address, ca=ca)
+    made = Party(server=server, address=running.address, ca=ca, data=folder / "data")
     try:
         yield made
     finally:

@@ -76,10 +76,10 @@ def _page(connection: sqlite3.Connection, count: int, before: int, since_ns: int
     )
     entries: list[tuple[int, Audited]] = []
     for looked, (sequence, epoch, kind, key, body, previous, digest) in enumerate(rows, 1):
-        audited = decode(kind, body)
-        sound = digest_of(sequence, epoch, Record(kind=kind, key=key, body=body), previous) == digest
-        if not sound or not isinstance(audited, Audited):
+        if digest_of(sequence, epoch, Record(kind=kind, key=key, body=body), previous) != digest:
             raise JournalCorrupt(place=f"audit {sequence}", problem="the content does not match its digest")
+        audited = decode(kind, body)
+        assert isinstance(audited, Audited), "nothing else is put into that table"
         if audited.at_ns < since_ns:
             return Page(entries=entries, older=0)
         if not who or is_called(audited.actor, who):
