@@ -132,7 +132,10 @@ class Books:
         self.proposed: SiteProposed | None = None
         self.changed_missions: dict[int, None] = {}
         self._fresh: list[Fact] = []
-        self._appliers: Final[Mapping[type[Fact], Callable[[Any], None]]] = {
+        self._appliers: Final = self._applier_table()
+
+    def _applier_table(self) -> Mapping[type[Fact], Callable[[Any], None]]:
+        return {
             OrderKept: self.orders.apply,
             MissionKept: self._mission,
             CrossingKept: self.crossings.apply,
