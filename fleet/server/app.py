@@ -106,7 +106,8 @@ class Server:
         self._following: asyncio.Task[None] | None = None
         self._refusals = Refusals(self._engine.inbox)
         self._counter.claimed = self._engine.switchboard.claimed = self._refusals.refused
-        interceptors: list[grpc.aio.ServerInterceptor] = [AccessInterceptor(self._refusals), ErrorInterceptor()]
+        access = AccessInterceptor(self._refusals, plaintext=settings.tls is None)
+        interceptors: list[grpc.aio.ServerInterceptor] = [access, ErrorInterceptor()]
         if self._certificates is not None:
             interceptors.insert(0, IdentityInterceptor(self._certificates.identities))
         self._grpc = grpc.aio.server(interceptors=interceptors, options=settings.transport.server_options())

@@ -27,6 +27,7 @@ class CertifiedServer(Server):
         assert self._settings.tls is not None
         ca, certificate, key = ((self._settings.tls / name).read_bytes() for name in ("ca.crt", "server.crt", "server.key"))
         credentials = grpc.ssl_server_credentials([(key, certificate)], ca, require_client_auth=True)
+        self.plain_port = self._grpc.add_insecure_port("127.0.0.1:0")  # a mistake somebody might make
         return f"127.0.0.1:{self._grpc.add_secure_port('127.0.0.1:0', credentials)}"
 
 
@@ -34,7 +35,7 @@ class CertifiedServer(Server):
 class Party:
     """One server, its CA, and whoever was introduced."""
 
-    server: Server
+    server: CertifiedServer
     address: str
     ca: SiteCa
     data: Path

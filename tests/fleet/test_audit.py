@@ -16,6 +16,7 @@ from fleet.clock import NS_PER_S
 from fleet.errors import FleetError, NotFound
 from fleet.server import commands as c
 from fleet.server.dispatch.audit import ASKED, DONE, REFUSALS_MAX, TEXT_MAX, WINDOW_NS, Audited
+from fleet.server.dispatch.control import ControlNotHeld
 from fleet.server.dispatch.dispatch import DispatchOptions
 from fleet.server.journal import audit_trail
 from fleet.server.journal.audit_trail import AuditTrail, AuditUnreadable
@@ -102,6 +103,19 @@ def test_a_first_word_is_on_the_record_as_one() -> None:
     _, lift = entries(road)
 
     assert (lift.outcome, lift.after) == (ASKED, f"needs_second_person=True, asked=lift, asked by {BAT}")
+
+
+def test_whoever_was_kept_out_by_a_lease_is_on_the_record() -> None:
+    """Two hands reached for the desk: which of them, and when, is asked afterwards."""
+    road = DeskRoad(MANDULA, [], options=DispatchOptions(control_required=True))
+    with pytest.raises(ControlNotHeld):
+        road.give(LIMIT, BAT)
+    road.step()
+
+    (entry,) = entries(road)
+
+    assert (entry.actor, entry.command, entry.request_id, entry.outcome) == (BAT, "LimitLane", "l1", "ControlNotHeld")
+    assert entry.after == ""
 
 
 def test_what_comes_every_second_and_says_nothing_new_is_left_out(road: DeskRoad) -> None:

@@ -147,6 +147,15 @@ async def test_a_certificate_without_one_name_of_ours_is_nobodys(site: Party, ur
     assert {code for code, _ in answers} == {grpc.StatusCode.UNAUTHENTICATED}
 
 
+async def test_a_plain_port_beside_certificates_is_nobodys(site: Party, connect: Callable[[str], grpc.aio.Channel]) -> None:
+    """On loopback whoever is there may everything; a server with certificates has no such caller, however he came in."""
+    channel = connect(f"127.0.0.1:{site.server.plain_port}")
+
+    answers = await asyncio.gather(*(answer_to(channel, method, WITHIN_S) for method in SERVED))
+
+    assert set(answers) == {(grpc.StatusCode.UNAUTHENTICATED, "NotIdentified")}
+
+
 async def test_a_refusal_says_who_may(site: Party) -> None:
     """The one who was refused wants to know whom to ask; his program wants names, not sentences."""
     lift = site.channel(Role.VIEWER, "od").unary_unary("/fleet.v1.DispatchService/LiftStop")

@@ -18,7 +18,7 @@ from grpc_status import rpc_status
 from fleet.errors import FleetError, InvalidField
 from fleet.server.wire.callers import Caller, caller_of
 from fleet.server.wire.interceptors import status_of
-from fleet.server.wire.rights import require_right
+from fleet.server.wire.rights import NotIdentified, require_right
 
 _Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -32,10 +32,16 @@ class Refusals(Protocol):
 
 
 class AccessInterceptor(grpc.aio.ServerInterceptor):
-    """Holds every method served against the table of rights; must be the first of a server's interceptors."""
+    """
+    Holds every method served against the table of rights, before anything parses.
 
-    def __init__(self, refusals: Refusals) -> None:
+    *plaintext*: the server serves loopback without certificates. Where it does not, nobody is taken for whoever is on this machine,
+    whatever the transport says of his line.
+    """
+
+    def __init__(self, refusals: Refusals, *, plaintext: bool) -> None:
         self._refusals = refusals
+        self._plaintext = plaintext
 
     async def intercept_service(
         self,
@@ -87,6 +93,8 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
         caller: Caller | None = None
         try:
             caller = caller_of(context, method)
+            if not caller.proven and not self._plaintext:
+                raise NotIdentified(method=method)
             require_right(caller.role, method)
         except FleetError as error:
             self._refusals.refused(caller.actor if caller is not None else _host_of(context), method, error)
