@@ -81,8 +81,8 @@ MAY: Final[Mapping[str, Roles]] = {
     "/fleet.v1.BorderService/ListGates": PEOPLE,
     "/grpc.health.v1.Health/Check": ANYONE,
     "/grpc.health.v1.Health/Watch": ANYONE,
-    # What is served here is for whoever develops against a server of his own.
-    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": NOBODY,
+    # Served on loopback alone.
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": OPERATORS,
     "/fleet.v1.LockstepService/Drive": NOBODY,
 }
 
