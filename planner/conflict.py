@@ -37,9 +37,19 @@ class Assessment:
 def assess(lanes: LaneTable, trucks: TruckTable, request: ExtendRequest, extension: Extension) -> Assessment:
     """Look at the tick that *extension* answers *request* in, before its ends are taken over. Nothing is written to *trucks*."""
     n = trucks.count
-    real, flags = np.empty((3, n)), np.empty((3, n), np.bool_)
-    marks = Marks(margin_m=real[0], closing_s=real[1], advice_mps=real[2], overrun=flags[0], in_doubt=flags[1], unbraked=flags[2])
+    real, flags = np.empty((4, n)), np.empty((3, n), np.bool_)
+    marks = Marks(
+        margin_m=real[0],
+        closing_s=real[1],
+        advice_mps=real[2],
+        even_mps=real[3],
+        overrun=flags[0],
+        in_doubt=flags[1],
+        unbraked=flags[2],
+    )
     assess_conflicts(n, lanes.columns, trucks.columns, request.walls, trucks.heads, extension.holders, extension.answers, marks)
+    if request.pressed is not None and np.count_nonzero(request.pressed):
+        marks.advice_mps[request.pressed] = marks.even_mps[request.pressed]
     return Assessment(
         margin_m=marks.margin_m,
         closing_s=marks.closing_s,

@@ -51,6 +51,7 @@ class ExtendRequest:
     even_grip: bool = False  # true: it is the same everywhere, and nobody need look
     walls: Walls = field(default_factory=no_walls)
     turns: IndexArray = field(default_factory=lambda: NO_TURNS)  # (3, a) advice: zone, branch and row of who is next
+    pressed: BoolArray | None = None  # (n,) somebody waits for the ground under the tail: hold nobody back there to spare it a stop
     elder_count: int = 0  # so many of those that wait, the oldest claims first, come before any advice
 
 

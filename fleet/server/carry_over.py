@@ -18,7 +18,7 @@ from fleet.server.dispatch.calls import CallOpened
 from fleet.server.dispatch.gates import GateKept
 from fleet.server.dispatch.opening import OpeningSet
 from fleet.server.dispatch.roads import LaneClosed
-from fleet.server.dispatch.stands import BayProven, StandBooked, StandFreed
+from fleet.server.dispatch.stands import BayProven, StandBooked, StandFreed, StandPromised
 from fleet.server.dispatch.trips import NOWHERE, TruckKept
 from fleet.server.facts import Fact, LaneLimited, RouteSet, StretchDerated, TruckRegistered, TruckRemoved
 from fleet.server.intrusions import IntrusionKept
@@ -73,6 +73,7 @@ class _Carrier:
             TruckKept: self._truck,
             StandBooked: self._stand,
             StandFreed: self._stand,
+            StandPromised: self._stand,
             BayProven: self._stand,
             GateKept: self._gate,
             OpeningSet: self._opening,
@@ -136,7 +137,7 @@ class _Carrier:
         # Whoever queued for a bay on a way that is cut is looked after like one that has nowhere to go yet.
         return replace(fact, goal_ix=goal_ix, left_ix=left_ix, staged=fact.staged and fact.row not in self._cut)
 
-    def _stand(self, fact: StandBooked | StandFreed | BayProven) -> Fact | None:
+    def _stand(self, fact: StandBooked | StandFreed | StandPromised | BayProven) -> Fact | None:
         stand, at = self._before.stands[fact.stand_ix], self._stand_ix[fact.stand_ix]
         if at == NOWHERE or (self._after.stands[at].kind, self._after.stands[at].yard_id) != (stand.kind, stand.yard_id):
             return None

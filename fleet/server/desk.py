@@ -50,6 +50,7 @@ class Desk(Protocol):
     limit_ref     (capacity,) whom: row of a gate, stand, lane or zone, by the cause; -1 none
     token_ix      (capacity,) zone row of the one-lane section the truck may enter behind another; -1 none
     revoked       (capacity,) the limit moved back because a barrier's proof was lost: the end held must come back to it
+    pressed       (capacity,) the tail is still on a stand for which somebody waits behind it: it should leave at once
     """
 
     @property
@@ -74,6 +75,11 @@ class Desk(Protocol):
 
     @property
     def revoked(self) -> FlagColumn:
+        """See above."""
+        ...
+
+    @property
+    def pressed(self) -> FlagColumn:
         """See above."""
         ...
 

@@ -50,6 +50,7 @@ class Marks(NamedTuple):
     margin_m    end held less where the truck would stop in an emergency, from now; negative: past it
     closing_s   time until the ground ahead would be met at the speeds of now; +inf when not closing
     advice_mps  the speed that avoids stop-and-go; 0 for no wish
+    even_mps    the speed that makes up for what brakes and grip lack; 0 where they lack nothing
     overrun     it can no longer be inside its authority: stop it
     in_doubt    somebody else's doubted road, or an intruder, lies on its ground: stop it
     unbraked    not enough braking is left to move at all: stop it
@@ -58,6 +59,7 @@ class Marks(NamedTuple):
     margin_m: FloatArray
     closing_s: FloatArray
     advice_mps: FloatArray
+    even_mps: FloatArray
     overrun: BoolArray
     in_doubt: BoolArray
     unbraked: BoolArray
@@ -156,7 +158,7 @@ def assess_conflicts(
     """
     real = trucks.real
     for i in range(count):
-        marks.margin_m[i], marks.closing_s[i], marks.advice_mps[i] = np.inf, np.inf, 0.0
+        marks.margin_m[i], marks.closing_s[i], marks.advice_mps[i], marks.even_mps[i] = np.inf, np.inf, 0.0, 0.0
         marks.overrun[i], marks.in_doubt[i], marks.unbraked[i] = False, False, False
         if trucks.path_count[i] == 0:
             continue
@@ -168,6 +170,8 @@ def assess_conflicts(
         wish = max(CRAWL_MPS, min(even_mps, _advice_mps(i, lanes, trucks, holders, said)))
         if wish < real[SPEED_MAX, i]:
             marks.advice_mps[i] = wish
+        if even_mps < real[SPEED_MAX, i]:
+            marks.even_mps[i] = max(CRAWL_MPS, even_mps)
     for w in range(len(walls.lane)):
         for i in range(count):
             if i == walls.owner[w] or trucks.path_count[i] == 0:

@@ -31,6 +31,7 @@ class Mark:
     margin_m: float = inf
     closing_s: float = inf
     advice_mps: float = 0.0
+    even_mps: float = 0.0
     overrun: bool = False
     in_doubt: bool = False
     unbraked: bool = False
@@ -94,7 +95,8 @@ def slow_assess_conflicts(
         stop_m = stop_of(trucks, row, a_safe, grade)
         margin_m = float(trucks.end_m[row]) - (float(trucks.nose_m[row]) + float(trucks.bound_m[row]) + stop_m)
         closing = speed - (max(0.0, float(trucks.speed_mps[turn.leader])) if turn.leader >= 0 else 0.0)
-        wish = max(CRAWL_MPS, min(_even_mps(trucks, row, a_safe, grade), _wish_mps(lanes, trucks, zones, row, turn)))
+        even = _even_mps(trucks, row, a_safe, grade)
+        wish = max(CRAWL_MPS, min(even, _wish_mps(lanes, trucks, zones, row, turn)))
         doubted = any(
             leg.lane == lane
             and owner != row
@@ -108,6 +110,7 @@ def slow_assess_conflicts(
                 margin_m=margin_m,
                 closing_s=max(0.0, turn.gap_m) / closing if closing > SPEED_STANDING_MPS else inf,
                 advice_mps=wish if wish < float(trucks.speed_max_mps[row]) else 0.0,
+                even_mps=max(CRAWL_MPS, even) if even < float(trucks.speed_max_mps[row]) else 0.0,
                 overrun=margin_m < -OVERRUN_M and stop_m > 0.0,
                 in_doubt=doubted,
                 unbraked=a_safe <= A_SAFE_MIN_MPS2,

@@ -19,6 +19,8 @@ CURVE_M: Final = 25.0
 SLOW_KMH: Final = 15
 SPACING_M: Final = 4.5
 SLOT_M: Final = 36.0
+# A slot with room for a second truck at rest behind the first.
+LONG_SLOT_M: Final = 58.0
 # A lead that a truck can follow to the outermost of so many stands.
 LEAD_M: Final = 22.0
 LEAD_EACH_M: Final = 3.1
@@ -57,10 +59,15 @@ class YardPlan:
         return self.bay_count + sum(map(sum, self.parking)) + sum(self.chargers or ())
 
     @property
+    def bay_slot_m(self) -> float:
+        """How long a bay's slot is: where a gate holds trucks up behind the bays, the next ones wait in the bays' lanes."""
+        return LONG_SLOT_M if self.exit_gate else SLOT_M
+
+    @property
     def straight_m(self) -> float:
         """How long the ring's straights must be."""
         entry = [fan_m(rows) + BETWEEN_M for rows in self.parking] + ([fan_m(self.chargers) + BETWEEN_M] if self.chargers else [])
-        bays_m = sum(map(fan_m, self.bays)) + BETWEEN_BAYS_M * (len(self.bays) - 1)
+        bays_m = sum(fan_m(rows, self.bay_slot_m) for rows in self.bays) + BETWEEN_BAYS_M * (len(self.bays) - 1)
         return math.ceil(max(FIRST_FAN_M + sum(entry), FIRST_BAY_M + bays_m + FORK_M + OUT_M))
 
 
@@ -75,9 +82,9 @@ def drawn_yard(dice: Dice, name: str, *, far: bool) -> YardPlan:
     )
 
 
-def fan_m(rows: tuple[int, int]) -> float:
+def fan_m(rows: tuple[int, int], slot_m: float = SLOT_M) -> float:
     """How long a fan of so many stands a side is."""
-    return 2.0 * _lead_m(rows) + SLOT_M
+    return 2.0 * _lead_m(rows) + slot_m
 
 
 def _lead_m(rows: tuple[int, int]) -> float:
@@ -116,11 +123,12 @@ class _Ring:
     def fan(self, name: str, kind: str, rows: tuple[int, int]) -> None:
         """A fan of stands from here on."""
         ends = [f"{name}_a", f"{name}_b"]
-        for node, station_m in zip(ends, (self.at_m, self.at_m + fan_m(rows)), strict=True):
+        long_m = fan_m(rows, self._plan.bay_slot_m if kind == "bay" else SLOT_M)
+        for node, station_m in zip(ends, (self.at_m, self.at_m + long_m), strict=True):
             self._sketch.nodes[node] = {"on": f"{self._plan.name}_loop", "station_m": round(station_m, 3)}
         self.lane_to(ends[0])
         self._last = ends[1]
-        self.at_m += fan_m(rows)
+        self.at_m += long_m
         self._sketch.fans[name] = {
             "yard": self._plan.name,
             "from": ends[0],
@@ -166,6 +174,8 @@ def add_yard(sketch: Sketch, dice: Dice, plan: YardPlan, road_m: float) -> float
             sketch.features.add("gates")
     role = "unloading" if plan.far else "loading"
     sketch.yards[name] = {"role": role, "timezone": "Asia/Shanghai", "entry_lanes": [f"{name}_entry"]}
+    if plan.exit_gate:
+        sketch.features.add("places behind bays")
     process, mean_s = work(dice, 15, 45)
     if not plan.far:
         sketch.processes["bay"] = process

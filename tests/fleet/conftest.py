@@ -59,6 +59,7 @@ class ScriptedDesk:
         self.limit_ref: RowColumn = np.full(trucks.capacity, -1, np.int32)
         self.token_ix: RowColumn = np.full(trucks.capacity, -1, np.int32)
         self.revoked: FlagColumn = np.zeros(trucks.capacity, np.bool_)
+        self.pressed: FlagColumn = np.zeros(trucks.capacity, np.bool_)
         self.extra: list[Fact] = []
         self.applied: list[Fact] = []
         self.told: list[tuple[str, str, int]] = []

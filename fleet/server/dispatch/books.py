@@ -11,6 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import numpy as np
+
+from fleet.server.columns import FlagColumn
 from fleet.server.dispatch.agreements import (
     Agreements,
     brakes_subject,
@@ -30,8 +33,8 @@ from fleet.server.dispatch.orders import OrderKept, Orders
 from fleet.server.dispatch.reins import Reins
 from fleet.server.dispatch.roads import LaneClosed, RoadBook
 from fleet.server.dispatch.section_turns import SectionTurned, SectionTurns
-from fleet.server.dispatch.stands import BayProven, StandBooked, StandFreed, Stands
-from fleet.server.dispatch.trips import RoundTripMade, Trips, TruckKept
+from fleet.server.dispatch.stands import NOBODY, BayProven, StandBooked, StandFreed, StandPromised, Stands
+from fleet.server.dispatch.trips import NOWHERE, RoundTripMade, Trips, TruckKept
 from fleet.server.fact_form import Fact, fact
 from fleet.server.facts import (
     AllStopLifted,
@@ -125,6 +128,7 @@ class Books:
         self.round_trip_s: list[float] = []
         self.gate_wait_s: list[float] = []
         self.reins = Reins(trucks.capacity)
+        self.pressed: FlagColumn = np.zeros(trucks.capacity, np.bool_)
         self.holds: dict[int, TruckHeld] = {}
         self.intrusions = IntrusionBook()
         self.stopped_for: dict[str, dict[int, None]] = {}
@@ -140,6 +144,7 @@ class Books:
             MissionKept: self._mission,
             CrossingKept: self.crossings.apply,
             **dict.fromkeys((StandBooked, StandFreed, BayProven), self.stands.apply),
+            StandPromised: self._promised,
             GateKept: self.gates.apply,
             CallOpened: self.calls.apply,
             CallClosed: self.calls.apply,
@@ -241,8 +246,18 @@ class Books:
         before = self.trips.truck[kept.row]
         self.trips.apply_truck(kept)
         self.reins.loosen(kept.row)
+        self._press(kept)
         if before is None or before.goal_ix != kept.goal_ix:
             self.changed_missions[kept.row] = None
+
+    def _promised(self, promised: StandPromised) -> None:
+        self.stands.apply(promised)
+        holder = self.trips.truck[int(self.stands.holder_row[promised.stand_ix])]
+        if holder is not None:
+            self._press(holder)
+
+    def _press(self, kept: TruckKept) -> None:
+        self.pressed[kept.row] = kept.left_ix != NOWHERE and self.stands.next_row[kept.left_ix] != NOBODY
 
     def _route(self, route: RouteSet) -> None:
         self.trips.apply_route(route)

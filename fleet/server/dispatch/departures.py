@@ -4,6 +4,8 @@ Who leaves which stand for which, once a second; whoever stays gets a reason.
 Trucks bind to a bay as late as they can: from afar they book a parking stand, and near the bays whoever is there first takes
 the bay that is free. So no bay waits for a truck that is still on the road, and queues form on stands, not on lanes.
 
+Where there is a place behind a bay, whoever is there first takes that when no bay is free (`behind`).
+
 Departures are metered by the room before each truck's first gate, not by rates from a flow model: orders go from one yard to one other,
 so there is nothing to share out, and at the default site the bays have been kept as busy as chance leaves them without.
 """
@@ -20,6 +22,7 @@ from fleet.clock import NS_PER_S
 from fleet.server.columns import FloatColumn
 from fleet.server.desk import DeskView
 from fleet.server.dispatch.batteries import CHARGERS
+from fleet.server.dispatch.behind import Behind
 from fleet.server.dispatch.books import Books
 from fleet.server.dispatch.charging import Charging
 from fleet.server.dispatch.crossing import CrossingState
@@ -52,6 +55,7 @@ class Departures:
         self._yard = yard
         self._passage = passage
         self._staging = {yard.yard_id: staging_of(books.corridor, books.lanes, yard.yard_id) for yard in (books.loading, books.unloading)}
+        self._behind = Behind(books)
         self._charging = Charging(books, ways, moves)
 
     def look(self, view: DeskView, now_ns: int) -> None:
@@ -115,6 +119,9 @@ class Departures:
         area = self._staging[yard_id]
         if area is None:
             self._to_bays(rows, bays, now_ns)
+            self._to_bays(
+                [row for row in rows if self._needs_bay(row, books.trips.known(row))], self._behind.places(yard_id, now_ns), now_ns
+            )
         else:
             staged = [row for row in rows if books.trips.known(row).staged]
             self._head_of_queue(area, staged, bays, now_ns)
@@ -148,7 +155,7 @@ class Departures:
 
     def _to_bays(self, rows: list[int], bays: list[int], now_ns: int) -> None:
         """Without a queue: nearest first, longest waiting first."""
-        if bays:
+        if bays and rows:
             for taker, job in assign(self._wishes_s(rows, bays, now_ns)):
                 self._take_bay(rows[taker], bays[job], now_ns)
 
@@ -165,11 +172,14 @@ class Departures:
         foremost = sorted(staged, key=lambda row: (near_s[row], row))
         if not bays and near_s[foremost[0]] <= _AT_BAYS_S:
             bays = self._given_up(area, foremost[0], all_bays, now_ns)
-        near = [row for row in foremost[: len(bays)] if near_s[row] <= _AT_BAYS_S]
-        if near:
-            cost = np.array([self._ways.near_s(row)[bays] for row in near])
+        near = [row for row in foremost if near_s[row] <= _AT_BAYS_S]
+        heads = near[: len(bays)]
+        if heads:
+            cost = np.array([self._ways.near_s(row)[bays] for row in heads])
             for taker, job in assign(cost):
-                self._take_bay(near[taker], bays[job], now_ns)
+                self._take_bay(heads[taker], bays[job], now_ns)
+        for row, bay in zip(near[len(bays) :], self._behind.places(area.yard_id, now_ns), strict=False):
+            self._take_bay(row, bay, now_ns)
 
     def _given_up(self, area: StagingArea, head: int, bays: Sequence[int], now_ns: int) -> list[int]:
         """
@@ -290,7 +300,8 @@ class Departures:
         books = self._books
         home = books.stands.all_of(books.loading.yard_id, [kind for kinds in _REFUGES for kind in kinds])
         holders = {int(books.stands.holder_row[ix]) for ix in home}
-        return NOBODY not in holders and not any(row in books.missions.of_row for row in holders)
+        behind = {int(books.stands.next_row[ix]) for ix in home}
+        return NOBODY not in holders and not any(row in books.missions.of_row for row in holders | behind)
 
     def _leave_laden(self, row: int, mission: MissionKept, now_ns: int) -> None:
         books = self._books
@@ -307,6 +318,7 @@ class Departures:
         kind = books.corridor.stands[truck.goal_ix].kind
         wanted = any(mission.state is MissionState.ASSIGNED for mission in books.missions.of_row.values())
         in_the_way = kind is not StandKind.PARKING and (truck.decommissioned or wanted)
+        in_the_way |= books.stands.next_row[truck.goal_ix] != NOBODY
         in_the_way |= truck.goal_ix in books.stands.barred or self._blocks_charger(truck)
         if in_the_way and self._leave(row, books.loading.yard_id, _REFUGES[:1], now_ns):
             return

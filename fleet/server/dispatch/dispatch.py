@@ -95,6 +95,11 @@ class Dispatch:
         """(capacity,) a barrier's proof was lost before the truck passed: its end must come back to *limit_m*."""
         return self.books.reins.revoked
 
+    @property
+    def pressed(self) -> FlagColumn:
+        """(capacity,) the tail is still on a stand for which somebody waits behind it."""
+        return self.books.pressed
+
     def register(self, row: int, truck_id: str, truck_type_id: str, now_ns: int) -> list[Fact]:  # noqa: ARG002 - the Protocol's
         """A new truck stands in the corridor, its path covering its body; where it stands on a stand, the stand is its."""
         books = self.books

@@ -7,7 +7,7 @@ Also the two turns on the road: to another stand while the fork is still ahead, 
 from __future__ import annotations
 
 from fleet.server.dispatch.books import Books
-from fleet.server.dispatch.stands import NOBODY, StandBooked, StandFreed
+from fleet.server.dispatch.stands import NOBODY, StandBooked, StandFreed, StandPromised
 from fleet.server.dispatch.trips import INF, NOWHERE
 from fleet.server.dispatch.wayfinding import Plan, Wayfinding
 from planner.authority import Cause
@@ -41,13 +41,13 @@ class Moves:
         return True
 
     def set_out(self, row: int, plan: Plan) -> None:
-        """The truck leaves its stand for the plan's, which is booked; it keeps its own until its tail has left."""
+        """The truck leaves its stand for the plan's, which is booked or promised; it keeps its own until its tail has left."""
         books = self._books
         truck = books.trips.known(row)
         left_m = books.trips.stand_m(row, truck.goal_ix) + STAND_END_M if truck.goal_ix != NOWHERE else 0.0
         assert truck.left_ix == NOWHERE, f"truck {truck.truck_id} has not left its last stand"
         assert left_m < INF, f"truck {truck.truck_id} is not on its stand's lane"
-        books.record(StandBooked(stand_ix=plan.stand_ix, row=row))
+        self._take(row, plan.stand_ix)
         books.record(plan.route)
         books.keep_truck(row, goal_ix=plan.stand_ix, left_ix=truck.goal_ix, left_m=left_m, settled=False, staged=False)
 
@@ -55,11 +55,11 @@ class Moves:
         """The truck, on its way, goes to another stand; the one it never reached is free at once."""
         books = self._books
         truck = books.trips.known(row)
-        books.record(StandBooked(stand_ix=plan.stand_ix, row=row))
+        self._take(row, plan.stand_ix)
         books.record(plan.route)
         books.keep_truck(row, goal_ix=plan.stand_ix, staged=False)
-        if truck.goal_ix not in {NOWHERE, plan.stand_ix} and books.stands.holder_row[truck.goal_ix] == row:
-            books.record(StandFreed(stand_ix=truck.goal_ix))
+        if truck.goal_ix not in {NOWHERE, plan.stand_ix}:
+            self._give_back(row, truck.goal_ix)
 
     def stage(self, row: int, plan: Plan) -> None:
         """The truck joins the queue before the bays; it is bound for no stand until a bay is its own."""
@@ -72,7 +72,21 @@ class Moves:
             return
         books.keep_truck(row, goal_ix=NOWHERE, staged=True)
         if truck.goal_ix != NOWHERE:
-            books.record(StandFreed(stand_ix=truck.goal_ix))
+            self._give_back(row, truck.goal_ix)
+
+    def _take(self, row: int, stand_ix: int) -> None:
+        """The stand is the truck's, or, while another has it, the place behind him."""
+        books = self._books
+        taken = int(books.stands.holder_row[stand_ix]) not in {NOBODY, row}
+        books.record(StandPromised(stand_ix=stand_ix, row=row) if taken else StandBooked(stand_ix=stand_ix, row=row))
+
+    def _give_back(self, row: int, stand_ix: int) -> None:
+        """The truck does not go there any more."""
+        books = self._books
+        if books.stands.holder_row[stand_ix] == row:
+            books.record(StandFreed(stand_ix=stand_ix))
+        elif books.stands.next_row[stand_ix] == row:
+            books.record(StandPromised(stand_ix=stand_ix, row=NOBODY))
 
     def go(self, row: int, plan: Plan) -> None:
         """Sets out, or turns on the road."""
@@ -95,7 +109,7 @@ class Moves:
         return lanes[-len(plan.route.lanes) :] == plan.route.lanes if len(plan.route.lanes) <= len(lanes) else False
 
     def free_of(self, row: int) -> None:
-        """Frees every stand of a truck that is gone."""
-        for stand_ix in self._books.stands.held_by(row):
-            assert stand_ix != NOBODY
-            self._books.record(StandFreed(stand_ix=stand_ix))
+        """Frees every stand of a truck that is gone, and whatever was promised to it."""
+        stands = self._books.stands
+        for stand_ix in (*stands.held_by(row), *stands.promised_to(row)):
+            self._give_back(row, stand_ix)

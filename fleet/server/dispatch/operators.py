@@ -231,7 +231,7 @@ class Operators:
             elif books.gates.open_row[gate_ix] == row:
                 books.record(books.gates.kept(gate_ix, awaits_shut=True))
         goal_ix = books.trips.known(row).goal_ix
-        if goal_ix != NOWHERE:
+        if goal_ix != NOWHERE and books.stands.holder_row[goal_ix] == row:
             books.close_call(CallKind.BAY, books.corridor.stands[goal_ix].stand_id)
 
     def close_lane(self, command: CloseLane, actor: str) -> LaneAnswer:

@@ -4,6 +4,10 @@ Refuges and who has them.
 A truck leaves its refuge only when its next one is booked, and a refuge belongs to one truck from the booking until that
 truck's confirmed rear has left it. So there is always a place where every truck on the road may come to rest, and no ring of
 trucks can wait for each other's stands while any stand is free.
+
+Where a stand's lane has room for a second truck behind the first, the stand may be promised to one more. The place behind is that
+truck's refuge: whoever stands ahead of it leaves forwards, past nobody, and does not wait for it. The stand is its own the moment it
+is freed, so that it rolls in behind the one that leaves.
 """
 
 from __future__ import annotations
@@ -55,6 +59,15 @@ class StandFreed(Fact):
 
 @fact
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StandPromised(Fact):
+    """The stand is the truck's as soon as it is freed; *row* -1: nobody's any more."""
+
+    stand_ix: int
+    row: int
+
+
+@fact
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BayProven(Fact):
     """What the keeper of a stand proved."""
 
@@ -64,8 +77,8 @@ class BayProven(Fact):
 
 class Stands:
     """
-    holder_row (s,) the truck that has each stand, -1 nobody; state: what its keeper proved last; barred: rows of stands on lanes
-    that a proposed site changes.
+    holder_row (s,) the truck that has each stand, -1 nobody; next_row (s,) the one it is promised to; state: what its keeper proved
+    last; barred: rows of stands on lanes that a proposed site changes.
 
     Rows of stands are those of the corridor.
     """
@@ -73,6 +86,7 @@ class Stands:
     def __init__(self, corridor: Corridor) -> None:
         self.stands = corridor.stands
         self.holder_row: RowColumn = np.full(len(corridor.stands), NOBODY, np.int32)
+        self.next_row: RowColumn = np.full(len(corridor.stands), NOBODY, np.int32)
         self.state: list[BayState] = [BayState.UNKNOWN] * len(corridor.stands)
         self.barred: frozenset[int] = frozenset()
         self._of: dict[tuple[str, StandKind], list[int]] = {}
@@ -83,17 +97,23 @@ class Stands:
             self._of.setdefault((stand.yard_id, stand.kind), []).append(ix)
             self.on_lane.setdefault(corridor.lane_ix[stand.lane_id], []).append(ix)
 
-    def apply(self, change: StandBooked | StandFreed | BayProven) -> None:
-        """Books, frees or notes a proof. Two trucks to one stand are our own mistake."""
+    def apply(self, change: StandBooked | StandFreed | StandPromised | BayProven) -> None:
+        """Books, frees, promises or notes a proof. Two trucks to one stand, or behind it, are our own mistake."""
         self._free.clear()
+        ix = change.stand_ix
         if isinstance(change, StandBooked):
-            holder = int(self.holder_row[change.stand_ix])
-            assert holder in {NOBODY, change.row}, f"stand row {change.stand_ix} is truck row {holder}'s, not {change.row}'s"
-            self.holder_row[change.stand_ix] = change.row
+            holder = int(self.holder_row[ix])
+            assert holder in {NOBODY, change.row}, f"stand row {ix} is truck row {holder}'s, not {change.row}'s"
+            self.holder_row[ix] = change.row
         elif isinstance(change, StandFreed):
-            self.holder_row[change.stand_ix] = NOBODY
+            self.holder_row[ix], self.next_row[ix] = self.next_row[ix], NOBODY
+        elif isinstance(change, StandPromised):
+            taken = change.row != NOBODY and int(self.next_row[ix]) not in {NOBODY, change.row}
+            assert not taken, f"stand row {ix} is promised to truck row {self.next_row[ix]}, not {change.row}"
+            assert self.holder_row[ix] != NOBODY, f"stand row {ix} is free, and promised to truck row {change.row}"
+            self.next_row[ix] = change.row
         else:
-            self.state[change.stand_ix] = change.state
+            self.state[ix] = change.state
 
     def all_of(self, yard_id: str, kinds: Iterable[StandKind]) -> list[int]:
         """Every stand of the yard of these kinds, kinds in the order asked."""
@@ -121,8 +141,13 @@ class Stands:
         """Stands that are the truck's."""
         return [int(ix) for ix in np.flatnonzero(self.holder_row == row)]
 
+    def promised_to(self, row: int) -> list[int]:
+        """Stands that are the truck's when they are freed."""
+        return [int(ix) for ix in np.flatnonzero(self.next_row == row)]
+
     def facts(self) -> list[Fact]:
         """What recreates the bookings."""
         booked: list[Fact] = [StandBooked(stand_ix=ix, row=int(row)) for ix, row in enumerate(self.holder_row) if row != NOBODY]
+        booked += [StandPromised(stand_ix=ix, row=int(row)) for ix, row in enumerate(self.next_row) if row != NOBODY]
         proven: list[Fact] = [BayProven(stand_ix=ix, state=state) for ix, state in enumerate(self.state) if state is not BayState.UNKNOWN]
         return booked + proven

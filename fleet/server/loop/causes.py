@@ -3,7 +3,8 @@ Why each truck stands, named every tick.
 
 Spacing says what holds an end where it is. That explains a truck which stands at its end. A truck that stands far short of it
 is still reacting, or keeps its emergency brakes on and will not go by itself; one whose session does not allow an extension
-stands for that. The name is kept with the time since which nothing about it changed.
+stands for that. A truck with its parking brake on does not roll on to its mark when the road before it clears: it came to rest a
+little short behind another, and is worked on there. The name is kept with the time since which nothing about it changed.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ _REACTION, _BRAKED = int(Cause.REACTION), int(Cause.BRAKED)
 
 
 class Going(NamedTuple):
-    """(n,) each: who may be given road, and who keeps its emergency brakes on."""
+    """(n,) each: who may be given road, who keeps its emergency brakes on, and who its parking brake."""
 
     may: FlagColumn
     braked: FlagColumn
+    parked: FlagColumn
 
 
 class Causes:
@@ -49,7 +51,8 @@ class Causes:
         count = trucks.count
         room_m = trucks.end_m[:count] - trucks.nose_m[:count] - trucks.bound_m[:count]
         held = extension.cause
-        reacting = (room_m > STOP_MARK_M + STOP_TOLERANCE_M + trucks.bound_m[:count]) | (held == _HORIZON) | (held == _NONE)
+        short = (room_m > STOP_MARK_M + STOP_TOLERANCE_M + trucks.bound_m[:count]) & ~going.parked
+        reacting = short | (held == _HORIZON) | (held == _NONE)
         reacting &= going.may
         code = np.where(reacting, np.where(going.braked, _BRAKED, _REACTION), held)
         ref = np.where(reacting, -1, extension.ref)

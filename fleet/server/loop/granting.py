@@ -101,6 +101,7 @@ class Granting:
             even_grip=self._derating.even,
             walls=walls_together(self._doubts.walls, self._intrusions.walls),
             turns=turns,
+            pressed=desk.pressed[:count],
             elder_count=elder_count(self._claim_since, tick) if turns.shape[1] else 0,
         )
         extension = extend(trucks.lanes, trucks, request)
@@ -123,7 +124,8 @@ class Granting:
 
     def name(self, causes: Causes, extension: Extension, standing: FlagColumn, now_ns: int) -> None:
         """Name in *causes* why each truck stands; *standing* is (n,)."""
-        going = Going(may=self.may_extend, braked=self._telemetry.flag(ReportFlag.EMERGENCY_BRAKING))
+        flag = self._telemetry.flag
+        going = Going(may=self.may_extend, braked=flag(ReportFlag.EMERGENCY_BRAKING), parked=flag(ReportFlag.IMMOBILISED))
         causes.name(self._trucks, extension, going, standing, now_ns)
 
     def with_news(self, rows: RowColumn, extension: Extension, advised_mps: FloatColumn) -> RowColumn:
