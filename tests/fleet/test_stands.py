@@ -64,7 +64,7 @@ def test_a_stand_stays_booked_until_the_tail_has_left() -> None:
 
 
 def test_trucks_queue_before_the_bays_and_not_beyond_their_room() -> None:
-    """The lane before the bays holds so many; the rest wait on their stands, where they block nobody."""
+    """The lanes of the bays and the one before them hold so many; the rest wait on their stands, where they block nobody."""
     area = staging_of(MANDULA, LaneTable.of(MANDULA), "mn")
     road = DeskRoad(MANDULA, [f"mn_park_{k:02d}" for k in range(1, 9)], Plant(bay_s=400.0))
     road.order(40)
@@ -75,7 +75,8 @@ def test_trucks_queue_before_the_bays_and_not_beyond_their_room() -> None:
     staged = [truck for truck in road.desk.books.trips.truck if truck is not None and truck.staged]
     assert len(staged) == area.room == 2
     assert MANDULA.lanes[area.lane_ix].lane_id == "mn_3"
-    assert sum(bool(road.desk.books.trips.settled[row]) for row in range(8)) == 6
+    assert sum(row != NOBODY for row in road.desk.books.stands.next_row.tolist()) == 2
+    assert sum(bool(road.desk.books.trips.settled[row]) for row in range(8)) == 4
 
 
 def test_a_queue_before_two_groups_of_bays_reaches_the_further_one() -> None:
@@ -179,3 +180,26 @@ def test_the_last_containers_are_unloaded_though_all_stands_at_home_are_taken(as
 def cause(road: DeskRoad) -> Counter[Cause]:
     """How many trucks stand for each cause."""
     return Counter(Cause(int(code)) for code in road.desk.limit_cause[: road.trucks.count])
+
+
+def test_who_keeps_a_bay_from_others_goes_home_first() -> None:
+    """Where stands at home are scarce: a truck that waits in a bay for one costs more than one that waits in a parking stand."""
+    stands = ("cn_park_01", "cn_bay_01", "cn_park_02", "mn_park_01", "mn_bay_01")
+    road = DeskRoad(tight(*stands), list(stands[:3]))
+    road.desk.books.record(BayProven(stand_ix=road.corridor.stand_ix["mn_bay_01"], state=BayState.BLOCKED))
+
+    road.step(20)
+
+    assert [road.desk.truck(row).goal_id for row in range(3)] == ["cn_park_01", "mn_park_01", "cn_park_02"]
+
+
+def test_of_empty_trucks_the_one_that_has_been_away_longest_goes_home_first() -> None:
+    """By row the first trucks of the fleet would make all the trips while stands at home are scarce."""
+    stands = ("cn_park_01", "cn_park_02", "mn_park_01")
+    road = DeskRoad(tight(*stands), list(stands[:2]))
+    road.desk.books.keep_truck(0, entered_ns=200)
+    road.desk.books.keep_truck(1, entered_ns=100)
+
+    road.step(20)
+
+    assert [road.desk.truck(row).goal_id for row in range(2)] == ["cn_park_01", "mn_park_01"]

@@ -62,7 +62,7 @@ class Departures:
         """Matches waiting trucks to bays, then lets everybody leave who may."""
         books = self._books
         waiting: dict[str, list[int]] = {books.loading.yard_id: [], books.unloading.yard_id: []}
-        leaving: list[tuple[int, int]] = []
+        leaving: list[tuple[bool, int, int]] = []
         self._charging.begin(view)
         for row in view.live.nonzero()[0].tolist():
             truck = books.trips.truck[row]
@@ -76,13 +76,23 @@ class Departures:
             if yard_id and (truck.staged or books.corridor.stands[truck.goal_ix].yard_id == yard_id):
                 waiting[yard_id].append(row)
             elif truck.settled or truck.goal_ix == NOWHERE:
-                mission = books.missions.of_row.get(row)
-                leaving.append((mission.since_ns if mission else now_ns, row))
+                leaving.append((*self._turn(row, truck), row))
         for yard_id, rows in waiting.items():
             if rows:
                 self._match(yard_id, rows, now_ns)
-        for _, row in sorted(leaving):
+        for _, _, row in sorted(leaving):
             self._consider(row, now_ns)
+
+    def _turn(self, row: int, truck: TruckKept) -> tuple[bool, int]:
+        """
+        Who has the first choice of stands elsewhere: whoever stands in a bay, then who has waited longest.
+
+        A truck that cannot leave its bay keeps another from working. Since when an empty one waits is not kept: the earlier it came
+        through its home yard's gate, the longer it has been away.
+        """
+        mission = self._books.missions.of_row.get(row)
+        in_bay = truck.settled and self._books.corridor.stands[truck.goal_ix].kind is StandKind.BAY
+        return not in_bay, mission.since_ns if mission is not None else truck.entered_ns
 
     def _excuse(self, row: int, truck: TruckKept, now_ns: int) -> None:
         """
