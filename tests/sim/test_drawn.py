@@ -39,7 +39,7 @@ def test_between_them_the_sites_have_everything_that_can_hold_trucks_up() -> Non
     features = {feature for each in drawn for feature in each.features}
     lanes = {len(re.findall(r"[-\d.]+", found)) for each in drawn for found in re.findall(r"offsets_m: \[([^]]*)\]", each.site)}
 
-    assert features == {"one-lane sections", "passing places", "crossings", "second lanes", "gates", "full yards"}
+    assert features == {"one-lane sections", "passing places", "crossings", "second lanes", "gates", "full yards", "places behind bays"}
     assert lanes == {1, 2, 3}
     assert {each.trucks for each in drawn} >= {2, 5, 10}
 
