@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 import grpc
@@ -111,10 +111,13 @@ class Roadside(truck_pb2_grpc.TruckServiceServicer):
 
 
 @contextlib.asynccontextmanager
-async def serving(roadside: Roadside) -> AsyncIterator[str]:
-    """*roadside* on a free port of this machine."""
+async def serving(
+    roadside: Roadside, written: Callable[[truck_pb2.ControlMessage], bytes] = truck_pb2.ControlMessage.SerializeToString
+) -> AsyncIterator[str]:
+    """*roadside* on a free port of this machine; *written* makes bytes of what it says."""
     server = grpc.aio.server()
-    truck_pb2_grpc.add_TruckServiceServicer_to_server(roadside, server)
+    connect = grpc.stream_stream_rpc_method_handler(roadside.Connect, truck_pb2.TruckMessage.FromString, written)
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("fleet.v1.TruckService", {"Connect": connect}),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
@@ -162,6 +165,26 @@ async def test_a_stream_that_ends_is_made_anew_with_a_hello() -> None:
     assert roadside.hellos[1].seen == common_pb2.Term(epoch=EPOCH, sequence=2)
     assert roadside.hellos[1].end_held.chainage_m == pytest.approx(300.0)
     assert truck.supervisor.permission.seen == Term(EPOCH, 4)
+
+
+async def test_bytes_that_are_no_message_are_refused_and_the_truck_drives_on() -> None:
+    """The transport hands over nothing at all where it could not parse: an onboard computer must not die of that."""
+    clock = SystemClock()
+    roadside = Roadside()
+
+    def garbled(message: truck_pb2.ControlMessage) -> bytes:
+        return b"\xff\xff\xff" if message.HasField("route") else message.SerializeToString()
+
+    async with serving(roadside, garbled) as address:
+        truck = TruckClient(ME, KIND, Pretender(clock), server=address, store=MemoryStore(), clock=clock)
+        run = asyncio.create_task(truck.run())
+        while not roadside.said or len(roadside.reports) < 4:
+            await asyncio.wait_for(roadside.until(1), 20)
+        truck.leave("done")
+        await asyncio.wait_for(run, 10)
+
+    assert len(roadside.hellos) == 1
+    assert [said.event.detail for said in roadside.said if "cannot be read" in said.event.detail]
 
 
 async def test_only_the_newest_report_waits_to_be_sent() -> None:

@@ -92,6 +92,9 @@ class Conversation:
     async def _listen(self) -> None:
         try:
             async for message in self._call:
+                if message is None:  # what gRPC makes of bytes that are no message
+                    self._outbox.put(self._interpreter.unreadable(self._clock.now_ns()))
+                    continue
                 self.refused = message.HasField("refusal")
                 self._outbox.put(self._interpreter.receive(message, self._clock.now_ns()))
                 if message.HasField("welcome"):

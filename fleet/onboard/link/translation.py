@@ -237,6 +237,11 @@ class Interpreter:
             return self.drain()
         return [message_of(said) for said in self.supervisor.receive(heard, now_ns)]
 
+    def unreadable(self, now_ns: int) -> list[truck_pb2.TruckMessage]:
+        """Bytes came that are no message of this wire: refused as one that cannot be used is."""
+        self.supervisor.refuse("message", InvalidField("message", "cannot be read"), now_ns)
+        return self.drain()
+
     def drain(self) -> list[truck_pb2.TruckMessage]:
         """What the truck has to say, beside its reports, since it was last asked."""
         return [message_of(said) for said in self.supervisor.drain()]

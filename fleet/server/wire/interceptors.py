@@ -27,6 +27,9 @@ DOMAIN: Final = "fleet.v1"
 REQUEST_BYTES_MAX: Final = 65_536
 GATEWAY_BYTES_MAX: Final = 1 << 20
 SITE_BYTES_MAX: Final = 1 << 20
+# A refusal travels in the trailer, and peers take 8 kB of that: a name of their own must not come back so long that nothing comes back.
+FACT_BYTES_MAX: Final = 240
+MESSAGE_BYTES_MAX: Final = 600
 # What a method's request may be when it is no small one.
 BYTES_MAX: Final[Mapping[str, int]] = {
     "/fleet.v1.GatewayService/Relay": GATEWAY_BYTES_MAX,
@@ -61,13 +64,20 @@ class Unreadable:
 def status_of(error: FleetError) -> status_pb2.Status:
     """*error* as the wire has it: code, reason and facts for programs, a sentence and a hint for people."""
     code = GRPC_BY_CLASS.get(type(error), GRPC_BY_CODE[error.code])
-    details = [_packed(error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.facts()))]
+    facts = {name: _cut(value, FACT_BYTES_MAX) for name, value in error.facts().items()}
+    details = [_packed(error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=facts))]
     if isinstance(error, InvalidField):
-        violation = error_details_pb2.BadRequest.FieldViolation(field=error.name, description=error.problem)
+        violation = error_details_pb2.BadRequest.FieldViolation(field=facts["name"], description=facts["problem"])
         details.append(_packed(error_details_pb2.BadRequest(field_violations=[violation])))
     if error.hint:
         details.append(_packed(error_details_pb2.LocalizedMessage(locale="en", message=error.hint)))
-    return status_pb2.Status(code=code, message=str(error), details=details)
+    return status_pb2.Status(code=code, message=_cut(str(error), MESSAGE_BYTES_MAX), details=details)
+
+
+def _cut(words: str, bytes_max: int) -> str:
+    """The beginning of *words* that fits."""
+    raw = words.encode()
+    return words if len(raw) <= bytes_max else f"{raw[: bytes_max - 3].decode(errors='ignore')}…"
 
 
 class ErrorInterceptor(grpc.aio.ServerInterceptor):
