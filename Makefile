@@ -8,7 +8,7 @@ REFEREE := .venv-referee
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format protos bench campaign sites mutants soak referee clean
+.PHONY: help setup demo test lint format protos bench campaign fuzz sites mutants soak referee clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -50,6 +50,11 @@ bench: setup  ## Measure ratios side by side
 campaign: setup  ## Many seeds and faults, drawn and guided, on the proving ground and at Mandula: about half an hour
 	$(BIN)/fleet sim campaign crossing --runs 1000 --guided 0.3 --out build/campaign/crossing
 	$(BIN)/fleet sim campaign mandula --runs 200 --hours 0.5 --guided 0.3 --out build/campaign/mandula
+
+fuzz: setup  ## Look for inputs that bring out anything but an error of ours: files and wire, ten minutes
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
+	$(BIN)/python -m tests.fuzz --seconds 90
+	FUZZ_TIMES=10 $(BIN)/python -m pytest -q -n 0 --timeout 1200 tests/fleet/test_fuzz_codec.py tests/fleet/test_fuzz_served.py tests/sim/test_fuzz_files.py
 
 sites: setup  ## Run 200 sites and loads drawn from seeds; every truck must be served
 	$(BIN)/fleet sim sites --count 200 --out build/sites

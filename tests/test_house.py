@@ -131,3 +131,48 @@ def test_the_command_starts_without_the_heavy_parts() -> None:
     answer = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
 
     assert answer.stdout.splitlines()[-1] == "[]"
+
+
+# A checkpoint of the core is written in Python's own form of objects; its reader makes the core's values and arrays, and nothing else.
+OBJECT_READERS = {"fleet/server/replay/checkpoint.py": {"pickle"}}
+NEVER_IMPORTED = {"pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "yaml"}
+NEVER_CALLED = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "yaml.load"}
+
+
+def test_nothing_that_is_read_can_make_objects_or_run() -> None:
+    """Site files, scenarios, journals and messages come from anywhere: they are data, and stay data."""
+    found = []
+    for path in modules():
+        name = path.relative_to(HOUSE).as_posix()
+        if name.startswith("tests/"):
+            continue
+        allowed = OBJECT_READERS.get(name, set())
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                named = {alias.name.partition(".")[0] for alias in node.names} & NEVER_IMPORTED
+            elif isinstance(node, ast.ImportFrom):
+                named = {str(node.module).partition(".")[0]} & NEVER_IMPORTED
+            elif isinstance(node, ast.Call):
+                named = {ast.unparse(node.func)} & NEVER_CALLED
+                named |= {"shell=True" for word in node.keywords if word.arg == "shell" and ast.unparse(word.value) != "False"}
+                named |= {
+                    "YAML().load" for part in [ast.unparse(node.func)] if part.startswith("YAML(") and part.endswith((".load", ".load_all"))
+                }
+            else:
+                continue
+            found += [f"{name}:{node.lineno}: {what}" for what in sorted(named - allowed)]
+
+    assert found == []
+
+
+def test_only_one_place_tells_a_peer_that_something_failed() -> None:
+    """Errors become statuses in the interceptors and nowhere else, so that no exception's own words can reach a peer."""
+    tells = {"abort", "abort_with_status", "set_details", "set_code", "set_trailing_metadata"}
+    found = {
+        path.relative_to(HOUSE).as_posix()
+        for path in sorted((HOUSE / "fleet" / "server").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in tells
+    }
+
+    assert found == {"fleet/server/wire/interceptors.py"}

@@ -30,7 +30,26 @@ from planner.corridor import (
 )
 
 KMH: Final = 3.6
+# Where two lanes run near each other every metre of one is held against every metre of the other.
+LANE_MAX_M: Final = 4_000.0
+ROAD_MAX_M: Final = 500_000.0
 STANDINGS: Final = {"P": "published", "D": "derived", "A": "assumption"}
+
+
+def _require_drawable(draft: Draft, lanes: Sequence[Lane]) -> None:
+    """
+    Refuse a site so long that comparing its lanes would fill the memory: a slip of the pen must not end a server that reads it.
+
+    Raises:
+        SiteError: a lane, or all of them together, are too long.
+    """
+    for lane in lanes:
+        if lane.length_m > LANE_MAX_M:
+            problem = f"lane {lane.lane_id!r} is {lane.length_m:.0f} m long"
+            raise draft.error(("lanes", lane.lane_id), problem, f"draw a road of more than {LANE_MAX_M:g} m as several lanes")
+    whole_m = sum(lane.length_m for lane in lanes)
+    if whole_m > ROAD_MAX_M:
+        raise draft.error(("lanes",), f"the lanes are {whole_m / 1e3:.0f} km in all", f"a site has at most {ROAD_MAX_M / 1e3:g} km")
 
 
 def corridor_of(draft: Draft) -> Corridor:
@@ -42,6 +61,7 @@ def corridor_of(draft: Draft) -> Corridor:
     """
     spec = draft.spec
     lanes = tuple(lane.value() for lane in draft.lanes.values())
+    _require_drawable(draft, lanes)
     truck_types = tuple(_truck_type(name, written) for name, written in spec.truck_types.items())
     zones = (*_authored_zones(draft), *derive_zones(lanes, truck_types))
     no_stops = tuple(_stretch(draft, written, ("no_stops", name)) for name, written in spec.no_stops.items())

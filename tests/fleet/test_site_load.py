@@ -191,6 +191,15 @@ def test_aliases_that_multiply_are_refused(write: Write) -> None:
         load_site(write("\n".join(rows)))
 
 
+def test_a_lane_too_long_to_be_compared_is_refused(write: Write) -> None:
+    """A kilometre typed as a metre must not take all the memory of the server that reads the site."""
+    text = MANDULA.with_name("crossing.yaml").read_text(encoding="utf-8")
+    path = write(text.replace("e_1: {x_m: 88,", "e_1: {x_m: 88000,"))
+
+    with pytest.raises(SiteError, match="draw a road of more than 4000 m as several lanes"):
+        load_site(path)
+
+
 def test_the_digest_is_of_what_trucks_must_agree_on(write: Write) -> None:
     """Opening times may change without a map change; a truck's brakes may not."""
     base = site("mandula").digest
