@@ -18,6 +18,7 @@ from fleet.onboard.contact import WELCOME_AGE_MAX_NS
 from fleet.onboard.link import message_of
 from fleet.onboard.senses import HEALTH_SAID_MIN, Grip, said_friction
 from fleet.v1 import common_pb2, gateway_pb2, truck_pb2
+from fleet.wire_version import CURRENT
 from sim_harness import columns, dynamics, link, paths, report_frame
 from sim_harness.clock import Streams
 from sim_harness.fleet_columns import FleetColumns
@@ -26,7 +27,6 @@ from sim_harness.truck_ears import Ears
 
 REPORT_TICKS: Final = 2
 SOFTWARE: Final = "khulan-sim"
-WIRE_VERSION: Final = 1
 GATEWAY: Final = "gateway-1"
 REPORTS_TAG: Final = bytes([2 << 3 | 2])
 # What `columns.watch` answers.
@@ -283,7 +283,7 @@ class Trucks(World):
             truck_type_id=self._fleet.roster.truck_types[row].truck_type_id,
             map_digest=self._fleet.map_digests[row],
             software=SOFTWARE,
-            wire_version=WIRE_VERSION,
+            wire_version=CURRENT,
             seen=link.term(int(state.seen_epoch[row]), int(state.seen_sequence[row])),
             body_lane_ids=lanes,
             report=report,

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from fleet.onboard.supervisor import Build, Mode
 from fleet.onboard.words import LanePoint
+from fleet.wire_version import CURRENT
 from planner.corridor import TruckType
 from planner.limits import TICK_PERIOD_S
 
@@ -26,7 +27,7 @@ class Identity:
     truck_type_id: str
     map_digest: str = ""
     software: str = "khulan-onboard"
-    wire_version: int = 1
+    wire_version: int = CURRENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,6 +69,7 @@ from fleet.onboard.words import (
     TruckEvent,
     Welcome,
 )
+from fleet.wire_version import agreed
 from planner.corridor import TruckType
 from planner.limits import BRAKE_FAILED, CLEARING_SPEED_MPS, GRAVITY_MPS2, REPORT_PERIOD_MIN_MS, REPORT_PERIOD_MS, SPEED_STANDING_MPS
 
@@ -177,6 +178,7 @@ class Supervisor:
     def _welcomed(self, welcome: Welcome, now_ns: int) -> None:
         if not self.contact.is_answered_by(welcome.hello_stamp_ns, now_ns):
             return
+        agreed(welcome.wire_version)
         ladder = Ladder.of_rungs(welcome.ladder)
         self.sites.require(welcome.map_digest)
         self.permission.agree(welcome.epoch)

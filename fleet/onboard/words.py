@@ -51,6 +51,8 @@ class Welcome:
     ladder: tuple[tuple[float, int], ...]
     clearing_speed_mps: float
     handle: int
+    wire_version: int = 0
+    software: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,9 +91,14 @@ class RelayedTruckMessage(_message.Message):
     TRUCK_ID_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     MAC_FIELD_NUMBER: _builtins.int
+    COUNTER_FIELD_NUMBER: _builtins.int
     truck_id: _builtins.str
     mac: _builtins.bytes
     """End-to-end authentication code over the message; required where trucks have keys."""
+    counter: _builtins.int
+    """Rises with every message of the session that has a code, hellos apart, from 1 on. 0 in a hello and in a report: a report's stamp
+    rises by itself, and its code is the same in a frame.
+    """
     @_builtins.property
     def message(self) -> _truck_pb2.TruckMessage: ...
     def __init__(
@@ -102,10 +107,11 @@ class RelayedTruckMessage(_message.Message):
         truck_id: _builtins.str = ...,
         message: _truck_pb2.TruckMessage | None = ...,
         mac: _builtins.bytes = ...,
+        counter: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["mac", b"mac", "message", b"message", "truck_id", b"truck_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counter", b"counter", "mac", b"mac", "message", b"message", "truck_id", b"truck_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -120,8 +126,11 @@ class RelayedControlMessage(_message.Message):
     TRUCK_ID_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     MAC_FIELD_NUMBER: _builtins.int
+    COUNTER_FIELD_NUMBER: _builtins.int
     truck_id: _builtins.str
     mac: _builtins.bytes
+    counter: _builtins.int
+    """As above. 0 in a welcome, an authority and a heartbeat: the latter two's code is the same in a frame."""
     @_builtins.property
     def message(self) -> _truck_pb2.ControlMessage: ...
     def __init__(
@@ -130,10 +139,11 @@ class RelayedControlMessage(_message.Message):
         truck_id: _builtins.str = ...,
         message: _truck_pb2.ControlMessage | None = ...,
         mac: _builtins.bytes = ...,
+        counter: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["mac", b"mac", "message", b"message", "truck_id", b"truck_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counter", b"counter", "mac", b"mac", "message", b"message", "truck_id", b"truck_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -299,6 +309,7 @@ class HeartbeatFrame(_message.Message):
     HANDLE_FIELD_NUMBER: _builtins.int
     CHALLENGE_ECHO_FIELD_NUMBER: _builtins.int
     CHALLENGE_FIELD_NUMBER: _builtins.int
+    MAC_FIELD_NUMBER: _builtins.int
     tick: _builtins.int
     epoch: _builtins.int
     @_builtins.property
@@ -307,6 +318,8 @@ class HeartbeatFrame(_message.Message):
     def challenge_echo(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
     def challenge(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def mac(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
     def __init__(
         self,
         *,
@@ -315,10 +328,11 @@ class HeartbeatFrame(_message.Message):
         handle: _abc.Iterable[_builtins.int] | None = ...,
         challenge_echo: _abc.Iterable[_builtins.int] | None = ...,
         challenge: _abc.Iterable[_builtins.int] | None = ...,
+        mac: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenge", b"challenge", "challenge_echo", b"challenge_echo", "epoch", b"epoch", "handle", b"handle", "tick", b"tick"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenge", b"challenge", "challenge_echo", b"challenge_echo", "epoch", b"epoch", "handle", b"handle", "mac", b"mac", "tick", b"tick"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -213,6 +213,7 @@ class Hello(_message.Message):
     """Digest of the site the truck drives by; empty when it takes its road from routes alone."""
     software: _builtins.str
     wire_version: _builtins.int
+    """Newest version of this wire that the truck speaks; 0 is read as 1. The present one and the one before are served."""
     ready_digest: _builtins.str
     """Digest of a site the truck has loaded beside the one it drives by; empty for none. Once the server has switched to it, this
     hello is accepted all the same, and the Welcome's `map_digest` says which of the two counts from then on.
@@ -439,6 +440,8 @@ class Welcome(_message.Message):
     LADDER_FIELD_NUMBER: _builtins.int
     CLEARING_SPEED_MAX_MPS_FIELD_NUMBER: _builtins.int
     WIRE_VERSION_FIELD_NUMBER: _builtins.int
+    SOFTWARE_FIELD_NUMBER: _builtins.int
+    SESSION_FIELD_NUMBER: _builtins.int
     epoch: _builtins.int
     """The epoch the truck agrees to. It keeps driving on an authority of an older one, but accepts new ones only of this."""
     handle: _builtins.int
@@ -450,6 +453,11 @@ class Welcome(_message.Message):
     clearing_speed_max_mps: _builtins.float
     """Speed at which a truck without contact still clears a no-stop stretch."""
     wire_version: _builtins.int
+    """The version that counts from now on: the lower of the two."""
+    software: _builtins.str
+    """What the server runs."""
+    session: _builtins.int
+    """The server's number for this conversation: with epoch, boot and the Hello's stamp it makes the codes of every session different."""
     @_builtins.property
     def report_period(self) -> _duration_pb2.Duration: ...
     @_builtins.property
@@ -467,10 +475,12 @@ class Welcome(_message.Message):
         ladder: _abc.Iterable[Global___LadderRung] | None = ...,
         clearing_speed_max_mps: _builtins.float = ...,
         wire_version: _builtins.int = ...,
+        software: _builtins.str = ...,
+        session: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["report_period", b"report_period"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clearing_speed_max_mps", b"clearing_speed_max_mps", "epoch", b"epoch", "handle", b"handle", "hello_stamp_ns", b"hello_stamp_ns", "ladder", b"ladder", "map_digest", b"map_digest", "report_period", b"report_period", "wire_version", b"wire_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clearing_speed_max_mps", b"clearing_speed_max_mps", "epoch", b"epoch", "handle", b"handle", "hello_stamp_ns", b"hello_stamp_ns", "ladder", b"ladder", "map_digest", b"map_digest", "report_period", b"report_period", "session", b"session", "software", b"software", "wire_version", b"wire_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

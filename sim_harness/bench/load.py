@@ -16,11 +16,11 @@ from typing import Any, Final
 import grpc
 
 from fleet.v1 import common_pb2, truck_pb2, truck_pb2_grpc
+from fleet.wire_version import CURRENT
 from planner.corridor import Corridor, Stand
 
 REPORT_PERIOD_S: Final = 0.1
 BOUND_M: Final = 0.2
-WIRE_VERSION: Final = 1
 
 
 def body_lanes(corridor: Corridor, stand: Stand, length_m: float) -> list[str]:
@@ -73,7 +73,7 @@ class Standing:
                 truck_type_id=corridor.truck_types[0].truck_type_id,
                 map_digest=corridor.digest,
                 software="load",
-                wire_version=WIRE_VERSION,
+                wire_version=CURRENT,
                 body_lane_ids=self.lanes,
                 report=self.report(),
             )

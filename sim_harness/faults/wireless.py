@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fleet.v1 import common_pb2, gateway_pb2, truck_pb2
+from fleet.wire_version import CURRENT
 from sim_harness import link, paths
 from sim_harness.faults.kind import Shape
 from sim_harness.faults.scene import Scene
@@ -198,7 +199,7 @@ class Duplicate:
             boot_id="1",
             truck_type_id=fleet.roster.truck_types[self._row].truck_type_id,
             map_digest=fleet.roster.corridor.digest,
-            wire_version=1,
+            wire_version=CURRENT,
             seen=link.term(0, 0),
             body_lane_ids=lanes,
             report=report,

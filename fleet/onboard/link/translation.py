@@ -74,6 +74,8 @@ def _welcome(message: truck_pb2.ControlMessage) -> Welcome:
         ladder=tuple((_ns(rung.silence) / _NS_PER_S, int(rung.reaction)) for rung in said.ladder),
         clearing_speed_mps=_finite("clearing_speed_max_mps", said.clearing_speed_max_mps),
         handle=said.handle,
+        wire_version=said.wire_version,
+        software=said.software,
     )
 
 

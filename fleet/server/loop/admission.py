@@ -27,12 +27,12 @@ from fleet.server.loop.sessions import Sessions
 from fleet.server.loop.stops import OWN_ACTOR
 from fleet.server.loop.telemetry import Disbelief, Telemetry
 from fleet.server.loop.truck_session import State
+from fleet.wire_version import agreed
 from planner.authority import Verdict
 from planner.corridor import Corridor
 from planner.limits import BOUND_STOP_M, SAME_PLACE_M, STEP_MARGIN_M
 from planner.tables import TruckTable
 
-WIRE_VERSIONS: Final = frozenset({0, 1})
 JOURNAL_BEHIND: Final = "journal_behind"
 # A truck may report its end with the rounding of its own path arithmetic.
 END_ROUNDING_M: Final = 0.01
@@ -49,13 +49,6 @@ class MapMismatch(FleetError):
 
     theirs: str
     ours: str
-
-
-@dataclass(eq=False)
-class WireUnsupported(FleetError):
-    """The truck speaks a version of the wire that this server does not."""
-
-    wire_version: int
 
 
 @dataclass(eq=False)
@@ -171,8 +164,7 @@ class Admission:
         return self._meet_again(row, hello, tick=tick, now_ns=now_ns)
 
     def _require_compatible(self, hello: HelloHeard) -> None:
-        if hello.wire_version not in WIRE_VERSIONS:
-            raise WireUnsupported(wire_version=hello.wire_version)
+        agreed(hello.wire_version)
         if hello.map_digest and self._corridor.digest not in {hello.map_digest, hello.ready_digest}:
             raise MapMismatch(theirs=hello.map_digest, ours=self._corridor.digest)
         if hello.truck_type_id not in self._corridor.type_ix:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Final
 
 from fleet.errors import FleetError
@@ -29,8 +30,8 @@ from fleet.server.outgoing import (
 )
 from fleet.v1 import common_pb2, gateway_pb2, truck_pb2
 
-WIRE_VERSION: Final = 1
 DETAIL_CHARS_MAX: Final = 512
+SOFTWARE: Final = f"khulan {version('khulan')}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +72,8 @@ class Speech:
         self._lane_ids = tuple(lane_ids)
         self._terms = terms
 
-    def welcome(self, value: WelcomeOut) -> truck_pb2.Welcome:
-        """The truck is taken on; its row is its handle."""
+    def welcome(self, value: WelcomeOut, wire_version: int) -> truck_pb2.Welcome:
+        """The truck is taken on, in the version agreed; its row is its handle."""
         terms = self._terms
         message = truck_pb2.Welcome(
             epoch=value.epoch,
@@ -80,7 +81,8 @@ class Speech:
             hello_stamp_ns=value.hello_stamp_ns,
             map_digest=terms.map_digest,
             clearing_speed_max_mps=terms.clearing_speed_max_mps,
-            wire_version=WIRE_VERSION,
+            wire_version=wire_version,
+            software=SOFTWARE,
         )
         message.report_period.FromMilliseconds(terms.report_period_ms)
         for rung in terms.ladder:

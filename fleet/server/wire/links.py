@@ -21,6 +21,7 @@ from fleet.errors import FleetError
 from fleet.server.columns import FlagColumn, RowColumn
 from fleet.server.wire.callers import HERE, Caller
 from fleet.server.wire.outbox import Columns, Slots
+from fleet.wire_version import CURRENT
 
 NOBODY: Final = -1
 
@@ -30,13 +31,15 @@ class Link:
     """
     One conversation with one truck.
 
-    *name* is the truck's among its connection's trucks, empty on its own stream; *called* is the id of its hello.
+    *name* is the truck's among its connection's trucks, empty on its own stream; *called* is the id of its hello, *wire_version* the
+    newest version of the wire it says it speaks.
     """
 
     number: int
     connection: Connection
     name: str
     called: str = ""
+    wire_version: int = CURRENT
     row: int = NOBODY
     slots: Slots = field(default_factory=Slots)
 

@@ -26,6 +26,7 @@ from fleet.server.wire.inbox import Inbox
 from fleet.server.wire.links import NOBODY, Connection, Link, Links
 from fleet.server.wire.outbox import select_grants, select_heartbeats
 from fleet.v1 import gateway_pb2, truck_pb2
+from fleet.wire_version import agreed
 
 # A truck's own stream has one truck, so it needs no name there.
 OWN_NAME: Final = ""
@@ -198,7 +199,7 @@ class Switchboard:
         if before is not None and before.row == NOBODY:
             self._lose(before)  # said hello twice before any answer: only the newer one counts
         link = self._links.open(connection, name)
-        link.called = heard.truck_id
+        link.called, link.wire_version = heard.truck_id, heard.wire_version
         self._inbox.put(heard.truck_id, replace(heard, link=link.number))
 
     def _require_own(self, connection: Connection, name: str) -> None:
@@ -257,7 +258,7 @@ class Switchboard:
         link = self._links.bind(welcome.link, welcome.row)
         if link is None:
             return
-        link.slots.welcome = self._speech.welcome(welcome)
+        link.slots.welcome = self._speech.welcome(welcome, agreed(link.wire_version))
         # Stops of this very tick went to the old link, if to any.
         for stop in outgoing.stops:
             if stop.row == welcome.row:
