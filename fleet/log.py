@@ -47,6 +47,7 @@ class Event(StrEnum):
     LINK_LOST = "link_lost"
     MESSAGE_REFUSED = "message_refused"
     ACCESS_REFUSED = "access_refused"
+    CODE_REFUSED = "code_refused"
     COMMAND_ANSWERED = "command_answered"
     COMMAND_REFUSED = "command_refused"
     ALL_STOP_ORDERED = "all_stop_ordered"

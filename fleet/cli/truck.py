@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -214,3 +215,31 @@ def remove(
 
     ask = asks.remove_truck(truck_id, taken_to=taken_to, second_person=second_person, powered_off=powered_off)
     _ask(ask, server, tls, as_json=as_json)
+
+
+@app.command()
+def key(
+    truck_id: str,
+    data: Annotated[Path, typer.Option(help="The server's folder, as given to fleet serve.")],
+    out: Annotated[
+        Path | None, typer.Option(help="File for the truck; it goes into the truck's store. Printed where it is left out.")
+    ] = None,
+    renew: Annotated[bool, typer.Option("--renew", help="Give a truck that has a key another one.")] = False,
+) -> None:
+    """
+    Makes the secret that a truck behind a gateway shares with the server. Counts from the server's next start on.
+
+    Example: fleet truck key T007 --data data --out T007.key
+    """
+    from fleet.errors import FleetError  # noqa: PLC0415 - as above
+    from fleet.keys import KEYS_FILE, make_key, write_private  # noqa: PLC0415 - as above
+
+    if not data.is_dir():
+        fail(f"there is no folder {data}; give the one of fleet serve --data.", 2)
+    try:
+        made = make_key(data / KEYS_FILE, truck_id, renew=renew)
+        if out is not None:
+            write_private(out, f"{made.hex()}\n")
+    except (FleetError, OSError) as refused:
+        fail(str(refused), 1)
+    typer.echo(made.hex() if out is None else f"{out} holds the key of {truck_id}: bring it to the truck, and to nobody else.")

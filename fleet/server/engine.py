@@ -6,7 +6,7 @@ The real server runs it in real time behind gRPC, the headless one in virtual ti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -36,6 +36,7 @@ from fleet.server.wire.codec import Codec
 from fleet.server.wire.codec_answers import AnswerWriter
 from fleet.server.wire.codec_out import Speech, Terms
 from fleet.server.wire.codec_requests import RequestReader
+from fleet.server.wire.codes import Codes
 from fleet.server.wire.inbox import Inbox
 from fleet.server.wire.reads import CauseRead, HoldRead, TotalsRead
 from fleet.server.wire.switchboard import Switchboard
@@ -68,7 +69,7 @@ class EngineOptions:
     How one server runs.
 
     *utc_at_zero_ns*: Unix time of control time 0. *ordered*: inputs of a tick are sorted, for simulated time over real streams.
-    *planning* makes what plans where the policy asks for it.
+    *planning* makes what plans where the policy asks for it. *keys*: secrets of trucks, for what gateways relay.
     """
 
     loop: LoopOptions = field(default_factory=LoopOptions)
@@ -77,6 +78,7 @@ class EngineOptions:
     utc_at_zero_ns: int = 0
     ordered: bool = False
     planning: Callable[[Chart], Planning] = TickPlanning
+    keys: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +104,8 @@ class Engine:
         self._roots = Roots(corridor)
         self._answered = self.loop.view()
         self.inbox = Inbox(ordered=options.ordered)
-        self.switchboard = Switchboard(Codec(lane_ids), Speech(lane_ids, options.terms or Terms(map_digest=corridor.digest)), self.inbox)
+        speech = Speech(lane_ids, options.terms or Terms(map_digest=corridor.digest))
+        self.switchboard = Switchboard(Codec(lane_ids), speech, self.inbox, Codes(options.keys, lane_ids))
         self.reader = RequestReader(options.utc_at_zero_ns)
         self.writer = AnswerWriter(options.utc_at_zero_ns, self._truck)
         self.board = CallBoard(self.writer)

@@ -12,6 +12,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from fleet.clock import NS_PER_S, SystemClock
+from fleet.keys import KEYS_FILE, read_keys
 from fleet.server.dispatch.dispatch import DispatchOptions
 from fleet.server.engine import EngineOptions
 from fleet.server.loop.control_loop import LoopOptions
@@ -41,7 +42,13 @@ class EpochClock:
 
 
 def engine_options(corridor: Corridor, settings: ServerSettings, clock: EpochClock) -> EngineOptions:
-    """What the clock of *settings* means for the desk: local midnight, and the Unix time of control time 0."""
+    """
+    What the clock of *settings* means for the desk: local midnight, and the Unix time of control time 0; and the trucks' keys.
+
+    Raises:
+        KeysUnusable: the file of keys beside the journal cannot be used.
+    """
+    keys = read_keys(settings.data / KEYS_FILE)
     local = clock.utc().astimezone(ZoneInfo(corridor.yards[0].timezone))
     offset_s = int((local.utcoffset() or timedelta()).total_seconds())
     loop = LoopOptions(policy=settings.policy)
@@ -54,8 +61,13 @@ def engine_options(corridor: Corridor, settings: ServerSettings, clock: EpochClo
             dispatch=DispatchOptions(day_start_s=day_start_s, identities_proven=proven),
             utc_at_zero_ns=utc_at_zero_ns,
             ordered=True,
+            keys=keys,
         )
     if settings.day_start_s is None:
-        return EngineOptions(loop=loop, dispatch=DispatchOptions(day_start_s=offset_s, identities_proven=proven), planning=PlanningThread)
+        return EngineOptions(
+            loop=loop, dispatch=DispatchOptions(day_start_s=offset_s, identities_proven=proven), planning=PlanningThread, keys=keys
+        )
     day_start_s = (settings.day_start_s - clock.now_ns() // NS_PER_S) % DAY_S
-    return EngineOptions(loop=loop, dispatch=DispatchOptions(day_start_s=day_start_s, identities_proven=proven), planning=PlanningThread)
+    return EngineOptions(
+        loop=loop, dispatch=DispatchOptions(day_start_s=day_start_s, identities_proven=proven), planning=PlanningThread, keys=keys
+    )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import chain
 from operator import attrgetter
 from typing import Any, Final
@@ -79,6 +79,7 @@ class FrameRead:
     reports: ReportsHeard | None
     refused: tuple[tuple[int, int, InvalidField], ...] = ()  # (row, stamp_ns, why), rows that the sender may speak for
     foreign_count: int = 0  # rows of trucks the sender may not speak for
+    at: Sequence[int] | None = None  # which rows of the frame the reports are; None for all, in order
 
 
 def finite(name: str, value: float, low: float, high: float) -> float:
@@ -272,7 +273,7 @@ class Codec:
             (int(rows[at]), int(numbers[0, at]), _fault_of(floats[:, at], numbers[:, at])) for at in np.flatnonzero(mine & ~sound).tolist()
         )
         reports = _reports(rows[kept], lanes[kept], floats[:, kept], numbers[:, kept]) if kept.any() else None
-        return FrameRead(reports=reports, refused=refused, foreign_count=int(count - mine.sum()))
+        return FrameRead(reports=reports, refused=refused, foreign_count=int(count - mine.sum()), at=np.flatnonzero(kept).tolist())
 
     def _place(self, name: str, point: common_pb2.LanePoint) -> LanePlace:
         low, high = RANGES["chainage_m"]
@@ -287,6 +288,13 @@ def columns_of(reports: Sequence[tuple[int, ReportRow]]) -> ReportsHeard:
     floats = np.array([[getattr(report, name) for _, report in reports] for name in FLOAT_COLUMNS], np.float64)
     numbers = np.array([[getattr(report, name) for _, report in reports] for name in INT_COLUMNS], np.int64)
     return _reports(rows, lanes, floats, numbers)
+
+
+def select_reports(reports: ReportsHeard, kept: FlagColumn) -> ReportsHeard | None:
+    """The rows of *reports* that are *kept* (k,); None when there are none."""
+    if not kept.any():
+        return None
+    return ReportsHeard(**{entry.name: getattr(reports, entry.name)[kept] for entry in fields(ReportsHeard)})
 
 
 def _reports(rows: Any, lanes: Any, floats: Any, numbers: Any) -> ReportsHeard:

@@ -18,9 +18,11 @@ from typing import Any, Final
 import numpy as np
 
 from fleet.errors import FleetError
+from fleet.mac import Session
 from fleet.server.columns import FlagColumn, RowColumn
 from fleet.server.wire.callers import HERE, Caller
 from fleet.server.wire.outbox import Columns, Slots
+from fleet.v1 import truck_pb2
 from fleet.wire_version import CURRENT
 
 NOBODY: Final = -1
@@ -32,7 +34,8 @@ class Link:
     One conversation with one truck.
 
     *name* is the truck's among its connection's trucks, empty on its own stream; *called* is the id of its hello, *wire_version* the
-    newest version of the wire it says it speaks.
+    newest version of the wire it says it speaks. *session* makes the codes of a truck with a key that a gateway relays, begun by its
+    *hello*; the counters are of the words with codes either way.
     """
 
     number: int
@@ -40,6 +43,10 @@ class Link:
     name: str
     called: str = ""
     wire_version: int = CURRENT
+    hello: truck_pb2.Hello | None = None
+    session: Session | None = None
+    counter_heard: int = 0
+    counter_said: int = 0
     row: int = NOBODY
     slots: Slots = field(default_factory=Slots)
 
@@ -50,7 +57,8 @@ class Connection:
     One stream. *wake* tells its writer that something waits; *ending* that nothing more will. Only *caller* may be named on it.
 
     *named* holds the newest link of each name: one under the empty name on a truck's stream, one for each truck id behind a
-    gateway. *links* holds older ones too, until their truck's newer hello is answered.
+    gateway. *links* holds older ones too, until their truck's newer hello is answered. *accused* are the trucks in whose name a word
+    came without a right code.
     """
 
     number: int
@@ -61,6 +69,7 @@ class Connection:
     links: dict[int, Link] = field(default_factory=dict)
     columns: Columns = field(default_factory=Columns)
     dirty: dict[int, Link] = field(default_factory=dict)
+    accused: set[str] = field(default_factory=set)
     ending: bool = False
     fault: FleetError | None = None
 

@@ -118,8 +118,8 @@ class Columns:
         """The grants that wait, without taking them."""
         return self._grants
 
-    def take(self, into: gateway_pb2.GatewayControl, *, leave_out: frozenset[int]) -> None:
-        """Writes everything that waits but the grants of the rows to *leave_out*."""
+    def take(self, into: gateway_pb2.GatewayControl, *, leave_out: frozenset[int]) -> tuple[GrantsOut | None, HeartbeatColumns | None]:
+        """Writes everything that waits but the grants of the rows to *leave_out*; returns what it wrote."""
         grants, beats = self._grants, self._beats
         self._grants = self._beats = None
         if grants is not None and leave_out:
@@ -129,6 +129,7 @@ class Columns:
             codec_out.write_grants(grants, into.authorities)
         if beats is not None and len(beats.rows):
             codec_out.write_heartbeats(beats, into.heartbeats)
+        return grants, beats
 
     @property
     def empty(self) -> bool:

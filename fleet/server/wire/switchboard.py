@@ -14,14 +14,17 @@ from typing import ClassVar, Final
 import numpy as np
 
 from fleet.errors import Code, FleetError, InvalidField
+from fleet.log import Event, Log
+from fleet.mac import CodeWrong, Session
 from fleet.server.columns import FlagColumn, RowColumn
 from fleet.server.dispatch.persons import ClaimsAnother
-from fleet.server.inputs import LinkLost
+from fleet.server.inputs import LinkLost, ReportsHeard
 from fleet.server.outgoing import GrantsOut, HeartbeatColumns, Outgoing, ReportRefusedOut, RouteOut, StopOut, WelcomeOut
 from fleet.server.wire import codec_out
 from fleet.server.wire.callers import HERE, Caller
-from fleet.server.wire.codec import ID_CHARS_MAX, Codec, identifier
+from fleet.server.wire.codec import ID_CHARS_MAX, Codec, FrameRead, identifier, select_reports
 from fleet.server.wire.codec_out import Speech
+from fleet.server.wire.codes import Codes, codes_of_rows, require_word, seal
 from fleet.server.wire.inbox import Inbox
 from fleet.server.wire.links import NOBODY, Connection, Link, Links
 from fleet.server.wire.outbox import select_grants, select_heartbeats
@@ -30,6 +33,8 @@ from fleet.wire_version import agreed
 
 # A truck's own stream has one truck, so it needs no name there.
 OWN_NAME: Final = ""
+
+_LOG: Final = Log("switchboard")
 
 
 @dataclass(eq=False)
@@ -46,12 +51,15 @@ class Counts:
     heard: int = 0  # messages taken from truck and gateway streams, refused ones too
     said: int = 0  # messages put on truck and gateway streams
     refused: int = 0  # messages and rows that could not be used
+    forged: int = 0  # words and rows that gateways brought without their trucks' codes
 
 
 class Switchboard:
     """One site's conversations. Belongs to the thread of the streams."""
 
-    def __init__(self, codec: Codec, speech: Speech, inbox: Inbox) -> None:
+    def __init__(self, codec: Codec, speech: Speech, inbox: Inbox, codes: Codes | None = None) -> None:
+        """*codes*: of the trucks that have keys; what gateways bring in their names counts with a right code only."""
+        self._codes = codes or Codes({}, ())
         self._codec = codec
         self._speech = speech
         self._inbox = inbox
@@ -83,7 +91,7 @@ class Switchboard:
 
     def hear_gateway(self, connection: Connection, message: gateway_pb2.GatewayMessage) -> None:
         """
-        A gateway's frame. What one truck gets wrong is refused to that truck.
+        A gateway's frame. What one truck gets wrong is refused to that truck; what has not its truck's code is not heard.
 
         Raises:
             ClaimsAnother: it is another gateway's.
@@ -95,7 +103,10 @@ class Switchboard:
             for relayed in message.relayed:
                 truck_id = identifier("truck_id", relayed.truck_id)
                 try:
+                    self._require_code(connection, truck_id, relayed)
                     self._hear(connection, truck_id, relayed.message)
+                except CodeWrong as wrong:
+                    self._accuse(connection, wrong)
                 except InvalidField as fault:
                     self._refuse_hello(connection, truck_id, fault)
             self._hear_frame(connection, message.reports)
@@ -157,9 +168,13 @@ class Switchboard:
         overtaken = self._overtaken(connection) if connection.dirty else frozenset()
         for link in list(connection.dirty.values()):
             for message in link.slots.take():
-                control.relayed.add(truck_id=link.name, message=message)
+                seal(link, control.relayed.add(truck_id=link.name, message=message))
         connection.dirty.clear()
-        connection.columns.take(control, leave_out=overtaken)
+        grants, beats = connection.columns.take(control, leave_out=overtaken)
+        if self._codes and grants is not None:
+            control.authorities.mac.extend(self._codes.of_grants(grants, self._session_of))
+        if self._codes and beats is not None:
+            control.heartbeats.mac.extend(self._codes.of_heartbeats(beats, self._session_of))
         self.counts.said += 1
         return control
 
@@ -200,6 +215,7 @@ class Switchboard:
             self._lose(before)  # said hello twice before any answer: only the newer one counts
         link = self._links.open(connection, name)
         link.called, link.wire_version = heard.truck_id, heard.wire_version
+        link.hello = hello if self._codes and connection.relays else None
         self._inbox.put(heard.truck_id, replace(heard, link=link.number))
 
     def _require_own(self, connection: Connection, name: str) -> None:
@@ -217,12 +233,45 @@ class Switchboard:
 
     def _hear_frame(self, connection: Connection, frame: gateway_pb2.ReportFrame) -> None:
         read = self._codec.frame(frame, lambda rows: self._links.owned_by(connection, rows))
-        if read.reports is not None:
-            self._inbox.put_frame(read.reports)
+        reports = self._coded(connection, frame, read) if self._codes else read.reports
+        if reports is not None:
+            self._inbox.put_frame(reports)
         self.counts.refused += read.foreign_count
         for row, stamp_ns, fault in read.refused:
             if (link := self._links.of_row(row)) is not None:
                 self._refuse_report(link, stamp_ns, fault)
+
+    def _require_code(self, connection: Connection, truck_id: str, relayed: gateway_pb2.RelayedTruckMessage) -> None:
+        if not self._codes:
+            return
+        if relayed.message.HasField("hello"):
+            self._codes.require_hello(truck_id, relayed)
+        elif (link := connection.named.get(truck_id)) is not None:
+            require_word(link, relayed)
+
+    def _coded(self, connection: Connection, frame: gateway_pb2.ReportFrame, read: FrameRead) -> ReportsHeard | None:
+        """The reports that are their trucks' own."""
+        if read.reports is None:
+            return None
+        genuine = self._codes.reports_right(read.reports, codes_of_rows(frame, read.at), self._session_of)
+        if genuine.all():
+            return read.reports
+        for row in read.reports.rows[~genuine].tolist():
+            link = self._links.of_row(row)
+            assert link is not None, "a report without a link needs no code"
+            self._accuse(connection, CodeWrong(truck_id=link.called, what="report"))
+        return select_reports(read.reports, genuine)
+
+    def _accuse(self, connection: Connection, wrong: CodeWrong) -> None:
+        """Somebody on the way made, changed or repeated a word: nobody hears it, and a person must look, once a truck and stream."""
+        self.counts.forged += 1
+        if wrong.truck_id not in connection.accused:
+            connection.accused.add(wrong.truck_id)
+            _LOG.alarm(Event.CODE_REFUSED, connection=connection.number, **wrong.facts())
+
+    def _session_of(self, row: int) -> Session | None:
+        link = self._links.of_row(row)
+        return None if link is None else link.session
 
     def _refuse_report(self, link: Link, stamp_ns: int, fault: InvalidField) -> None:
         self.counts.refused += 1
@@ -258,7 +307,10 @@ class Switchboard:
         link = self._links.bind(welcome.link, welcome.row)
         if link is None:
             return
-        link.slots.welcome = self._speech.welcome(welcome, agreed(link.wire_version))
+        version = agreed(link.wire_version)
+        link.slots.welcome = self._speech.welcome(welcome, version)
+        if link.connection.relays:
+            link.session = self._codes.session(link, welcome.epoch, version)
         # Stops of this very tick went to the old link, if to any.
         for stop in outgoing.stops:
             if stop.row == welcome.row:
