@@ -22,12 +22,12 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 from hmac import compare_digest
 from typing import Any, ClassVar, Final
 
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from fleet.errors import Code, FleetError
@@ -140,7 +140,7 @@ class Session:
 def canonical(message: Message, version: int) -> bytes:
     """*message* in the one form that codes cover: set fields by number, each with its count and its values, as of *version*."""
     parts = []
-    for field in sorted(message.DESCRIPTOR.fields, key=_number):
+    for field in _fields(message.DESCRIPTOR):
         if ADDED.get(field.full_name, 0) > version:
             continue
         values = list(_values(message, field))
@@ -150,8 +150,11 @@ def canonical(message: Message, version: int) -> bytes:
     return b"".join(parts)
 
 
-def _number(field: FieldDescriptor) -> int:
-    return field.number
+@cache
+def _fields(descriptor: Descriptor) -> tuple[FieldDescriptor, ...]:
+    """By number."""
+    by_number: Mapping[int, FieldDescriptor] = descriptor.fields_by_number
+    return tuple(by_number[number] for number in sorted(by_number))
 
 
 def _values(message: Message, field: FieldDescriptor) -> Iterator[Any]:
