@@ -126,7 +126,8 @@ class Session:
 
     def heartbeat(self, said: truck_pb2.Heartbeat) -> bytes:
         """Of a heartbeat, alone or in a frame."""
-        return _of(self.base, HEARTBEAT.pack(Kind.HEARTBEAT, said.tick, said.epoch, said.challenge_echo, said.challenge))
+        packed = HEARTBEAT.pack(Kind.HEARTBEAT, said.tick, said.epoch, said.challenge_echo, said.challenge)
+        return _of(self.base, packed + shared(said, self._version))
 
     def welcome(self, said: truck_pb2.Welcome) -> bytes:
         """Of the welcome that begins the session."""
@@ -135,6 +136,12 @@ class Session:
     def word(self, kind: Kind, counter: int, said: Message) -> bytes:
         """Of any other word."""
         return _of(self.base, _WORD.pack(kind, counter) + canonical(said, self._version))
+
+
+def shared(message: Message, version: int) -> bytes:
+    """What a frame says once for all its rows, and a single heartbeat for itself: the messages within, by number, in their one form."""
+    within = [field for field in _fields(message.DESCRIPTOR) if field.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE]
+    return b"".join(_value(field, value, version) for field in within for value in _values(message, field))
 
 
 def canonical(message: Message, version: int) -> bytes:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import numpy as np
 import pytest
+from google.protobuf import message_factory
+from google.protobuf.message import Message
 
-from fleet.mac import AUTHORITY, CODE_BYTES, HEARTBEAT, KEY_BYTES, REPORT, Kind, Session, canonical, hello_code
+from fleet.mac import AUTHORITY, CODE_BYTES, HEARTBEAT, KEY_BYTES, REPORT, Kind, Session, canonical, hello_code, shared
 from fleet.server.engine import EngineOptions
 from fleet.server.headless import HeadlessServer
 from fleet.v1 import common_pb2, gateway_pb2, truck_pb2
@@ -312,6 +314,43 @@ def test_keys_directions_and_sessions_have_codes_of_their_own() -> None:
 
     assert len(codes) == 8
     assert {len(code) for code in codes} == {CODE_BYTES}
+
+
+@pytest.mark.parametrize(
+    "kind", [truck_pb2.Report, truck_pb2.MovementAuthority, truck_pb2.Heartbeat], ids=lambda kind: kind.DESCRIPTOR.name
+)
+def test_no_field_of_what_travels_in_columns_is_left_without_a_code(kind: type[Message]) -> None:
+    """A field that is added to the wire and forgotten in its code is one that a gateway may write as it likes."""
+    session = Session(KEYS["T1"], truck_pb2.Hello(truck_id="T1"), epoch=1, number=1, version=2)
+    code: Callable[[Message], bytes] = getattr(session, {"MovementAuthority": "authority"}.get(kind.__name__, kind.__name__.lower()))
+    open_fields = []
+    for name, message in changed_fields(kind):
+        if code(message) == code(kind()):
+            open_fields.append(name)
+
+    assert open_fields == []
+
+
+def changed_fields(kind: type[Message], path: str = "") -> Iterator[tuple[str, Message]]:
+    """A message for each field, in which that field alone is set; of a message within, each field of that."""
+    for field in kind.DESCRIPTOR.fields:
+        message = kind()
+        if field.message_type is not None:
+            for name, within in changed_fields(message_factory.GetMessageClass(field.message_type), f"{path}{field.name}."):
+                message = kind()
+                getattr(message, field.name).CopyFrom(within)
+                yield name, message
+        else:
+            setattr(message, field.name, "a" if field.cpp_type == field.CPPTYPE_STRING else 2)
+            yield f"{path}{field.name}", message
+
+
+def test_what_a_frame_says_for_all_its_rows_is_covered() -> None:
+    """Else it would be the one thing that a gateway could change for everybody at once."""
+    term = common_pb2.Term(epoch=1, sequence=2)
+
+    assert shared(truck_pb2.Heartbeat(tick=1), 2) == b""
+    assert shared(truck_pb2.Shortening(term=term), 2) != shared(truck_pb2.Shortening(), 2)
 
 
 def test_rows_are_laid_out_without_gaps() -> None:

@@ -11,12 +11,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from fleet.mac import AUTHORITY, HEARTBEAT, REPORT, CodeWrong, Kind, Session, hello_code, lane_digest, right
+from fleet.mac import AUTHORITY, HEARTBEAT, REPORT, CodeWrong, Kind, Session, hello_code, lane_digest, right, shared
 from fleet.server.columns import FlagColumn
 from fleet.server.inputs import ReportsHeard
 from fleet.server.outgoing import GrantsOut, HeartbeatColumns
 from fleet.server.wire.links import Link
 from fleet.v1 import gateway_pb2
+from fleet.wire_version import CURRENT
 
 SessionOf = Callable[[int], Session | None]  # of a row; None where the truck has no key
 
@@ -81,12 +82,12 @@ class Codes:
             made[name] = getattr(grants, name) + 0
         return [code or b"" for code in _codes(made, grants.rows.tolist(), session_of)]
 
-    def of_heartbeats(self, beats: HeartbeatColumns, session_of: SessionOf) -> list[bytes]:
-        """A code a row; empty where the truck has no key."""
+    def of_heartbeats(self, beats: HeartbeatColumns, session_of: SessionOf, frame: gateway_pb2.HeartbeatFrame) -> list[bytes]:
+        """A code a row of *frame*; empty where the truck has no key."""
         made = np.empty(len(beats.rows), _BEAT_ROW)
         made["kind"], made["tick"], made["epoch"] = Kind.HEARTBEAT, beats.tick, beats.epoch
         made["challenge_echo"], made["challenge"] = beats.challenge_echo, beats.challenge
-        return [code or b"" for code in _codes(made, beats.rows.tolist(), session_of)]
+        return [code or b"" for code in _codes(made, beats.rows.tolist(), session_of, shared(frame, CURRENT))]
 
 
 def require_word(link: Link, relayed: gateway_pb2.RelayedTruckMessage) -> None:
@@ -134,8 +135,8 @@ def codes_of_rows(frame: gateway_pb2.ReportFrame, at: Sequence[int] | None) -> l
     return given if at is None else [given[row] for row in at]
 
 
-def _codes(made: Any, rows: Sequence[int], session_of: SessionOf) -> list[bytes | None]:
-    """The code of each row of *made*; None where there is no session."""
+def _codes(made: Any, rows: Sequence[int], session_of: SessionOf, common: bytes = b"") -> list[bytes | None]:
+    """The code of each row of *made* and what is *common* to them; None where there is no session."""
     raw, size = made.tobytes(), made.itemsize
     codes: list[bytes | None] = []
     for at, row in enumerate(rows):
@@ -144,6 +145,6 @@ def _codes(made: Any, rows: Sequence[int], session_of: SessionOf) -> list[bytes 
             codes.append(None)
             continue
         code = session.base.copy()
-        code.update(raw[at * size : at * size + size])
+        code.update(raw[at * size : at * size + size] + common)
         codes.append(code.digest())
     return codes

@@ -174,7 +174,7 @@ class Switchboard:
         if self._codes and grants is not None:
             control.authorities.mac.extend(self._codes.of_grants(grants, self._session_of))
         if self._codes and beats is not None:
-            control.heartbeats.mac.extend(self._codes.of_heartbeats(beats, self._session_of))
+            control.heartbeats.mac.extend(self._codes.of_heartbeats(beats, self._session_of, control.heartbeats))
         self.counts.said += 1
         return control
 
