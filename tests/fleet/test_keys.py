@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
+import grpc.aio
 import pytest
 from typer.testing import CliRunner
 
@@ -13,8 +16,11 @@ from fleet.keys import KEYS_FILE, KeysUnusable, make_key, read_key, read_keys
 from fleet.server.app import Server
 from fleet.server.settings import ServerSettings
 from fleet.site import load_site
+from fleet.v1 import gateway_pb2, gateway_pb2_grpc
+from tests.fleet.relay import CORRIDOR, TICK_NS, RelayedTruck
 
 RUNNER = CliRunner()
+WITHIN_S = 20.0
 
 
 def test_one_command_makes_both_halves_and_nobody_else_can_read_them(tmp_path: Path) -> None:
@@ -68,3 +74,29 @@ async def test_a_server_does_not_start_on_keys_that_others_can_read(tmp_path: Pa
 
     with pytest.raises(KeysUnusable, match="chmod 600"):
         Server(load_site("crossing"), ServerSettings(data=tmp_path, listen="127.0.0.1:0"))
+
+
+async def test_a_served_gateway_is_heard_for_a_truck_with_a_key_by_its_code_alone(
+    tmp_path: Path, connect: Callable[[str], grpc.aio.Channel]
+) -> None:
+    """From the file beside the journal to the words on the wire."""
+    key = make_key(tmp_path / KEYS_FILE, "T1")
+    server = Server(CORRIDOR, ServerSettings(data=tmp_path, listen="127.0.0.1:0", day_start_s=36_000))
+    running = await server.start()
+    truck = RelayedTruck(1, key)
+    truck.step(TICK_NS)
+    coded = truck.waiting.pop()
+    bare = gateway_pb2.RelayedTruckMessage(truck_id="T1", message=coded.message)
+    relay = gateway_pb2_grpc.GatewayServiceStub(connect(running.address)).Relay()
+
+    await relay.write(gateway_pb2.GatewayMessage(gateway_id="g", relayed=[bare]))
+    await relay.write(gateway_pb2.GatewayMessage(gateway_id="g", relayed=[coded]))
+    async with asyncio.timeout(WITHIN_S):
+        control = await relay.read()
+    truck.sealed.receive(control.relayed[0], 2 * TICK_NS)
+
+    relay.cancel()
+    await server.stop()
+    assert server._engine.switchboard.counts.forged == 1
+    assert control.relayed[0].message.HasField("welcome")
+    assert not truck.supervisor.contact.lapsed

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise
 from threading import Thread
 
 import grpc
 import pytest
+from hypothesis import given
 
+from fleet.errors import FleetError
 from fleet.v1 import fault_pb2, fault_pb2_grpc
 from sim_harness.day import Wish, run_day
 from sim_harness.fault_service import FaultDesk, served
+from sim_harness.faults.kinds import KINDS
 from sim_harness.faults.spec import FaultSpec
 from sim_harness.scenario import Scenario, load_scenario
+from tests.fleet.any_message import examples, messages
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +120,15 @@ def test_what_was_injected_is_in_the_line_that_repeats_the_run(
 
     assert report.faults[0]["at_s"] > 0.0
     assert (again.trace_hash, again.faults) == (report.trace_hash, report.faults)
+
+
+@examples(100)
+@given(request=messages(fault_pb2.InjectFaultRequest.DESCRIPTOR, {"kind": tuple(KINDS), "truck_id": ("t001",), "shape": ("", "off")}))
+def test_no_request_breaks_the_run_that_it_is_asked_of(scenario: Scenario, request: fault_pb2.InjectFaultRequest) -> None:
+    """What is to break is the simulated world, not the simulator."""
+    desk = FaultDesk(scenario.roster)
+
+    with suppress(FleetError):
+        desk._inject(request)
+
+    assert len(desk.take()) <= 1
