@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,8 @@ def test_the_kernel_and_its_twin_agree(seed: int, scenes: Callable[[int], Any]) 
     """Margins, times, wishes and stops: equal to the last bit."""
     scene, rng = scenes(seed), np.random.default_rng(seed)
     walls = [(int(rng.integers(0, scene.lanes.count)), 5.0, 40.0, int(rng.integers(-1, scene.trucks.count)))]
-    request = ask(scene.lanes, scene.trucks, walls)
+    request = replace(ask(scene.lanes, scene.trucks, walls), pressed=rng.random(scene.trucks.count) < 0.3)
+    assert request.pressed is not None
     scene.trucks.laden[: scene.trucks.count] = rng.random(scene.trucks.count) < 0.5
     scene.trucks.brake_health[: scene.trucks.count] = rng.uniform(0.05, 1.0, scene.trucks.count)
 
@@ -59,7 +61,8 @@ def test_the_kernel_and_its_twin_agree(seed: int, scenes: Callable[[int], Any]) 
     marks = slow_assess_conflicts(scene.lanes, scene.trucks, walls, spacing.zones, turns)
     assert got.margin_m.tolist() == [mark.margin_m for mark in marks]
     assert got.closing_s.tolist() == [mark.closing_s for mark in marks]
-    assert got.advised_speed_mps.tolist() == [mark.advice_mps for mark in marks]
+    wishes = [mark.even_mps if pressed else mark.advice_mps for mark, pressed in zip(marks, request.pressed.tolist(), strict=True)]
+    assert got.advised_speed_mps.tolist() == wishes
     assert got.overrun.tolist() == [mark.overrun for mark in marks]
     assert got.in_doubt.tolist() == [mark.in_doubt for mark in marks]
     assert got.unbraked.tolist() == [mark.unbraked for mark in marks]
@@ -122,6 +125,24 @@ def test_weak_brakes_and_ice_cost_speed_and_not_road(draw: Any) -> None:
     assert stopping_distance_m(float(wishes[weak]), 0.7 * 2.2, *lags) == pytest.approx(longest_m)
     assert stopping_distance_m(float(wishes[sliding]), a_safe_mps2(2.2, 1.0, 0.2, 0.0), *lags) == pytest.approx(longest_m)
     assert 4.0 < wishes[sliding] < wishes[weak] < top_mps
+
+
+def test_a_truck_that_is_waited_for_is_not_held_back_and_still_drives_as_its_brakes_allow(draw: Any) -> None:
+    """Rolling slowly towards a stop it would keep the next one from the bay; what brakes lack costs speed all the same."""
+    scene = road(draw)
+    scene.place([0], 350.0, 400.0)
+    sound, weak = scene.place([0], 300.0, 345.0), scene.place([0], 240.0, 290.0)
+    scene.trucks.brake_health[weak] = 0.7
+    request = ask(scene.lanes, scene.trucks)
+    extension = extend(scene.lanes, scene.trucks, request)
+
+    held_back = assess(scene.lanes, scene.trucks, request, extension).advised_speed_mps.copy()
+    pressed = replace(request, pressed=np.ones(3, np.bool_))
+    wishes = assess(scene.lanes, scene.trucks, pressed, extension).advised_speed_mps
+
+    assert 0.0 < held_back[sound] < TRUCK_TOP_MPS
+    assert wishes[sound] == 0.0
+    assert 0.0 < wishes[weak] < TRUCK_TOP_MPS
 
 
 def test_advice_follows_a_slow_leader_and_never_asks_to_creep(draw: Any) -> None:
