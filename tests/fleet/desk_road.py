@@ -163,8 +163,13 @@ class DeskRoad:
                     self.give(command, "plant")
                 except FleetError as error:
                     self.refused.append(error)
-            self._keep(self.desk.step(self.view(), self.now_ns))
+            self.look()
             self._drive()
+
+    def look(self, ticks: int = 1) -> None:
+        """Time passes for the desk, and nobody drives."""
+        for _ in range(ticks):
+            self._keep(self.desk.step(self.view(), self.now_ns))
             self.now_ns += TICK_NS
             self.tick += 1
 

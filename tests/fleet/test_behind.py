@@ -181,6 +181,40 @@ def test_whoever_has_nothing_to_do_makes_room_for_the_truck_behind_it() -> None:
     assert road.desk.books.trips.known(holder).goal_ix != bay
 
 
+def test_who_is_on_the_way_to_a_place_takes_a_bay_that_becomes_free() -> None:
+    """Before the fork it has not chosen yet: behind the work of another it would wait, and everybody behind it with it."""
+    road = busy(2)
+    free, taken = BAYS[1], BAYS[0]
+    road.desk.books.record(BayProven(stand_ix=free, state=BayState.BLOCKED))
+    assert road.until(lambda: {road.mission_state(row) for row in range(2)} == {"LOADING", "ASSIGNED"}, 300)
+    road.step(600)
+    road.look(2000)
+    assert promised(road) != []
+    row = promised(road)[0]
+
+    road.desk.books.record(BayProven(stand_ix=free, state=BayState.READY))
+    road.look(15)
+
+    assert promised(road) == []
+    assert road.desk.books.stands.holder_row[free] == row
+    assert road.desk.books.stands.holder_row[taken] == 1 - row
+    assert road.desk.truck(row).goal_id == MANDULA.stands[free].stand_id
+
+
+def test_who_is_behind_a_bay_stays_there() -> None:
+    """On the bay's own lane there is no other way than through it."""
+    road = busy(2)
+    road.desk.books.record(BayProven(stand_ix=BAYS[1], state=BayState.BLOCKED))
+    assert road.until(lambda: promised(road) != [], 600)
+    row = promised(road)[0]
+    assert road.until(lambda: on_lane_of(road, row, BAYS[0]), 60)
+
+    road.desk.books.record(BayProven(stand_ix=BAYS[1], state=BayState.READY))
+    road.step(15)
+
+    assert promised(road) == [row]
+
+
 def test_only_a_truck_whose_stand_somebody_waits_for_is_pressed() -> None:
     """Before a junction that is taken it is told to leave the stand, not to hold back; everybody else rolls up to it in time."""
     road = busy()

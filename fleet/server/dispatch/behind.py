@@ -54,6 +54,20 @@ class Behind:
         left_s = {bay: self._left_s(bay, now_ns) for bay in self._bays[yard_id]}
         return sorted((bay for bay, left in left_s.items() if left is not None), key=lambda bay: (left_s[bay], bay))
 
+    def on_the_way(self, yard_id: str) -> list[int]:
+        """Rows of trucks that a bay is promised to and that hold no road on its lane yet, the first to come first."""
+        books = self._books
+        found: list[tuple[float, int]] = []
+        for bay in self._bays[yard_id]:
+            row = int(books.stands.next_row[bay])
+            if row == NOBODY:
+                continue
+            path, end_m = books.trips.path_of(row), float(books.trucks.end_m[row])
+            k = path.find(books.trips.stand_lane[bay])
+            if k >= 0 and end_m <= path.starts_m[k]:
+                found.append((path.starts_m[k] - end_m, row))
+        return [row for _, row in sorted(found)]
+
     def _left_s(self, bay: int, now_ns: int) -> float | None:
         """Seconds until the bay is likely to be free; None when it may not be promised."""
         stands = self._books.stands

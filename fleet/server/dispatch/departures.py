@@ -78,6 +78,7 @@ class Departures:
             elif truck.settled or truck.goal_ix == NOWHERE:
                 leaving.append((*self._turn(row, truck), row))
         for yard_id, rows in waiting.items():
+            self._turn_to_free(yard_id)
             if rows:
                 self._match(yard_id, rows, now_ns)
         for _, _, row in sorted(leaving):
@@ -142,6 +143,22 @@ class Departures:
                 if self._blocks_charger(truck) and self._charging.to_parking(row, yard_id, now_ns):
                     continue
                 books.reins.because(row, Cause.SLOT, truck.goal_ix if truck.settled else bay)
+
+    def _turn_to_free(self, yard_id: str) -> None:
+        """
+        Who is on the way to a place behind a bay takes one that has become free, as long as it can still turn to it.
+
+        So nobody who finds less room there than there should be keeps those behind it from the bays.
+        """
+        bays = self._books.stands.free(yard_id, (StandKind.BAY,))
+        for row in self._behind.on_the_way(yard_id) if bays else ():
+            near_s = self._ways.near_s(row)
+            plan = self._ways.plan(row, min(bays, key=lambda free: (near_s[free], free)))
+            if plan is not None and near_s[plan.stand_ix] < np.inf:
+                self._moves.redirect(row, plan)
+                bays.remove(plan.stand_ix)
+            if not bays:
+                return
 
     def _blocks_charger(self, truck: TruckKept) -> bool:
         """Whether the truck stands at a charger for which others wait."""
