@@ -137,6 +137,16 @@ class RevokedAlready(FleetError):
     name: str
 
 
+@dataclass(eq=False)
+class ServersIrrevocable(FleetError):
+    """No client reads the list of the revoked: who has a server's key can pose as the server for as long as its CA is trusted."""
+
+    code: ClassVar[Code] = Code.PRECONDITION
+    hint: ClassVar[str] = "If the key was lost, replace the CA: `fleet tls rotate`, issue to everybody, then `fleet tls rotate --finish`."
+
+    name: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signed:
     """One certificate ever signed. *state* is valid, expired, revoked, or untrusted: its CA was replaced."""
@@ -232,10 +242,13 @@ class SiteCa:
 
         Raises:
             NobodyNamed, NameShared, RevokedAlready: no bearer, or more than one, or not any more.
+            ServersIrrevocable: it is the server's.
             CaUnusable: a retired CA's key is gone, or the list of what it revoked.
         """
         with self.folder.held():
             chosen = self._chosen(name)
+            if any(signed.uri == server_uri(self.site_id) for signed in chosen):
+                raise ServersIrrevocable(name=name)
             fresh = [signed for signed in chosen if signed.state != "revoked"]
             if not fresh:
                 raise RevokedAlready(name=name)

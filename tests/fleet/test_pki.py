@@ -22,6 +22,7 @@ from fleet.pki.site_ca import (
     NobodyNamed,
     OutlivesCa,
     RevokedAlready,
+    ServersIrrevocable,
     SiteCa,
     StillCarried,
 )
@@ -181,11 +182,11 @@ def test_one_folder_has_one_bearer(ca: SiteCa, tmp_path: Path) -> None:
 
 
 def test_whom_to_revoke_must_be_clear(ca: SiteCa) -> None:
-    """Two bearers of one name are two: the wrong one would be stopped."""
+    """Two bearers of one name are two: the wrong one would be stopped. And a server whose key was lost is not rid of by a list."""
     ca.issue(TRUCK)
     ca.issue(Principal(site_id="mandula", role=Role.CUSTOMS, name="T001"))
 
-    for name, refusal in (("T001", NameShared), ("T009", NobodyNamed)):
+    for name, refusal in (("T001", NameShared), ("T009", NobodyNamed), ("server", ServersIrrevocable)):
         with pytest.raises(FleetError) as refused:
             ca.revoke(name)
         assert isinstance(refused.value, refusal)
