@@ -12,7 +12,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from fleet.errors import FleetError
 from fleet.pki.certificates import uris_of
-from fleet.pki.site_ca import (
+from fleet.pki.refusals import (
     CaExists,
     CaUnusable,
     ClockUnsound,
@@ -23,9 +23,9 @@ from fleet.pki.site_ca import (
     OutlivesCa,
     RevokedAlready,
     ServersIrrevocable,
-    SiteCa,
     StillCarried,
 )
+from fleet.pki.site_ca import SiteCa
 from fleet.principal import Principal, PrincipalUnreadable, Role
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
