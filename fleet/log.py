@@ -45,6 +45,7 @@ class Event(StrEnum):
     INTRUSION_RELEASED = "intrusion_released"
     LINK_CONNECTED = "link_connected"
     LINK_LOST = "link_lost"
+    LINK_RENEWED = "link_renewed"
     MESSAGE_REFUSED = "message_refused"
     ACCESS_REFUSED = "access_refused"
     CODE_REFUSED = "code_refused"

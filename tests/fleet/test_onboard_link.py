@@ -57,6 +57,7 @@ class Roadside(truck_pb2_grpc.TruckServiceServicer):
     hellos: list[truck_pb2.Hello] = field(default_factory=list)
     reports: list[truck_pb2.Report] = field(default_factory=list)
     said: list[truck_pb2.TruckMessage] = field(default_factory=list)
+    peers: list[str] = field(default_factory=list)
     sequence: int = 0
     tick: int = 0
     heard: asyncio.Event = field(default_factory=asyncio.Event)
@@ -73,7 +74,7 @@ class Roadside(truck_pb2_grpc.TruckServiceServicer):
         context: grpc.aio.ServicerContext[truck_pb2.TruckMessage, truck_pb2.ControlMessage],
     ) -> AsyncIterator[truck_pb2.ControlMessage]:
         """One truck's stream."""
-        del context
+        self.peers.append(context.peer())
         async for message in request_iterator:
             if message.HasField("hello"):
                 self.hellos.append(message.hello)
@@ -185,6 +186,30 @@ async def test_bytes_that_are_no_message_are_refused_and_the_truck_drives_on() -
 
     assert len(roadside.hellos) == 1
     assert [said.event.detail for said in roadside.said if "cannot be read" in said.event.detail]
+
+
+async def test_a_line_that_grows_old_is_replaced_before_the_server_ends_it() -> None:
+    """Every server ends its connections some day. The truck says hello on a second one in time, and is never without."""
+    clock = SystemClock()
+    roadside = Roadside()
+
+    async with serving(roadside) as address:
+        truck = TruckClient(ME, KIND, Pretender(clock), server=address, store=MemoryStore(), clock=clock)
+        truck._line.renew_after_s = 0.0
+        run = asyncio.create_task(truck.run())
+        while len(roadside.hellos) < 3:
+            await asyncio.wait_for(roadside.until(1), 20)
+        reported = len(roadside.reports)
+        while len(roadside.reports) < reported + 3:
+            await asyncio.wait_for(roadside.until(1), 20)
+        lapsed = truck.supervisor.contact.lapsed
+        truck.leave("done")
+        await asyncio.wait_for(run, 10)
+
+    assert truck._line.lost_count == 0
+    assert not lapsed
+    assert len({hello.boot_id for hello in roadside.hellos}) == 1
+    assert len(set(roadside.peers)) == len(roadside.hellos)
 
 
 async def test_only_the_newest_report_waits_to_be_sent() -> None:

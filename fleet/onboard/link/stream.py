@@ -5,8 +5,8 @@ Keepalive notices a dead peer; that a peer's socket lives while its control loop
 supervisor's business: it asks for a new hello, and the stream is made anew. The receive window is kept small (no bandwidth
 probing), so that a stalled truck finds the newest authority and not minutes of old ones.
 
-A certificate that changes on the disk is shown on a second stream, which takes the first one's place once the server has welcomed it
-there: the truck goes on driving. Between hello and welcome neither stream reports, since a report that is later than the hello would
+A certificate that changes on the disk is shown on a second stream, which takes the first one's place once the server has welcomed the
+truck there, and it goes on driving. A line that grows old is replaced in the same way before the server ends it. Between hello and welcome neither stream reports, since a report that is later than the hello would
 make the hello old news; that is a fraction of what the contact ladder allows.
 """
 
@@ -22,7 +22,7 @@ from typing import Any, Final
 import grpc
 import grpc.aio
 
-from fleet.clock import Clock
+from fleet.clock import NS_PER_S, Clock
 from fleet.log import Event, Log
 from fleet.onboard.link.outbox import NOBODY, Outbox
 from fleet.onboard.link.translation import Interpreter
@@ -42,10 +42,14 @@ CHANNEL_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     ("grpc.max_receive_message_length", 65_536),
     ("grpc.enable_retries", 0),
 )
+# The second stream must not come over the first one's connection.
+_OWN_CONNECTION: Final = (*CHANNEL_OPTIONS, ("grpc.use_local_subchannel_pool", 1))
 CONNECT_WITHIN_S: Final = 3.0
 PAUSE_S: Final = 0.2
 PAUSE_JITTER_S: Final = 0.2
 REFUSED_PAUSE_S: Final = 5.0  # the reason will not have gone away at once
+RENEW_AFTER_S: Final = 3000.0  # a server ends connections that are an hour old, give or take a tenth
+RENEW_JITTER_S: Final = 200.0
 LOOK_PERIOD_S: Final = 1.0  # how often the certificate's files are looked at
 SETTLE_S: Final = 0.1  # a report that was just sent arrives before the hello that follows on another line
 WELCOME_WITHIN_S: Final = 0.6  # in place of a stream that works; a truck that is silent for a second stops accelerating
@@ -147,6 +151,7 @@ class Line:
         self._numbers = count(1)
         # Fleets reconnect at the same moment; each truck waits a little differently, and the same way every time.
         self._jitter = Random(interpreter.supervisor.identity.truck_id)  # noqa: S311 - spreads load, keeps no secret
+        self.renew_after_s = RENEW_AFTER_S + self._jitter.uniform(0.0, RENEW_JITTER_S)
 
     async def run(self) -> None:
         """Connects, talks until the stream ends, and connects again; ends only when cancelled."""
@@ -213,15 +218,14 @@ class Line:
                 await waiting.result().channel.close()
 
     async def _newcomer(self) -> Conversation:
-        """Waits for a newer certificate, and for the server to take it."""
-        if self._tls is None:
-            await asyncio.get_running_loop().create_future()
+        """Waits for a newer certificate, or for the line to grow old, and for the server to take another."""
+        old_ns = self._clock.now_ns() + int(self.renew_after_s * NS_PER_S)
         while True:
             await asyncio.sleep(LOOK_PERIOD_S)
             papers = self._newer_papers()
-            if papers is None:
+            if papers is None and self._clock.now_ns() < old_ns:
                 continue
-            channel = self._opened(papers)
+            channel = self._opened(papers or self._papers)
             newcomer: Conversation | None = None
             try:
                 await self._connected(channel)
@@ -232,10 +236,11 @@ class Line:
                 if newcomer is None:
                     await channel.close()
             if newcomer is not None:
-                self._papers = papers
-                _log.fact(Event.CERTIFICATES_CHANGED, server=self._server)
+                self._papers = papers or self._papers
+                _log.fact(Event.LINK_RENEWED, server=self._server)
                 return newcomer
-            _log.alarm(Event.CERTIFICATES_UNUSABLE, server=self._server, folder=str(self._tls))
+            if papers is not None:
+                _log.alarm(Event.CERTIFICATES_UNUSABLE, server=self._server, folder=str(self._tls))
             await asyncio.sleep(REFUSED_PAUSE_S)
 
     async def _hand_over(self, channel: grpc.aio.Channel) -> Conversation | None:
@@ -292,5 +297,5 @@ class Line:
     def _opened(self, papers: Papers | None) -> grpc.aio.Channel:
         credentials = self._credentials if papers is None else papers.credentials()
         if credentials is None:
-            return grpc.aio.insecure_channel(self._server, options=CHANNEL_OPTIONS)
-        return grpc.aio.secure_channel(self._server, credentials, options=CHANNEL_OPTIONS)
+            return grpc.aio.insecure_channel(self._server, options=_OWN_CONNECTION)
+        return grpc.aio.secure_channel(self._server, credentials, options=_OWN_CONNECTION)
