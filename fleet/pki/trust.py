@@ -30,7 +30,7 @@ from fleet.pki.bearers import (
 from fleet.pki.certificates import serial_text, server_uri, uris_of
 from fleet.pki.folder import Folder
 from fleet.pki.site_ca import read_crls
-from fleet.principal import PrincipalUnreadable, read_principal
+from fleet.principal import SCHEME, PrincipalUnreadable, read_principal
 
 Stamp = tuple[tuple[int, int, int], ...]  # of each file, what changes when it is written
 _TOLD_MAX: Final = 300  # characters of a stranger's certificate that reach a log
@@ -130,9 +130,9 @@ def stamp_of(path: Path) -> Stamp:
     return tuple(found)
 
 
-def read_server_papers(path: Path, site_id: str, now: datetime) -> ServerPapers:
+def read_server_papers(path: Path, site_id: str | None, now: datetime) -> ServerPapers:
     """
-    Reads a server's folder.
+    Reads a server's folder; *site_id* is the site it must be of, None for that of the certificate in it.
 
     Raises:
         CertificatesUnusable: something is missing, or does not fit the rest, or is of another site, or has ended.
@@ -149,6 +149,7 @@ def read_server_papers(path: Path, site_id: str, now: datetime) -> ServerPapers:
         revoked = _revoked(cas, read_crls(crl_pem))
     except (ValueError, TypeError) as fault:
         raise CertificatesUnusable(folder=str(path), problem="a file is not the certificates, key or list that it should be") from fault
+    site_id = site_id or next((uri.removeprefix(SCHEME).partition("/")[0] for uri in uris_of(server)), "")
     problem = _problem_of(server, site_id, cas, now)
     if key.public_key() != server.public_key():
         problem = "server.key is not the key of server.crt"

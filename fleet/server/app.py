@@ -26,7 +26,7 @@ from fleet.server.certificates import Certificates
 from fleet.server.control_thread import ControlThread
 from fleet.server.engine import Engine
 from fleet.server.journal.journal_writer import JournalWriter, Listener
-from fleet.server.journal.sqlite import SqliteJournal
+from fleet.server.journal.sqlite import JOURNAL_FILE, SqliteJournal
 from fleet.server.journal.writability import Writability
 from fleet.server.lockstep import DirectReads, Disk, LockstepDriver
 from fleet.server.loop.control_loop import JudgeObjected
@@ -102,7 +102,7 @@ class Server:
         self._writability = Writability(self._engine.inbox)
         self._control = ControlThread(self._clock, self._tick, self._fail)
         self._health = health.aio.HealthServicer()
-        self._certificates = None if settings.tls is None else Certificates(settings.tls, corridor.site_id)
+        self._certificates = None if settings.tls is None else _certificates(settings.tls, corridor, settings.data)
         self._following: asyncio.Task[None] | None = None
         self._refusals = Refusals(self._engine.inbox)
         self._counter.claimed = self._engine.switchboard.claimed = self._refusals.refused
@@ -290,6 +290,17 @@ class Server:
     def _end(self, fault: Exception | None) -> None:
         if not self._ended.done():
             self._ended.set_result(fault)
+
+
+def _certificates(folder: Path, corridor: Corridor, data: Path) -> Certificates:
+    """
+    A site's server begins with certificates of that site. They keep its first name: a map that follows may have another.
+
+    Raises:
+        CertificatesUnusable: it cannot be served with them.
+    """
+    begins = not (data / JOURNAL_FILE).exists()
+    return Certificates(folder, corridor.site_id if begins else None)
 
 
 async def serve(corridor: Corridor, settings: ServerSettings, started: Callable[[Running], None]) -> Exception | None:

@@ -28,17 +28,17 @@ _LOG: Final = Log("certificates")
 class Certificates:
     """Of one server. Belongs to the thread of the streams, but for what gRPC's handshakes ask."""
 
-    def __init__(self, folder: Path, site_id: str, clock: Clock | None = None) -> None:
+    def __init__(self, folder: Path, site_id: str | None, clock: Clock | None = None) -> None:
         """
-        Reads them for the first time.
+        Reads them for the first time. *site_id* is the site they must be of, None for whichever they are of.
 
         Raises:
             CertificatesUnusable: there is nothing to serve with.
         """
         self._folder = folder
-        self._site_id = site_id
         self._clock = SystemClock() if clock is None else clock
         self._papers = read_server_papers(folder, site_id, self._clock.utc())
+        self._site_id = self._papers.trust.site_id
         self._configuration = _configuration(self._papers)
         self._shown = self._configuration
         self._unusable: tuple[Stamp, bool] | None = None  # what could not be used, and whether that was told
@@ -78,9 +78,14 @@ class Certificates:
         _LOG.fact(Event.CERTIFICATES_CHANGED, **self.facts())
 
     def facts(self) -> dict[str, str | int]:
-        """For the log: until when the server's own is good, and how many CAs and revocations there are."""
+        """For the log: of which site they are, until when the server's own is good, and how many CAs and revocations there are."""
         trust = self._papers.trust
-        return {"ends": self._papers.ends.isoformat(), "cas": len(trust.cas), "revoked": len(trust.revoked)}
+        return {
+            "certified_site": trust.site_id,
+            "ends": self._papers.ends.isoformat(),
+            "cas": len(trust.cas),
+            "revoked": len(trust.revoked),
+        }
 
     def _changed(self) -> ServerPapers | None:
         stamp = stamp_of(self._folder)

@@ -6,6 +6,7 @@ import asyncio
 import ssl
 import warnings
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -225,6 +226,23 @@ async def test_certificates_of_another_site_are_not_served_with(tmp_path: Path) 
 
     with pytest.raises(CertificatesUnusable, match="ceke"):
         Server(CORRIDOR, ServerSettings(data=tmp_path / "data", tls=tmp_path / "tls"))
+
+
+async def test_a_map_that_follows_under_another_name_keeps_the_sites_certificates(tmp_path: Path) -> None:
+    """Who is who does not change with the road: the certificates keep the name under which the journal began."""
+    follows = replace(CORRIDOR, site_id="mandula_b")
+    async with serving(tmp_path) as first:
+        carried = first.ca.issue(somebody(Role.TRUCK, "t1"))
+    (tmp_path / "data" / "journal.sqlite").rename(tmp_path / "kept")
+    with pytest.raises(CertificatesUnusable, match="mandula_b"):
+        Server(follows, ServerSettings(data=tmp_path / "data", tls=tmp_path / "tls"))
+    (tmp_path / "kept").rename(tmp_path / "data" / "journal.sqlite")
+
+    server = Server(follows, ServerSettings(data=tmp_path / "data", tls=tmp_path / "tls"))
+
+    assert server._certificates is not None
+    bearer = server._certificates.identities.trust.identify((carried / "me.crt").read_bytes())
+    assert bearer.principal == somebody(Role.TRUCK, "t1")
 
 
 async def test_what_cannot_be_used_changes_nothing(tmp_path: Path) -> None:
