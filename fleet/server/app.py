@@ -92,6 +92,8 @@ class Server:
         self.switched_to: SiteSwitch | None = None
         self._facts_since_snapshot = 0
         self._ended: asyncio.Future[Exception | None] = self._streams.create_future()
+        # Before anything is made in the data folder: what it has in it already says whether a journal begins.
+        self._certificates = None if settings.tls is None else _certificates(settings.tls, corridor, settings.data)
         self._clock = EpochClock()
         self._inputs = self._input_log()
         self._engine = Engine(corridor, engine_options(corridor, settings, self._clock), self._inputs)
@@ -102,7 +104,6 @@ class Server:
         self._writability = Writability(self._engine.inbox)
         self._control = ControlThread(self._clock, self._tick, self._fail)
         self._health = health.aio.HealthServicer()
-        self._certificates = None if settings.tls is None else _certificates(settings.tls, corridor, settings.data)
         self._following: asyncio.Task[None] | None = None
         self._refusals = Refusals(self._engine.inbox)
         self._counter.claimed = self._engine.switchboard.claimed = self._refusals.refused

@@ -19,7 +19,7 @@ from fleet.pki.certificates import Validity, new_server
 from fleet.pki.site_ca import SiteCa
 from fleet.pki.trust import CertificatesUnusable
 from fleet.principal import Role
-from fleet.server.app import Server
+from fleet.server.app import Server, _certificates
 from fleet.server.certificates import Certificates
 from fleet.server.settings import ServerSettings
 from fleet.v1 import dispatch_pb2 as d
@@ -233,15 +233,12 @@ async def test_a_map_that_follows_under_another_name_keeps_the_sites_certificate
     follows = replace(CORRIDOR, site_id="mandula_b")
     async with serving(tmp_path) as first:
         carried = first.ca.issue(somebody(Role.TRUCK, "t1"))
-    (tmp_path / "data" / "journal.sqlite").rename(tmp_path / "kept")
     with pytest.raises(CertificatesUnusable, match="mandula_b"):
-        Server(follows, ServerSettings(data=tmp_path / "data", tls=tmp_path / "tls"))
-    (tmp_path / "kept").rename(tmp_path / "data" / "journal.sqlite")
+        _certificates(tmp_path / "tls", follows, tmp_path / "elsewhere")
 
-    server = Server(follows, ServerSettings(data=tmp_path / "data", tls=tmp_path / "tls"))
+    goes_on = _certificates(tmp_path / "tls", follows, tmp_path / "data")
 
-    assert server._certificates is not None
-    bearer = server._certificates.identities.trust.identify((carried / "me.crt").read_bytes())
+    bearer = goes_on.identities.trust.identify((carried / "me.crt").read_bytes())
     assert bearer.principal == somebody(Role.TRUCK, "t1")
 
 
