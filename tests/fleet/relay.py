@@ -133,6 +133,9 @@ class Gateway:
             beat = truck_pb2.Heartbeat(
                 tick=beats.tick, epoch=beats.epoch, challenge_echo=beats.challenge_echo[at], challenge=beats.challenge[at]
             )
+            for entry, value in beats.ListFields():
+                if entry.message_type is not None:  # said once for all rows
+                    getattr(beat, entry.name).CopyFrom(value)
             yield self._word(handle, truck_pb2.ControlMessage(heartbeat=beat), beats.mac[at] if beats.mac else b"")
 
     def _word(self, handle: int, message: truck_pb2.ControlMessage, mac: bytes) -> gateway_pb2.RelayedControlMessage:
