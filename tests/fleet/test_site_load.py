@@ -99,7 +99,7 @@ def test_two_fans_cannot_make_the_same_lane(write: Write) -> None:
     ("old", "new", "said"),
     [
         ("  nb_4: {from: nb_700, to: mn_gate}\n", "", "leads nowhere"),
-        ("mn_bay_b: {on: mn_loop, station_m: 541}", "mn_bay_b: {on: mn_loop, station_m: 525}", "is too short"),
+        ("mn_bay_b: {on: mn_loop, station_m: 559.5}", "mn_bay_b: {on: mn_loop, station_m: 525}", "is too short"),
         ("mn_in: {on: main, station_m: -40", "mn_in: {on: main, station_m: -12", "'g6' has 0.0 m of queue area"),
         ("mn_charge_a: {on: mn_loop, station_m: 224}", "mn_charge_a: {on: mn_loop, station_m: 197}", "m long; make it at least"),
         ("  mn_round: {from: mn_out, to: mn_in, radius_m: 20, speed_kmh: 15}  # closes the loop\n", "", "cannot reach each other inside"),
