@@ -4,7 +4,7 @@ The journal in one SQLite file: write-ahead log, synchronous=FULL, one transacti
 SQLite keeps a commit through a power cut, but it cuts a damaged write-ahead log short without a word. Two things notice that:
 the chain over the records, and a small second file with the newest record's sequence and digest, written after every commit.
 The second file may lag behind the journal after a power cut; the journal may never lag behind it. Its two slots are written in
-turn, so a torn write leaves the older one.
+turn, so a torn write leaves the older one; it is on the disk, and so are the names of all these files, before the first record is.
 
 An exclusive lock on a third file keeps a second server off the ledger. A fourth is ballast: when the disk fills it is given
 back, so that the commit under way can still finish.
@@ -92,9 +92,13 @@ class HeadFile:
         raw = _SLOT.pack(head.sequence, head.digest, _slot_check(head.sequence, head.digest))
         os.pwrite(self._file, raw, (turn & 1) * _SLOT.size)
 
+    def sync(self) -> None:
+        """Makes it durable."""
+        os.fsync(self._file)
+
     def close(self) -> None:
         """Makes the head durable and lets go."""
-        os.fsync(self._file)
+        self.sync()
         os.close(self._file)
 
 
@@ -113,7 +117,7 @@ class SqliteJournal:
             JournalLocked: another process has it.
             JournalCorrupt: the file is no journal.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        _make(folder)
         self.folder = folder
         self._lock = _locked(folder)
         self._turn = 0
@@ -121,10 +125,12 @@ class SqliteJournal:
         try:
             self._connection = _connect(folder / JOURNAL_FILE)
             self._head_file = HeadFile(folder / HEAD_FILE)
+            self._begin_head()
         except BaseException:
             os.close(self._lock)
             raise
         self._fill_reserve()
+        _sync_folder(folder)
 
     def recover(self) -> Recovery:
         """
@@ -294,6 +300,16 @@ class SqliteJournal:
         except OSError as fault:
             raise JournalFailed(problem=str(fault)) from fault
 
+    def _begin_head(self) -> None:
+        """A journal without a record has a head as well: one that is lost later, or never reached the disk, is missed."""
+        try:
+            begun = self._one("select max(sequence) from record") is not None
+        except sqlite3.Error as fault:
+            raise JournalCorrupt(place=JOURNAL_FILE, problem=str(fault)) from fault
+        if not begun and self._head_file.read() is None:
+            self._head_file.write(Head(), self._turn)
+            self._head_file.sync()
+
     def _fill_reserve(self) -> None:
         path = self.folder / RESERVE_FILE
         if path.exists():
@@ -304,6 +320,23 @@ class SqliteJournal:
         except OSError:
             with suppress(OSError):
                 path.unlink()
+
+
+def _make(folder: Path) -> None:
+    """Makes *folder*, so that a power cut does not unmake it."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """What was made in *folder* stays made."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def _locked(folder: Path) -> int:
