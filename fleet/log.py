@@ -21,6 +21,7 @@ class Event(StrEnum):
     SERVER_STOPPED = "server_stopped"
     EPOCH_BEGAN = "epoch_began"
     JOURNAL_RECOVERED = "journal_recovered"
+    JOURNAL_DAMAGED = "journal_damaged"
     JOURNAL_APPEND_FAILED = "journal_append_failed"
     JOURNAL_SPACE_RETURNED = "journal_space_returned"
     SNAPSHOT_TAKEN = "snapshot_taken"

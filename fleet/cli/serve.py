@@ -68,6 +68,10 @@ def serve(  # noqa: PLR0913 - one a flag
         raise _refuse(str(wrong)) from wrong
 
     def started(running: Running) -> None:
+        if running.damage is not None:
+            typer.echo(f"fleet serve: {running.damage}", err=True)
+            typer.echo(f"khulan lets nobody move at {running.site_id}: it only answers, on {running.address}")
+            return
         typer.echo(f"khulan serves {running.site_id} on {running.address}, epoch {running.epoch}")
 
     try:

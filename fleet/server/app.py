@@ -4,6 +4,8 @@ Where the parts of the server meet: journal and engine, threads and streams, sta
 Order of a start: the journal is read and a new epoch taken; kernels are compiled; only then do health checks say that the server
 serves, and the first tick runs. Order of an end: no more ticks, what was decided becomes durable and is said, a snapshot is
 written, the streams close. An end without all that (a kill, a power cut) loses nothing, it only makes the next start longer.
+
+A server whose journal turns out to be damaged does not start to tick; see `standstill`.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from fleet.log import Event, Log
 from fleet.server.certificates import Certificates
 from fleet.server.control_thread import ControlThread
 from fleet.server.engine import Engine
+from fleet.server.journal.journal import JournalCorrupt
 from fleet.server.journal.journal_writer import JournalWriter, Listener
 from fleet.server.journal.sqlite import JOURNAL_FILE, SqliteJournal
 from fleet.server.journal.writability import Writability
@@ -36,6 +39,7 @@ from fleet.server.replay.rotating_log import LogLimits, RotatingLog
 from fleet.server.server_clock import EpochClock, engine_options
 from fleet.server.settings import ServerSettings
 from fleet.server.site_facts import SiteInForce
+from fleet.server.standstill import StandstillCounter
 from fleet.server.warm_up import warm_up
 from fleet.server.wire import border_service, dispatch_service, gateway_service, lockstep_service, truck_service
 from fleet.server.wire.access import AccessInterceptor
@@ -73,12 +77,13 @@ class AddressTaken(FleetError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """Where a server serves, which site, in which term, and how much it remembered."""
+    """Where a server serves, which site, in which term, and how much it remembered; *damage*: why it lets nobody move."""
 
     address: str
     site_id: str
     epoch: int
     recovered_count: int
+    damage: JournalCorrupt | None = None
 
 
 class Server:
@@ -90,6 +95,7 @@ class Server:
         self._streams = asyncio.get_running_loop()
         self._stopped = False
         self.switched_to: SiteSwitch | None = None
+        self.damage: JournalCorrupt | None = None
         self._facts_since_snapshot = 0
         self._ended: asyncio.Future[Exception | None] = self._streams.create_future()
         # Before anything is made in the data folder: what it has in it already says whether a journal begins.
@@ -115,12 +121,17 @@ class Server:
 
     async def start(self) -> Running:
         """
-        Recovers, compiles, listens and ticks.
+        Recovers, compiles, listens and ticks; with a damaged journal it only listens.
 
         Raises:
-            FleetError: the journal cannot be believed, or the address is taken.
+            FleetError: the journal is not for this server, or the address is taken. A simulator gets no server with a damaged one.
         """
-        recovered = await asyncio.to_thread(self._engine.recover, self._journal)
+        try:
+            recovered = await asyncio.to_thread(self._engine.recover, self._journal)
+        except JournalCorrupt as damage:
+            if self._settings.lockstep:
+                raise
+            return await self._stand_still(damage)
         _LOG.fact(Event.JOURNAL_RECOVERED, facts=recovered.fact_count, epoch=recovered.epoch)
         self._epoch = recovered.epoch
         listener = Listener(changed=self._room_changed, failed=self._fail)
@@ -140,6 +151,21 @@ class Server:
         _LOG.fact(Event.SERVER_STARTED, address=address, epoch=self._epoch, site=self._corridor.site_id)
         return Running(address=address, site_id=self._corridor.site_id, epoch=self._epoch, recovered_count=recovered.fact_count)
 
+    async def _stand_still(self, damage: JournalCorrupt) -> Running:
+        """Serves what `standstill` promises, over what could be read before the damage."""
+        self.damage = damage
+        _LOG.alarm(Event.JOURNAL_DAMAGED, **damage.facts())
+        believed = self._journal.believed
+        await asyncio.to_thread(self._engine.remember, believed)
+        self._counter = StandstillCounter(self._engine, damage, self._clock.now_ns)
+        self._engine.switchboard.closed = damage
+        self._register()
+        address = self._listen()
+        await self._grpc.start()
+        self._follow()
+        await self._health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
+        return Running(address=address, site_id=self._corridor.site_id, epoch=0, recovered_count=len(believed), damage=damage)
+
     async def ended(self) -> Exception | None:
         """Returns when the server shall not go on (None), or cannot (why)."""
         return await asyncio.shield(self._ended)
@@ -155,6 +181,17 @@ class Server:
         self._stopped = True
         self._end(None)
         await self._health.enter_graceful_shutdown()
+        if self.damage is None:
+            await self._finish()
+        await self._pumps.all_idle_within(DRAIN_WITHIN_S)
+        await self._grpc.stop(DRAIN_WITHIN_S)
+        if self._following is not None:
+            self._following.cancel()
+        self._journal.close()
+        _LOG.fact(Event.SERVER_STOPPED, address=self._settings.listen)
+
+    async def _finish(self) -> None:
+        """No more ticks; what was decided becomes durable."""
         await asyncio.to_thread(self._control.stop)
         if self._engine.planning is not None:
             await asyncio.to_thread(self._engine.planning.stop)
@@ -164,17 +201,11 @@ class Server:
         await asyncio.to_thread(self._writer.close)
         if self._inputs is not None:
             await asyncio.to_thread(partial(self._inputs.close, durable=self._writer.wrote_all))
-        await self._pumps.all_idle_within(DRAIN_WITHIN_S)
-        await self._grpc.stop(DRAIN_WITHIN_S)
-        if self._following is not None:
-            self._following.cancel()
-        self._journal.close()
-        _LOG.fact(Event.SERVER_STOPPED, address=self._settings.listen)
 
     def _register(self) -> None:
         engine = self._engine
         driver = LockstepDriver(engine, self._speaker, self._counter, self._pumps, Disk(write=self._write, failed=self._fail))
-        between = DirectReads() if self._settings.lockstep else self._control
+        between = DirectReads() if self._settings.lockstep or self.damage is not None else self._control
         reads = Reads(between, engine, engine.drawer, engine.writer, site_map(engine.corridor))
         truck_service.register(self._grpc, engine.switchboard, self._pumps)
         gateway_service.register(self._grpc, engine.switchboard, self._pumps)
@@ -307,6 +338,7 @@ def _certificates(folder: Path, corridor: Corridor, data: Path) -> Certificates:
 async def serve(corridor: Corridor, settings: ServerSettings, started: Callable[[Running], None]) -> Exception | None:
     """
     Serves until a signal asks for the end (None) or the server cannot go on (why); *started* hears where, for each site anew.
+    With a damaged journal it serves, but cannot go on.
 
     When the site is switched, the server ends in good order and one on the new site begins in its place, in a new epoch, as it would
     after any restart: it knows what the journal says and nothing else.
@@ -326,7 +358,7 @@ async def serve(corridor: Corridor, settings: ServerSettings, started: Callable[
         await server.stop()
         ending.cancel()
         if fault is not None or server.switched_to is None or asked.is_set():
-            return fault
+            return server.damage or fault
         site = _kept_file(settings.data, server.switched_to)
         corridor, settings = server.switched_to.corridor, replace(settings, listen=running.address, site=site)
 

@@ -18,7 +18,7 @@ from fleet.server.dispatch.explain import explain
 from fleet.server.facts import Fact
 from fleet.server.fleet_view import FleetView
 from fleet.server.inputs import Input
-from fleet.server.journal.journal import Journal
+from fleet.server.journal.journal import Journal, Record
 from fleet.server.journal.records import facts_of
 from fleet.server.loop.control_loop import LoopOptions
 from fleet.server.loop.picture import seen_of
@@ -123,16 +123,26 @@ class Engine:
             SiteDiffers: it is on another site; nothing was changed.
         """
         records = journal.recover().records
-        facts = list(facts_of(records))
-        self._require_same_site(facts)
-        for fact in facts:
-            self.loop.apply(fact)
+        self.remember(records)
         epoch = journal.acquire()
         self.loop.begin(epoch)
         if self._ear is not None:
             loop, dispatch = self.options.loop, self.options.dispatch
             self._ear.began(Started(epoch=epoch, loop=loop, dispatch=dispatch, records=records, checkpoint=self._checkpoint))
         return Recovered(epoch=epoch, fact_count=len(records))
+
+    def remember(self, records: Sequence[Record]) -> None:
+        """
+        Takes the word of *records* for everything, and begins nothing.
+
+        Raises:
+            FactMalformed: a record was written by another version.
+            SiteDiffers: they are about another site; nothing was changed.
+        """
+        facts = list(facts_of(records))
+        self._require_same_site(facts)
+        for fact in facts:
+            self.loop.apply(fact)
 
     def _require_same_site(self, facts: Sequence[Fact]) -> None:
         in_force = next((fact for fact in reversed(facts) if isinstance(fact, SiteInForce)), None)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -21,50 +20,15 @@ from fleet.site import load_site
 from fleet.v1 import common_pb2
 from fleet.v1 import dispatch_pb2 as d
 from fleet.v1 import dispatch_pb2_grpc as dispatch_grpc
+from tests.soak.serving import ServerProcess
 
 WITHIN_S = 30.0
 CORRIDOR = load_site("mandula")
 STANDS = [stand for stand in CORRIDOR.stands if stand.stand_id.startswith("mn_park")][:3]
-SERVES = re.compile(r"khulan serves mandula on (\S+), epoch (\d+)")
 
 SERVERS = 2
 
 pytestmark = pytest.mark.processes
-
-
-class ServerProcess:
-    """`fleet serve` as a process of its own."""
-
-    def __init__(self, data: Path) -> None:
-        self.data = data
-        self.address = "127.0.0.1:0"
-        self.epoch = 0
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def start(self) -> None:
-        """Starts it, where it listened before if it did, and waits until it serves."""
-        command = ["-m", "fleet.cli.main", "serve", "--site", "mandula", "--data", str(self.data), "--listen", self.address]
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, *command, "--day-start", "10:00", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-        )
-        assert self._process.stdout is not None
-        async with asyncio.timeout(WITHIN_S):
-            said = (await self._process.stdout.readline()).decode()
-        found = SERVES.search(said)
-        assert found, f"said {said!r}"
-        self.address, self.epoch = found[1], int(found[2])
-
-    async def end(self, number: int) -> int:
-        """Sends it the signal and waits for its end; the answer is its exit code."""
-        assert self._process is not None
-        self._process.send_signal(number)
-        async with asyncio.timeout(WITHIN_S):
-            return await self._process.wait()
-
-    @property
-    def runs(self) -> bool:
-        """Whether it runs."""
-        return self._process is not None and self._process.returncode is None
 
 
 @pytest.fixture

@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from tests.soak import power_cut
+from tests.soak import power_cut, rot
 from tests.soak.verdict import Verdict
 
 RUNS: Final[Mapping[str, Callable[[], Verdict]]] = {
     "power_cut": power_cut.run,
+    "rot": rot.run,
 }
 
 

@@ -36,7 +36,10 @@ class JournalCorrupt(FleetError):
     """The journal is damaged: what it says cannot be believed, so nothing will be granted."""
 
     code: ClassVar[Code] = Code.BUG
-    hint: ClassVar[str] = "Restore the data folder, or clear the corridor of trucks and start with a new folder."
+    hint: ClassVar[str] = (
+        "Every truck stands and is given nothing. Restore the data folder (`fleet journal restore`), or clear the corridor of trucks and "
+        "start with a new folder."
+    )
 
     place: str
     problem: str
@@ -204,6 +207,11 @@ class ChainReader:
         self._records: list[Record] = []
         self.head = Head()
 
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """What was fed so far, framing left out."""
+        return tuple(self._records)
+
     def feed(self, sealed: Sealed) -> None:
         """
         Takes the next record.
@@ -235,7 +243,7 @@ class ChainReader:
         """
         if self._awaits_snapshot or self._snapshot_left >= 0:
             self._fault(self.head.sequence, "the snapshot is not whole")
-        return Recovery(epoch=self._epoch, records=tuple(self._records), head=self.head)
+        return Recovery(epoch=self._epoch, records=self.records, head=self.head)
 
     def _require_chained(self, sealed: Sealed) -> None:
         place = sealed.sequence

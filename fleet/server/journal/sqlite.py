@@ -8,6 +8,9 @@ turn, so a torn write leaves the older one; it is on the disk, and so are the na
 
 An exclusive lock on a third file keeps a second server off the ledger. A fourth is ballast: when the disk fills it is given
 back, so that the commit under way can still finish.
+
+SQLite also throws a log away that it cannot use, and what was in it would be lost to whoever wants to know what happened. So the log
+has a second name while a journal is read, which it keeps when the journal turns out to be damaged.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
@@ -43,6 +46,8 @@ from fleet.server.journal.journal import (
 
 JOURNAL_FILE: Final = "journal.sqlite"
 HEAD_FILE: Final = "head"
+WAL_FILE: Final = f"{JOURNAL_FILE}-wal"
+DAMAGED_FILE: Final = f"{WAL_FILE}.damaged"
 LOCK_FILE: Final = "lock"
 RESERVE_FILE: Final = "reserve"
 RESERVE_BYTES: Final = 4 << 20
@@ -61,6 +66,7 @@ create table if not exists audit (
 ) strict;
 """
 COLUMNS: Final = "sequence, epoch, kind, key, body, previous, digest"
+COLUMN_TYPES: Final = (int, int, str, str, bytes, bytes, bytes)
 # Raised by a full disk: by the file itself, and by the write-ahead log's shared index.
 FULL_CODES: Final = frozenset({sqlite3.SQLITE_FULL})
 
@@ -115,15 +121,16 @@ class SqliteJournal:
 
         Raises:
             JournalLocked: another process has it.
-            JournalCorrupt: the file is no journal.
         """
         _make(folder)
         self.folder = folder
+        self.believed: tuple[Record, ...] = ()  # what could be read before a fault was found
         self._lock = _locked(folder)
         self._turn = 0
         self._head = Head()
+        self._fault: JournalCorrupt | None = None  # the file is no journal
         try:
-            self._connection = _connect(folder / JOURNAL_FILE)
+            self._connection = self._opened()
             self._head_file = HeadFile(folder / HEAD_FILE)
             self._begin_head()
         except BaseException:
@@ -139,30 +146,39 @@ class SqliteJournal:
         Raises:
             JournalCorrupt: the chain, the framing, the epochs or the head do not fit.
         """
-        noted = self._head_file.read()
-        try:
-            first = self._one("select max(first) from snapshot")
-            reader = ChainReader(starts_with_snapshot=first is not None)
-            for sealed in self._rows(first or 1):
-                reader.feed(sealed)
-                if noted is not None and sealed.sequence == noted.sequence and sealed.digest != noted.digest:
-                    raise JournalCorrupt(place=HEAD_FILE, problem="another chain: the journal was exchanged")
-            recovery = reader.finish()
-            newest_epoch = self._one("select max(epoch) from leadership") or 0
-        except sqlite3.Error as fault:
-            raise JournalCorrupt(place=JOURNAL_FILE, problem=str(fault)) from fault
-        except ValueError as fault:  # text that is no UTF-8, a count that is no number
-            raise JournalCorrupt(place=JOURNAL_FILE, problem=str(fault)) from fault
+        recovery, newest_epoch = self._read()
         if newest_epoch != recovery.epoch:
             raise JournalCorrupt(place="epochs", problem=f"newest {newest_epoch}, the chain says {recovery.epoch}")
-        if recovery.head.sequence and noted is None:
+        noted = self._head_file.read()
+        if noted is None:
             raise JournalCorrupt(place=HEAD_FILE, problem="missing or unreadable")
-        if noted is not None and noted.sequence > recovery.head.sequence:
+        if noted.sequence > recovery.head.sequence:
             raise JournalCorrupt(
-                place=HEAD_FILE, problem=f"record {noted.sequence} was written, the journal ends at {recovery.head.sequence}"
+                place=f"record {recovery.head.sequence + 1}",
+                problem=f"is missing; the head says that records up to {noted.sequence} were written",
             )
         self._head = recovery.head
+        with suppress(OSError):
+            (self.folder / DAMAGED_FILE).unlink()
         return recovery
+
+    def _read(self) -> tuple[Recovery, int]:
+        """What the records say, from the newest snapshot on, and the newest epoch; what was read before a fault is `believed`."""
+        self._require_journal()
+        noted = self._head_file.read()
+        reader = ChainReader(starts_with_snapshot=False)
+        with self._reading(lambda: reader.head.sequence):
+            try:
+                first = self._one("select max(first) from snapshot")
+                if first is not None:
+                    reader = ChainReader(starts_with_snapshot=True)
+                for sealed in self._rows(first or 1):
+                    reader.feed(sealed)
+                    if noted is not None and sealed.sequence == noted.sequence and sealed.digest != noted.digest:
+                        raise JournalCorrupt(place=f"record {sealed.sequence}", problem="is not the one in the head: another journal's")
+                return reader.finish(), self._one("select max(epoch) from leadership") or 0
+            finally:
+                self.believed = reader.records
 
     def acquire(self) -> int:
         """
@@ -217,18 +233,26 @@ class SqliteJournal:
         Raises:
             JournalCorrupt: a record does not fit.
         """
+        self._require_journal()
         head = Head()
-        for sealed in self._rows(1):
-            place = f"record {sealed.sequence}"
-            if sealed.sequence != head.sequence + 1 or sealed.previous != head.digest:
-                raise JournalCorrupt(place=place, problem="does not follow the record before it")
-            if sealed.digest != digest_of(sealed.sequence, sealed.epoch, sealed.record, sealed.previous):
-                raise JournalCorrupt(place=place, problem="the content does not match its digest")
-            head = Head(sequence=sealed.sequence, digest=sealed.digest)
+        with self._reading(lambda: head.sequence):
+            for sealed in self._rows(1):
+                place = f"record {sealed.sequence}"
+                if sealed.sequence != head.sequence + 1 or sealed.previous != head.digest:
+                    raise JournalCorrupt(place=place, problem="does not follow the record before it")
+                if sealed.digest != digest_of(sealed.sequence, sealed.epoch, sealed.record, sealed.previous):
+                    raise JournalCorrupt(place=place, problem="the content does not match its digest")
+                head = Head(sequence=sealed.sequence, digest=sealed.digest)
         return head.sequence
 
     def chain(self) -> Iterator[Sealed]:
-        """Every record ever written, in order, unchecked."""
+        """
+        Every record ever written, in order, unchecked.
+
+        Raises:
+            JournalCorrupt: the file is no journal.
+        """
+        self._require_journal()
         return self._rows(1)
 
     def close(self) -> None:
@@ -238,10 +262,37 @@ class SqliteJournal:
         self._head_file.close()
         os.close(self._lock)
 
+    def _opened(self) -> sqlite3.Connection:
+        """The file's connection; to nothing, and `_fault` says why, when it is no journal."""
+        log, second_name = self.folder / WAL_FILE, self.folder / DAMAGED_FILE
+        if not second_name.exists():  # else it is that of an earlier try: it counts
+            with suppress(OSError):
+                second_name.hardlink_to(log)
+        try:
+            return _connect(self.folder / JOURNAL_FILE)
+        except sqlite3.Error as fault:
+            self._fault = JournalCorrupt(place=JOURNAL_FILE, problem=str(fault))
+            return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+
+    @contextmanager
+    def _reading(self, read_up_to: Callable[[], int]) -> Iterator[None]:
+        """Whatever SQLite or Python make of a damaged page is said of the record after the last that could be read."""
+        try:
+            yield
+        except (sqlite3.Error, ValueError, OverflowError) as fault:  # no page; text that is no UTF-8, a count that is no number
+            raise JournalCorrupt(place=f"record {read_up_to() + 1}", problem=f"cannot be read: {fault}") from fault
+
+    def _require_journal(self) -> None:
+        if self._fault is not None:
+            raise self._fault
+
     def _rows(self, first: int) -> Iterator[Sealed]:
         found = self._connection.execute(f"select {COLUMNS} from record where sequence >= ? order by sequence", (first,))  # noqa: S608 - our own column list
         while rows := found.fetchmany(READ_ROWS):
-            for sequence, epoch, kind, key, body, previous, digest in rows:
+            for row in rows:
+                sequence, epoch, kind, key, body, previous, digest = row
+                if tuple(map(type, row)) != COLUMN_TYPES:
+                    raise JournalCorrupt(place=f"record {sequence}", problem="is not made of what a record is made of")
                 yield Sealed(sequence=sequence, epoch=epoch, record=Record(kind=kind, key=key, body=body), previous=previous, digest=digest)
 
     def _one(self, query: str) -> int | None:
@@ -304,8 +355,8 @@ class SqliteJournal:
         """A journal without a record has a head as well: one that is lost later, or never reached the disk, is missed."""
         try:
             begun = self._one("select max(sequence) from record") is not None
-        except sqlite3.Error as fault:
-            raise JournalCorrupt(place=JOURNAL_FILE, problem=str(fault)) from fault
+        except sqlite3.Error:
+            begun = True  # there is something, and whoever reads it finds out what is wrong with it
         if not begun and self._head_file.read() is None:
             self._head_file.write(Head(), self._turn)
             self._head_file.sync()
@@ -356,7 +407,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("pragma synchronous=full")
         connection.execute("pragma cell_size_check=on")
         connection.executescript(SCHEMA)
-    except sqlite3.Error as fault:
+    except sqlite3.Error:
         connection.close()
-        raise JournalCorrupt(place=JOURNAL_FILE, problem=str(fault)) from fault
+        raise
     return connection

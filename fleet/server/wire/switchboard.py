@@ -65,6 +65,7 @@ class Switchboard:
         self._inbox = inbox
         self._links = Links()
         self.counts = Counts()
+        self.closed: FleetError | None = None  # why no truck is heard at all
         self.noted: Callable[[], None] = _nothing  # called whenever something was heard
         self.claimed: Callable[[str, str, FleetError], None] = _nobody  # called when somebody spoke for another
 
@@ -107,7 +108,9 @@ class Switchboard:
                     self._hear(connection, truck_id, relayed.message)
                 except CodeWrong as wrong:
                     self._accuse(connection, wrong)
-                except InvalidField as fault:
+                except FleetError as fault:
+                    if fault is not self.closed and not isinstance(fault, InvalidField):
+                        raise
                     self._refuse_hello(connection, truck_id, fault)
             self._hear_frame(connection, message.reports)
         finally:
@@ -184,6 +187,8 @@ class Switchboard:
         self.noted()
 
     def _hear(self, connection: Connection, name: str, message: truck_pb2.TruckMessage) -> None:
+        if self.closed is not None:
+            raise self.closed
         content = message.WhichOneof("content")
         link = connection.named.get(name)
         if content == "hello":
