@@ -16,27 +16,31 @@ if TYPE_CHECKING:
     from fleet.server.journal.journal import Sealed
     from fleet.server.journal.sqlite import SqliteJournal
 
-app = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Check and read a journal, its server stopped. Example: fleet journal verify ./data"
-)
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Check, read and copy a journal. Example: fleet journal verify ./data")
 Folder = Annotated[Path, typer.Argument(help="The folder given to `fleet serve --data`.")]
 
 
 @contextmanager
-def _opened(folder: Path) -> Iterator[SqliteJournal]:
+def _refused() -> Iterator[None]:
     # A server's imports are heavy: `fleet journal --help` does not need them.
     from fleet.errors import FleetError  # noqa: PLC0415
+
+    try:
+        yield
+    except FleetError as fault:
+        typer.echo(f"fleet journal: {fault}", err=True)
+        raise typer.Exit(1) from fault
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[SqliteJournal]:
     from fleet.server.journal.sqlite import JOURNAL_FILE, SqliteJournal  # noqa: PLC0415
 
     if not (folder / JOURNAL_FILE).is_file():
         typer.echo(f"fleet journal: there is no journal in {folder}.", err=True)
         raise typer.Exit(2)
-    try:
-        with closing(SqliteJournal(folder)) as journal:
-            yield journal
-    except FleetError as fault:
-        typer.echo(f"fleet journal: {fault}", err=True)
-        raise typer.Exit(1) from fault
+    with _refused(), closing(SqliteJournal(folder)) as journal:
+        yield journal
 
 
 def _plain(value: Any) -> Any:
@@ -88,6 +92,34 @@ def export(folder: Folder) -> None:
     with _opened(folder) as journal:
         for sealed in journal.chain():
             typer.echo(json.dumps(_read(sealed), ensure_ascii=False, default=str))
+
+
+@app.command()
+def backup(folder: Folder, to: Annotated[Path, typer.Argument(help="A new folder for the copy.")]) -> None:
+    """Copies a journal, while its server runs or not, and checks the copy. Example: fleet journal backup ./data ./backup-monday"""
+    from fleet.clock import NS_PER_S, SystemClock  # noqa: PLC0415 - as above
+    from fleet.server.journal.backup import back_up  # noqa: PLC0415 - as above
+
+    with _refused():
+        copied = back_up(folder, to, int(SystemClock().utc().timestamp() * NS_PER_S))
+    typer.echo(f"whole: {copied.records} records up to epoch {copied.epoch}, the last of digest {copied.digest}")
+    typer.echo("A server that begins on the copy lets nobody move until its stop journal_restored is lifted.")
+
+
+@app.command()
+def restore(backup: Annotated[Path, typer.Argument(help="What `backup` made.")], folder: Folder) -> None:
+    """Puts a copy in the place of a journal, its server stopped. Example: fleet journal restore ./backup-monday ./data"""
+    from fleet.server.journal.backup import STOP_ID  # noqa: PLC0415 - as above
+    from fleet.server.journal.backup import restore as put_back  # noqa: PLC0415 - as above
+
+    with _refused():
+        aside = put_back(backup, folder)
+    if aside is not None:
+        typer.echo(f"What was there is now in {aside}.")
+    typer.echo(
+        "Orders, missions and grants since the copy are not in it. See to it that every truck stands, start the server, compare, and only"
+    )
+    typer.echo(f"then: fleet stop --lift {STOP_ID}")
 
 
 @app.command()

@@ -125,7 +125,7 @@ class SqliteJournal:
         _make(folder)
         self.folder = folder
         self.believed: tuple[Record, ...] = ()  # what could be read before a fault was found
-        self._lock = _locked(folder)
+        self._lock = locked(folder)
         self._turn = 0
         self._head = Head()
         self._fault: JournalCorrupt | None = None  # the file is no journal
@@ -137,7 +137,7 @@ class SqliteJournal:
             os.close(self._lock)
             raise
         self._fill_reserve()
-        _sync_folder(folder)
+        sync_folder(folder)
 
     def recover(self) -> Recovery:
         """
@@ -180,15 +180,15 @@ class SqliteJournal:
             finally:
                 self.believed = reader.records
 
-    def acquire(self) -> int:
+    def acquire(self, *, skip: int = 0) -> int:
         """
-        Takes charge: the returned epoch is higher than any before, durably. Only after `recover`.
+        Takes charge: the returned epoch is higher than any before, durably, and by *skip* more. Only after `recover`.
 
         Raises:
             JournalFull: no room.
             JournalFailed: the file cannot be written.
         """
-        epoch = int(self._one("select max(epoch) from leadership") or 0) + 1
+        epoch = int(self._one("select max(epoch) from leadership") or 0) + 1 + skip
         with self._transaction():
             self._connection.execute("insert into leadership (epoch) values (?)", (epoch,))
             head = self._insert(epoch, [epoch_record(epoch)])
@@ -378,10 +378,10 @@ def _make(folder: Path) -> None:
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for path in missing:
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """What was made in *folder* stays made."""
     opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -390,7 +390,13 @@ def _sync_folder(folder: Path) -> None:
         os.close(opened)
 
 
-def _locked(folder: Path) -> int:
+def locked(folder: Path) -> int:
+    """
+    The open lock of *folder*.
+
+    Raises:
+        JournalLocked: another process has it.
+    """
     lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
