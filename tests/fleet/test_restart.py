@@ -8,7 +8,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 
 from fleet.server.journal.sqlite import SqliteJournal
@@ -20,6 +19,7 @@ from fleet.site import load_site
 from fleet.v1 import common_pb2
 from fleet.v1 import dispatch_pb2 as d
 from fleet.v1 import dispatch_pb2_grpc as dispatch_grpc
+from tests.soak.kill_storm import storm
 from tests.soak.serving import ServerProcess
 
 WITHIN_S = 30.0
@@ -27,6 +27,8 @@ CORRIDOR = load_site("mandula")
 STANDS = [stand for stand in CORRIDOR.stands if stand.stand_id.startswith("mn_park")][:3]
 
 SERVERS = 2
+COMMANDS = 10_000
+KILLS = 3
 
 pytestmark = pytest.mark.processes
 
@@ -151,36 +153,10 @@ async def test_a_second_process_on_the_same_data_says_so_and_ends(server: Server
     assert server.runs
 
 
-async def created_in_the_storm(server: ServerProcess, connect: Callable[[str], Any], request: d.CreateTransportOrderRequest) -> str:
-    """Asks until it is answered, with the same request id, as a client does."""
-    while True:
-        desk = dispatch_grpc.DispatchServiceStub(connect(server.address))
-        try:
-            return str((await desk.CreateTransportOrder(request, timeout=WITHIN_S, wait_for_ready=True)).order_id)
-        except grpc.aio.AioRpcError as lost:
-            if lost.code() not in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}:
-                raise
-
-
-async def test_every_order_takes_effect_exactly_once_through_a_storm_of_kills(server: ServerProcess, connect: Callable[[str], Any]) -> None:
+async def test_every_order_takes_effect_exactly_once_through_a_storm_of_kills(tmp_path: Path) -> None:
     """The answer is kept in the same commit as the order: a retry after a kill finds it, and never makes another."""
-    requests = [
-        d.CreateTransportOrderRequest(request_id=f"r{at}", from_yard_id="mn", to_yard_id="cn", container_count=at % 7 + 1)
-        for at in range(60)
-    ]
+    outcome = await storm(tmp_path / "data", commands=COMMANDS, kills=KILLS, again=COMMANDS // 20, seed=1)
 
-    async def storm() -> None:
-        for _ in range(2):
-            await server.end(signal.SIGKILL)
-            await server.start()
-
-    killing = asyncio.ensure_future(storm())
-    asked = [await created_in_the_storm(server, connect, request) for request in requests]
-    await killing
-    again = [await created_in_the_storm(server, connect, request) for request in requests]
-    desk = dispatch_grpc.DispatchServiceStub(connect(server.address))
-    listed = await desk.ListTransportOrders(d.ListTransportOrdersRequest(page_size=1000), timeout=WITHIN_S)
-
-    assert len(set(asked)) == len(requests)
-    assert again == asked
-    assert sorted(found.order_id for found in listed.orders) == sorted(asked)
+    assert outcome.storm.kills == KILLS
+    assert outcome.storm.retries > 0
+    assert outcome.good, (outcome.missing, outcome.duplicates, outcome.shared, outcome.changed)
