@@ -262,6 +262,8 @@ class Server:
 
     def _submit(self, outgoing: Outgoing, then: Callable[[], None]) -> None:
         """Makes a tick durable; *then* runs on the streams' thread. A switch is one snapshot, and ends this server."""
+        if not outgoing.waits:
+            return  # nothing of it needs to be kept for as long as a full disk lasts
         if outgoing.switch is None:
             self._writer.submit(outgoing.facts, lambda: self._on_streams(then))
             return

@@ -279,3 +279,11 @@ class Outgoing:
     switch: SiteSwitch | None = None
     replies: tuple[Reply, ...] = ()
     alarms: tuple[Alarm, ...] = ()
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is anything that may leave only later; most ticks of a quiet fleet have nothing."""
+        return any((
+            self.facts, self.resumes, self.welcomes, self.refusals, self.routes, self.shortenings, self.grants is not None, self.missions,
+            self.report_refusals, self.border_calls, self.sites, self.switch is not None, self.replies, self.alarms,
+        ))  # fmt: skip

@@ -96,6 +96,10 @@ class Fault:
         """From now on the disk says that it could not keep what it was given."""
         self._shared[8:] = (1).to_bytes(8, "little")
 
+    def heal(self) -> None:
+        """From now on nothing goes wrong."""
+        self._shared[:] = _FAULT.pack(NO_LIMIT, 0)
+
     def close(self) -> None:
         """Lets go of the file."""
         self._shared.close()

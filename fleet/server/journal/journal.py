@@ -152,6 +152,10 @@ class Journal(Protocol):
         """Like `append`, and recovery starts from here."""
         ...
 
+    def has_room(self) -> bool:
+        """Whether grants may be promised: false from the first `JournalFull` until there is room to spare again."""
+        ...
+
     def close(self) -> None:
         """Lets go of the journal."""
         ...
@@ -318,6 +322,10 @@ class MemoryJournal:
         """
         self._kept.clear()
         return self.append(epoch, records)
+
+    def has_room(self) -> bool:
+        """Always."""
+        return True
 
     def close(self) -> None:
         """Nothing to let go of."""

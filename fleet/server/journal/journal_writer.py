@@ -2,7 +2,8 @@
 The thread that makes decisions durable: everything that waits goes into one commit, and then each tick's words may leave.
 
 A slow disk delays grants, never the tick. A full disk is waited out: the same records are tried again until there is room, in
-the same order, and the loop is told meanwhile to grant nothing. Any other fault ends the writing for good, because after a failed
+the same order. From the first refusal until there is room to spare the loop is told to grant nothing; what a journal kept in
+reserve is for stops, and for answers to people. Any other fault ends the writing for good, because after a failed
 sync nobody knows what the disk kept.
 """
 
@@ -14,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from fleet.clock import NS_PER_S, SystemClock
 from fleet.errors import FleetError
 from fleet.server.facts import Fact
 from fleet.server.journal.journal import Journal, JournalFailed, JournalFull
@@ -49,6 +51,9 @@ class JournalWriter:
         self._waiting: deque[Batch] = deque()
         self._condition = threading.Condition()
         self._closing = False
+        self._full = False
+        self._looks_for_room_ns = 0
+        self._clock = SystemClock()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self.sequence = 0
         self.wrote_all = False  # once closed: everything submitted is durable
@@ -85,9 +90,12 @@ class JournalWriter:
 
     def _run(self) -> None:
         try:
+            self._look_for_room()
             while batches := self._next():
                 if not self._write(batches):
                     return
+                if self._full and self._clock.now_ns() >= self._looks_for_room_ns:
+                    self._look_for_room()
                 for batch in batches:
                     batch.then()
             self.wrote_all = True
@@ -114,22 +122,26 @@ class JournalWriter:
         if not records:
             return True
         append = self._journal.snapshot if batches[0].snapshot else self._journal.append
-        full = False
         while True:
             try:
                 self.sequence = append(self._epoch, records)
-            except JournalFull as fault:
-                if not full:
-                    self._listener.changed(False, fault.reason)
-                full = True
+            except JournalFull:
+                self._tell(full=True)
                 with self._condition:
                     self._condition.wait_for(lambda: self._closing, timeout=RETRY_FULL_S)
                     if self._closing:
                         return False
             else:
-                if full:
-                    self._listener.changed(True, "")
                 return True
+
+    def _look_for_room(self) -> None:
+        self._looks_for_room_ns = self._clock.now_ns() + int(RETRY_FULL_S * NS_PER_S)
+        self._tell(full=not self._journal.has_room())
+
+    def _tell(self, *, full: bool) -> None:
+        if full != self._full:
+            self._full = full
+            self._listener.changed(not full, JournalFull.__name__ if full else "")
 
 
 def _nothing() -> None:

@@ -7,7 +7,7 @@ The second file may lag behind the journal after a power cut; the journal may ne
 turn, so a torn write leaves the older one; it is on the disk, and so are the names of all these files, before the first record is.
 
 An exclusive lock on a third file keeps a second server off the ledger. A fourth is ballast: when the disk fills it is given
-back, so that the commit under way can still finish.
+back, so that the commit under way can still finish, and stops and answers after it; there is room again once it can be filled anew.
 
 SQLite also throws a log away that it cannot use, and what was in it would be lost to whoever wants to know what happened. So the log
 has a second name while a journal is read, which it keeps when the journal turns out to be damaged.
@@ -20,6 +20,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from errno import ENOSPC
 from hashlib import blake2b
 from pathlib import Path
 from struct import Struct
@@ -67,8 +68,8 @@ create table if not exists audit (
 """
 COLUMNS: Final = "sequence, epoch, kind, key, body, previous, digest"
 COLUMN_TYPES: Final = (int, int, str, str, bytes, bytes, bytes)
-# Raised by a full disk: by the file itself, and by the write-ahead log's shared index.
-FULL_CODES: Final = frozenset({sqlite3.SQLITE_FULL})
+# Raised by a full disk: by the file itself, and by the write-ahead log's shared index, before anything is written.
+FULL_CODES: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMOPEN})
 
 _SLOT: Final = Struct(f"<q{DIGEST_BYTES}s{DIGEST_BYTES}s")
 
@@ -121,6 +122,7 @@ class SqliteJournal:
 
         Raises:
             JournalLocked: another process has it.
+            JournalFull: not even what the reserve gives back is enough to open it.
         """
         _make(folder)
         self.folder = folder
@@ -130,13 +132,15 @@ class SqliteJournal:
         self._head = Head()
         self._fault: JournalCorrupt | None = None  # the file is no journal
         try:
-            self._connection = self._opened()
-            self._head_file = HeadFile(folder / HEAD_FILE)
-            self._begin_head()
+            try:
+                self._open()
+            except JournalFull:
+                self._give_way()
+                self._open()
         except BaseException:
             os.close(self._lock)
             raise
-        self._fill_reserve()
+        self.has_room()
         sync_folder(folder)
 
     def recover(self) -> Recovery:
@@ -184,16 +188,24 @@ class SqliteJournal:
         """
         Takes charge: the returned epoch is higher than any before, durably, and by *skip* more. Only after `recover`.
 
+        A new epoch is what a full disk is waited out in: it may use what the reserve gives back.
+
         Raises:
             JournalFull: no room.
             JournalFailed: the file cannot be written.
         """
         epoch = int(self._one("select max(epoch) from leadership") or 0) + 1 + skip
+        try:
+            self._begin(epoch)
+        except JournalFull:
+            self._begin(epoch)
+        return epoch
+
+    def _begin(self, epoch: int) -> None:
         with self._transaction():
             self._connection.execute("insert into leadership (epoch) values (?)", (epoch,))
             head = self._insert(epoch, [epoch_record(epoch)])
         self._advance(head)
-        return epoch
 
     def append(self, epoch: int, records: Sequence[Record]) -> int:
         """
@@ -225,6 +237,21 @@ class SqliteJournal:
             head = self._insert(epoch, framed(records))
         self._advance(head)
         return head.sequence
+
+    def has_room(self) -> bool:
+        """Whether the reserve is there, or could be filled again, with as much to spare."""
+        path = self.folder / RESERVE_FILE
+        if path.exists():
+            return True
+        try:
+            with path.open("wb") as reserve:
+                # Twice as much: what was just enough would be gone, and cried for, in no time.
+                os.posix_fallocate(reserve.fileno(), 0, 2 * RESERVE_BYTES)
+                os.ftruncate(reserve.fileno(), RESERVE_BYTES)
+        except OSError:
+            self._give_way()
+            return False
+        return True
 
     def verify(self) -> int:
         """
@@ -262,6 +289,16 @@ class SqliteJournal:
         self._head_file.close()
         os.close(self._lock)
 
+    def _open(self) -> None:
+        try:
+            self._connection = self._opened()
+            self._head_file = HeadFile(self.folder / HEAD_FILE)
+            self._begin_head()
+        except OSError as fault:
+            if fault.errno == ENOSPC:
+                raise JournalFull(folder=str(self.folder)) from fault
+            raise JournalFailed(problem=str(fault)) from fault
+
     def _opened(self) -> sqlite3.Connection:
         """The file's connection; to nothing, and `_fault` says why, when it is no journal."""
         log, second_name = self.folder / WAL_FILE, self.folder / DAMAGED_FILE
@@ -271,6 +308,8 @@ class SqliteJournal:
         try:
             return _connect(self.folder / JOURNAL_FILE)
         except sqlite3.Error as fault:
+            if getattr(fault, "sqlite_errorcode", 0) in FULL_CODES:
+                raise JournalFull(folder=str(self.folder)) from fault
             self._fault = JournalCorrupt(place=JOURNAL_FILE, problem=str(fault))
             return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
 
@@ -331,8 +370,7 @@ class SqliteJournal:
     def _fail(self, fault: sqlite3.Error) -> NoReturn:
         self._roll_back()
         if getattr(fault, "sqlite_errorcode", 0) in FULL_CODES:
-            with suppress(FileNotFoundError):
-                (self.folder / RESERVE_FILE).unlink()
+            self._give_way()
             raise JournalFull(folder=str(self.folder)) from fault
         raise JournalFailed(problem=str(fault)) from fault
 
@@ -361,16 +399,9 @@ class SqliteJournal:
             self._head_file.write(Head(), self._turn)
             self._head_file.sync()
 
-    def _fill_reserve(self) -> None:
-        path = self.folder / RESERVE_FILE
-        if path.exists():
-            return
-        try:
-            with path.open("wb") as reserve:
-                os.posix_fallocate(reserve.fileno(), 0, RESERVE_BYTES)
-        except OSError:
-            with suppress(OSError):
-                path.unlink()
+    def _give_way(self) -> None:
+        with suppress(OSError):
+            (self.folder / RESERVE_FILE).unlink()
 
 
 def _make(folder: Path) -> None:
