@@ -15,7 +15,7 @@ from typing import ClassVar, Final
 from fleet.errors import Code, FleetError
 from fleet.onboard.ladder import may_accept
 from fleet.onboard.route import Path, RouteUnsound
-from fleet.onboard.store import Term, TermStore
+from fleet.onboard.store import NOTHING_SEEN, JournalSeen, JournalStore, Term, TermStore
 from fleet.onboard.words import Acknowledgement, LanePoint, MovementAuthority, Route, Shortening
 
 NO_END: Final = -inf
@@ -76,6 +76,7 @@ class Permission:
 
     def __init__(self, store: TermStore) -> None:
         self._store = store
+        self._journals = store if isinstance(store, JournalStore) else None
         self._answer: Acknowledgement | None = None
         self._route_epoch = 0
         self.agreed_epoch = 0
@@ -90,6 +91,16 @@ class Permission:
     def seen(self) -> Term:
         """The highest term ever accepted."""
         return self._store.highest()
+
+    @property
+    def journal_seen(self) -> JournalSeen:
+        """How far the journal of a server whose term was agreed reached when last heard of."""
+        return NOTHING_SEEN if self._journals is None else self._journals.journal_seen()
+
+    def note_journal(self, seen: JournalSeen) -> None:
+        """The server of the agreed term says how far its journal reaches."""
+        if seen.sequence and self._journals is not None:
+            self._journals.note_journal(seen)
 
     @property
     def end(self) -> LanePoint | None:

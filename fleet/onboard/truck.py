@@ -154,6 +154,7 @@ class Supervisor:
             case Heartbeat():
                 if heard.epoch == self.permission.agreed_epoch:
                     self.contact.hear(heard, now_ns)
+                    self.permission.note_journal(heard.journal)
             case MovementAuthority():
                 self.permission.take_authority(heard, self._earliest_m())
             case Stop() | Resume():
@@ -392,6 +393,7 @@ class Supervisor:
             end_held=self.permission.end,
             body_lane_ids=body,
             report=report,
+            journal_seen=self.permission.journal_seen,
         )
 
     def hello_due(self, now_ns: int) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple, TypeAlias
 
-from fleet.onboard.store import Term
+from fleet.onboard.store import NOTHING_SEEN, JournalSeen, Term
 
 
 class LanePoint(NamedTuple):
@@ -72,6 +72,7 @@ class Heartbeat:
     challenge_echo: int
     challenge: int
     epoch: int
+    journal: JournalSeen = NOTHING_SEEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +205,7 @@ class Hello:
     body_lane_ids: tuple[str, ...]
     report: Report
     ready_digest: str = ""
+    journal_seen: JournalSeen = NOTHING_SEEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -132,6 +132,7 @@ class Server:
             if self._settings.lockstep:
                 raise
             return await self._stand_still(damage)
+        self._engine.switchboard.journal = self._journal
         _LOG.fact(Event.JOURNAL_RECOVERED, facts=recovered.fact_count, epoch=recovered.epoch)
         self._epoch = recovered.epoch
         listener = Listener(changed=self._room_changed, failed=self._fail)

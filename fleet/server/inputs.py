@@ -63,7 +63,8 @@ class HelloHeard:
     A truck calls, says who it is, what it may still be driving on and where it stands.
 
     *seen_epoch*, *seen_sequence* are the highest it ever accepted; *end_held* the end of the authority it supervises;
-    *body_lanes* the lanes under it, the tail's first; *ready_digest* a site it has loaded beside the one of *map_digest*.
+    *body_lanes* the lanes under it, the tail's first; *ready_digest* a site it has loaded beside the one of *map_digest*;
+    *journal_known*: the newest head of a journal that it heard of is one of this server's journal.
     """
 
     link: int
@@ -80,6 +81,7 @@ class HelloHeard:
     body_lanes: tuple[int, ...]
     report: ReportRow
     ready_digest: str = ""
+    journal_known: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -155,13 +155,19 @@ class SiteOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class HeartbeatColumns:
-    """Proof that the loop is alive; columns (k,). *challenge* is to come back in a report, *challenge_echo* is the truck's."""
+    """
+    Proof that the loop is alive; columns (k,). *challenge* is to come back in a report, *challenge_echo* is the truck's.
+
+    *journal_sequence*, *journal_digest*: how far the journal reaches, durably; the loop does not know, whoever speaks does.
+    """
 
     tick: int
     epoch: int
     rows: RowColumn
     challenge_echo: IntColumn
     challenge: IntColumn
+    journal_sequence: int = 0
+    journal_digest: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

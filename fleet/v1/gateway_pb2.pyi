@@ -309,6 +309,7 @@ class HeartbeatFrame(_message.Message):
     HANDLE_FIELD_NUMBER: _builtins.int
     CHALLENGE_ECHO_FIELD_NUMBER: _builtins.int
     CHALLENGE_FIELD_NUMBER: _builtins.int
+    JOURNAL_FIELD_NUMBER: _builtins.int
     MAC_FIELD_NUMBER: _builtins.int
     tick: _builtins.int
     epoch: _builtins.int
@@ -319,6 +320,8 @@ class HeartbeatFrame(_message.Message):
     @_builtins.property
     def challenge(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
+    def journal(self) -> _truck_pb2.JournalHead: ...
+    @_builtins.property
     def mac(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
     def __init__(
         self,
@@ -328,11 +331,12 @@ class HeartbeatFrame(_message.Message):
         handle: _abc.Iterable[_builtins.int] | None = ...,
         challenge_echo: _abc.Iterable[_builtins.int] | None = ...,
         challenge: _abc.Iterable[_builtins.int] | None = ...,
+        journal: _truck_pb2.JournalHead | None = ...,
         mac: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["journal", b"journal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenge", b"challenge", "challenge_echo", b"challenge_echo", "epoch", b"epoch", "handle", b"handle", "mac", b"mac", "tick", b"tick"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenge", b"challenge", "challenge_echo", b"challenge_echo", "epoch", b"epoch", "handle", b"handle", "journal", b"journal", "mac", b"mac", "tick", b"tick"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -202,6 +202,7 @@ class Hello(_message.Message):
     BODY_LANE_IDS_FIELD_NUMBER: _builtins.int
     REPORT_FIELD_NUMBER: _builtins.int
     READY_DIGEST_FIELD_NUMBER: _builtins.int
+    JOURNAL_SEEN_FIELD_NUMBER: _builtins.int
     truck_id: _builtins.str
     instance_id: _builtins.str
     """The onboard computer. The same truck from another instance, while the first still answers, is a duplicate."""
@@ -234,6 +235,10 @@ class Hello(_message.Message):
     def report(self) -> Global___Report:
         """Position, speed and state at this moment, in the form of a report."""
 
+    @_builtins.property
+    def journal_seen(self) -> Global___JournalHead:
+        """The newest head of the server's journal that this truck ever heard of, from durable memory; absent: none."""
+
     def __init__(
         self,
         *,
@@ -249,14 +254,43 @@ class Hello(_message.Message):
         body_lane_ids: _abc.Iterable[_builtins.str] | None = ...,
         report: Global___Report | None = ...,
         ready_digest: _builtins.str = ...,
+        journal_seen: Global___JournalHead | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["end_held", b"end_held", "report", b"report", "seen", b"seen"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_held", b"end_held", "journal_seen", b"journal_seen", "report", b"report", "seen", b"seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body_lane_ids", b"body_lane_ids", "boot_id", b"boot_id", "end_held", b"end_held", "instance_id", b"instance_id", "map_digest", b"map_digest", "ready_digest", b"ready_digest", "report", b"report", "seen", b"seen", "software", b"software", "truck_id", b"truck_id", "truck_type_id", b"truck_type_id", "wire_version", b"wire_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body_lane_ids", b"body_lane_ids", "boot_id", b"boot_id", "end_held", b"end_held", "instance_id", b"instance_id", "journal_seen", b"journal_seen", "map_digest", b"map_digest", "ready_digest", b"ready_digest", "report", b"report", "seen", b"seen", "software", b"software", "truck_id", b"truck_id", "truck_type_id", b"truck_type_id", "wire_version", b"wire_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Hello: _TypeAlias = Hello  # noqa: Y015
+
+@_typing.final
+class JournalHead(_message.Message):
+    """How far a server's journal reached, durably. A journal that is shorter, or has another record there, is not the one this was said
+    from: it has forgotten something, and nobody is given road.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    sequence: _builtins.int
+    """The newest record's place in the journal."""
+    digest: _builtins.int
+    """The first eight bytes of its digest, read as a little-endian number."""
+    def __init__(
+        self,
+        *,
+        sequence: _builtins.int = ...,
+        digest: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "sequence", b"sequence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JournalHead: _TypeAlias = JournalHead  # noqa: Y015
 
 @_typing.final
 class Report(_message.Message):
@@ -548,6 +582,7 @@ class Heartbeat(_message.Message):
     CHALLENGE_ECHO_FIELD_NUMBER: _builtins.int
     CHALLENGE_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
+    JOURNAL_FIELD_NUMBER: _builtins.int
     tick: _builtins.int
     """The control loop's tick. Must rise."""
     challenge_echo: _builtins.int
@@ -555,6 +590,10 @@ class Heartbeat(_message.Message):
     challenge: _builtins.int
     """To be carried back in the next report."""
     epoch: _builtins.int
+    @_builtins.property
+    def journal(self) -> Global___JournalHead:
+        """What the server's journal holds by now; to be remembered, and said in every later Hello. Absent: nothing to remember."""
+
     def __init__(
         self,
         *,
@@ -562,10 +601,11 @@ class Heartbeat(_message.Message):
         challenge_echo: _builtins.int = ...,
         challenge: _builtins.int = ...,
         epoch: _builtins.int = ...,
+        journal: Global___JournalHead | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["journal", b"journal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenge", b"challenge", "challenge_echo", b"challenge_echo", "epoch", b"epoch", "tick", b"tick"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenge", b"challenge", "challenge_echo", b"challenge_echo", "epoch", b"epoch", "journal", b"journal", "tick", b"tick"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

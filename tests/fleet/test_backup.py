@@ -92,6 +92,40 @@ async def test_on_a_restored_copy_nothing_is_granted_until_a_person_says_so(
     assert (await truck.hear_until("authority")).term.epoch == welcome.epoch
 
 
+@pytest.mark.processes
+async def test_on_a_copy_that_was_made_by_hand_whoever_heard_of_more_stops_everybody(
+    server: ServerProcess, connect: Callable[[str], Any], standing_truck: Any, tmp_path: Path
+) -> None:
+    """Nothing in the files tells an old copy of all of them; heartbeats told the trucks, even those that were given nothing since."""
+    truck = standing_truck(connect(server.address), "t0", STAND.stand_id, STAND.stop_m)
+    await truck.say_hello()
+    await truck.hear_until("authority")
+    await server.end(signal.SIGKILL)
+    shutil.copytree(server.data, tmp_path / "copy")
+    await server.start()
+    again = standing_truck(connect(server.address), "t0", STAND.stand_id, STAND.stop_m)
+    again.stamp_ns = 10**12
+    await again.say_hello(seen=truck.accepted)
+    await again.hear_until("welcome")
+    heard = (await again.hear_until("heartbeat")).journal
+    await server.end(signal.SIGKILL)
+
+    shutil.rmtree(server.data)
+    shutil.copytree(tmp_path / "copy", server.data)
+    await server.start()
+    last = standing_truck(connect(server.address), "t0", STAND.stand_id, STAND.stop_m)
+    last.stamp_ns = 2 * 10**12
+    await last.say_hello(seen=truck.accepted, journal_seen=heard)
+    refusal = await last.hear_until("refusal")
+    desk = dispatch_grpc.DispatchServiceStub(connect(server.address))
+    watch = await desk.WatchFleet(d.WatchFleetRequest(), timeout=WITHIN_S).read()
+
+    assert heard.sequence > 0
+    assert heard.digest != 0
+    assert refusal.reason == "JournalBehind"
+    assert [stop.stop_id for stop in watch.stops] == ["journal_behind"]
+
+
 def test_a_copy_holds_what_its_origin_held_and_is_whole(tmp_path: Path) -> None:
     """A copy that nobody could restore is worse than none: it is checked when it is made."""
     grown(tmp_path / "data", 5)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.onboard.store import FileStore, StoreUnreadable, Term
+from fleet.onboard.store import NOTHING_SEEN, FileStore, JournalSeen, StoreUnreadable, Term
 
 
 def test_a_term_survives_the_process(tmp_path: Path) -> None:
@@ -64,3 +64,36 @@ def test_a_write_that_fails_leaves_the_last_good_term(tmp_path: Path) -> None:
 
     assert store.highest() == Term(1, 1)
     assert FileStore(path).highest() == Term(1, 1)
+
+
+def test_how_far_the_journal_went_survives_with_the_next_term(tmp_path: Path) -> None:
+    """What was granted since a copy was made is what the copy must not be believed about; each grant writes it down."""
+    path = tmp_path / "terms"
+    store = FileStore(path)
+    store.remember(Term(3, 17))
+    store.note_journal(JournalSeen(400, 2**63 + 5))
+    store.close()
+    before = FileStore(path).journal_seen()
+
+    store = FileStore(path)
+    store.note_journal(JournalSeen(400, 2**63 + 5))
+    store.remember(Term(3, 18))
+    store.close()
+
+    assert before == NOTHING_SEEN
+    assert FileStore(path).journal_seen() == JournalSeen(400, 2**63 + 5)
+
+
+def test_a_memory_of_an_older_version_is_read(tmp_path: Path) -> None:
+    """It knows terms only; software that is put back reads what this one wrote, too."""
+    path = tmp_path / "terms"
+    store = FileStore(path)
+    store.remember(Term(3, 17))
+    store.close()
+    whole = bytearray(path.read_bytes())
+    for slot in (0, 512):
+        whole[slot + 36 : slot + 56] = bytes(len(whole[slot + 36 : slot + 56]))
+    path.write_bytes(whole)
+
+    assert FileStore(path).highest() == Term(3, 17)
+    assert FileStore(path).journal_seen() == NOTHING_SEEN

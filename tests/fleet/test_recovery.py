@@ -137,6 +137,27 @@ def test_a_truck_that_knows_a_higher_term_stops_the_fleet(make_world: MakeWorld)
     assert all(out.grants is None for out in said)
 
 
+def test_a_truck_that_heard_of_a_longer_journal_stops_the_fleet_until_a_person_has_looked(make_world: MakeWorld) -> None:
+    """It was given nothing that the old copy has forgotten; who was has not called yet. What a person has seen is no news after that."""
+    world = make_world(3)
+    world.greet_all()
+    world.run(100)
+    world.restart()
+    world.inputs = [world.hello(truck, journal_known=truck is not world.trucks[0]) for truck in world.trucks]
+
+    said = world.run(50)
+    refused = world.trucks[0].refused
+    world.inputs.append(CommandGiven(ticket=1, command=LiftStop(request_id="r", stop_id="journal_behind"), actor="op"))
+    world.run(1)
+    world.inputs.append(world.hello(world.trucks[0], journal_known=False))
+    later = world.run(50)
+
+    assert refused == "JournalBehind"
+    assert {stop.stop_id for out in said for stop in out.stops} == {"journal_behind"}
+    assert all(out.grants is None for out in said)
+    assert {0, 1, 2} <= {row for out in later if out.grants is not None for row in out.grants.rows.tolist()}
+
+
 def test_an_end_the_ledger_does_not_know_stops_the_fleet(make_world: MakeWorld) -> None:
     """A truck on an unknown path is proof that something was forgotten."""
     world = make_world(2)

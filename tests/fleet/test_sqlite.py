@@ -109,6 +109,24 @@ def test_a_journal_cut_short_is_noticed(tmp_path: Path) -> None:
         journal.recover()
 
 
+def test_a_journal_knows_which_records_are_its_own(tmp_path: Path) -> None:
+    """Trucks remember how far it went: a copy is shorter, or goes on otherwise."""
+    written(tmp_path / "one", 3)
+    written(tmp_path / "two", 3)
+    heads = []
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        with closing(SqliteJournal(folder)) as journal:
+            journal.recover()
+            epoch = journal.acquire()
+            journal.append(epoch, [record(folder.name)])
+            heads.append(journal.head)
+
+    with closing(SqliteJournal(tmp_path / "one")) as journal:
+        journal.recover()
+        mine, other = ((head.sequence, head.mark) for head in heads)
+        assert [journal.has(*mine), journal.has(*other), journal.has(mine[0] + 1, 0), journal.has(0, 0)] == [True, False, False, True]
+
+
 def test_a_lost_head_file_is_noticed(tmp_path: Path) -> None:
     """Without it nobody can say that the journal is whole."""
     written(tmp_path, 1)

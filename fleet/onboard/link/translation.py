@@ -13,7 +13,7 @@ from typing import Final
 from google.protobuf.duration_pb2 import Duration
 
 from fleet.errors import InvalidField
-from fleet.onboard.store import Term
+from fleet.onboard.store import JournalSeen, Term
 from fleet.onboard.truck import Supervisor
 from fleet.onboard.words import (
     Acknowledgement,
@@ -116,7 +116,11 @@ _HEARD: Final[Mapping[str, Callable[[truck_pb2.ControlMessage], Heard]]] = {
     "welcome": _welcome,
     "refusal": lambda m: Refusal(reason=m.refusal.reason, detail=m.refusal.detail, hint=m.refusal.hint),
     "heartbeat": lambda m: Heartbeat(
-        tick=m.heartbeat.tick, challenge_echo=m.heartbeat.challenge_echo, challenge=m.heartbeat.challenge, epoch=m.heartbeat.epoch
+        tick=m.heartbeat.tick,
+        challenge_echo=m.heartbeat.challenge_echo,
+        challenge=m.heartbeat.challenge,
+        epoch=m.heartbeat.epoch,
+        journal=JournalSeen(max(m.heartbeat.journal.sequence, 0), m.heartbeat.journal.digest),
     ),
     "route": _route,
     "authority": _authority,
@@ -200,6 +204,7 @@ def _hello_message(said: Hello) -> truck_pb2.Hello:
         body_lane_ids=said.body_lane_ids,
         report=_report_message(said.report),
         ready_digest=said.ready_digest,
+        journal_seen=truck_pb2.JournalHead(sequence=said.journal_seen.sequence, digest=said.journal_seen.mark),
     )
 
 

@@ -18,9 +18,10 @@ from typing import ClassVar, Final
 
 from fleet.errors import Code, FleetError
 from fleet.server.facts import AllStopSet
+from fleet.server.journal.folder import HeadFile, locked, sync_folder
 from fleet.server.journal.journal import Head, JournalCorrupt
 from fleet.server.journal.records import records_of
-from fleet.server.journal.sqlite import DAMAGED_FILE, HEAD_FILE, JOURNAL_FILE, WAL_FILE, HeadFile, SqliteJournal, locked, sync_folder
+from fleet.server.journal.sqlite import DAMAGED_FILE, HEAD_FILE, JOURNAL_FILE, WAL_FILE, SqliteJournal
 
 STOP_ID: Final = "journal_restored"
 ACTOR: Final = "khulan"

@@ -111,6 +111,11 @@ class Head:
     sequence: int = 0
     digest: bytes = GENESIS
 
+    @property
+    def mark(self) -> int:
+        """Enough of the digest to tell journals apart, as the wire has it."""
+        return int.from_bytes(self.digest[:8], "little")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:

@@ -15,27 +15,23 @@ has a second name while a journal is read, which it keeps when the journal turns
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from errno import ENOSPC
-from hashlib import blake2b
 from pathlib import Path
-from struct import Struct
 from typing import Final, NoReturn
 
+from fleet.server.journal.folder import HeadFile, locked, make, sync_folder
 from fleet.server.journal.journal import (
     AUDITED,
-    DIGEST_BYTES,
     ChainReader,
     Head,
     JournalCorrupt,
     JournalFailed,
     JournalFenced,
     JournalFull,
-    JournalLocked,
     Record,
     Recovery,
     Sealed,
@@ -49,7 +45,6 @@ JOURNAL_FILE: Final = "journal.sqlite"
 HEAD_FILE: Final = "head"
 WAL_FILE: Final = f"{JOURNAL_FILE}-wal"
 DAMAGED_FILE: Final = f"{WAL_FILE}.damaged"
-LOCK_FILE: Final = "lock"
 RESERVE_FILE: Final = "reserve"
 RESERVE_BYTES: Final = 4 << 20
 READ_ROWS: Final = 512
@@ -71,47 +66,6 @@ COLUMN_TYPES: Final = (int, int, str, str, bytes, bytes, bytes)
 # Raised by a full disk: by the file itself, and by the write-ahead log's shared index, before anything is written.
 FULL_CODES: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_SHMOPEN})
 
-_SLOT: Final = Struct(f"<q{DIGEST_BYTES}s{DIGEST_BYTES}s")
-
-
-class HeadFile:
-    """The newest record's sequence and digest, in two slots written in turn."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        # Room for both slots is taken now: a full disk must not stop a head from following its commit.
-        os.posix_fallocate(self._file, 0, 2 * _SLOT.size)
-
-    def read(self) -> Head | None:
-        """The newer sound slot; None when there is none."""
-        heads: list[Head] = []
-        for slot in (0, 1):
-            raw = os.pread(self._file, _SLOT.size, slot * _SLOT.size)
-            if len(raw) == _SLOT.size:
-                sequence, digest, check = _SLOT.unpack(raw)
-                if check == _slot_check(sequence, digest):
-                    heads.append(Head(sequence=sequence, digest=digest))
-        return max(heads, key=lambda head: head.sequence, default=None)
-
-    def write(self, head: Head, turn: int) -> None:
-        """Overwrites the slot whose *turn* it is."""
-        raw = _SLOT.pack(head.sequence, head.digest, _slot_check(head.sequence, head.digest))
-        os.pwrite(self._file, raw, (turn & 1) * _SLOT.size)
-
-    def sync(self) -> None:
-        """Makes it durable."""
-        os.fsync(self._file)
-
-    def close(self) -> None:
-        """Makes the head durable and lets go."""
-        self.sync()
-        os.close(self._file)
-
-
-def _slot_check(sequence: int, digest: bytes) -> bytes:
-    return blake2b(digest, digest_size=DIGEST_BYTES, salt=sequence.to_bytes(16, "little", signed=True)).digest()
-
 
 class SqliteJournal:
     """The embedded ledger: `Journal` over one folder."""
@@ -124,12 +78,13 @@ class SqliteJournal:
             JournalLocked: another process has it.
             JournalFull: not even what the reserve gives back is enough to open it.
         """
-        _make(folder)
+        make(folder)
         self.folder = folder
         self.believed: tuple[Record, ...] = ()  # what could be read before a fault was found
         self._lock = locked(folder)
         self._turn = 0
         self._head = Head()
+        self._reader: sqlite3.Connection | None = None  # of whoever asks beside the one who appends
         self._fault: JournalCorrupt | None = None  # the file is no journal
         try:
             try:
@@ -238,6 +193,29 @@ class SqliteJournal:
         self._advance(head)
         return head.sequence
 
+    @property
+    def head(self) -> Head:
+        """The newest record that is durable; may be read on any thread."""
+        return self._head
+
+    def has(self, sequence: int, mark: int) -> bool:
+        """
+        Whether record *sequence* is in the journal and has that mark. On one thread, which need not be the one that appends.
+
+        Nothing is in every journal. What cannot be read is not there.
+        """
+        if sequence == 0:
+            return True
+        if sequence > self._head.sequence:
+            return False
+        try:
+            if self._reader is None:
+                self._reader = sqlite3.connect(self.folder / JOURNAL_FILE, check_same_thread=False)
+            found = self._reader.execute("select digest from record where sequence = ?", (sequence,)).fetchone()
+        except sqlite3.Error:
+            return False
+        return found is not None and Head(sequence=sequence, digest=found[0]).mark == mark
+
     def has_room(self) -> bool:
         """Whether the reserve is there, or could be filled again, with as much to spare."""
         path = self.folder / RESERVE_FILE
@@ -284,8 +262,10 @@ class SqliteJournal:
 
     def close(self) -> None:
         """Lets go of the files; the lock last."""
-        with suppress(sqlite3.Error):
-            self._connection.close()
+        for connection in (self._reader, self._connection):
+            if connection is not None:
+                with suppress(sqlite3.Error):
+                    connection.close()
         self._head_file.close()
         os.close(self._lock)
 
@@ -402,39 +382,6 @@ class SqliteJournal:
     def _give_way(self) -> None:
         with suppress(OSError):
             (self.folder / RESERVE_FILE).unlink()
-
-
-def _make(folder: Path) -> None:
-    """Makes *folder*, so that a power cut does not unmake it."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in missing:
-        sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """What was made in *folder* stays made."""
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
-
-
-def locked(folder: Path) -> int:
-    """
-    The open lock of *folder*.
-
-    Raises:
-        JournalLocked: another process has it.
-    """
-    lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as held:
-        os.close(lock)
-        raise JournalLocked(folder=str(folder)) from held
-    return lock
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -4,6 +4,7 @@ Taking trucks on: what a hello proves, and what it may not be believed in.
 A hello is the only way a truck comes under a new epoch. It says what the truck holds and the highest term it ever accepted;
 both must be no more than the ledger remembers. If a truck knows more than the ledger, the ledger is a restored or copied one:
 other trucks may hold road it has forgotten as well, so everything stops and nothing is granted until a person has looked.
+A truck that was given nothing since still knows from heartbeats how far the journal reached.
 
 A truck never seen before is given a row and the ground under its body, if nobody holds any of it.
 """
@@ -17,7 +18,7 @@ from typing import ClassVar, Final
 import numpy as np
 
 from fleet.errors import Code, FleetError
-from fleet.server.facts import AllStopSet, Fact, TruckGreeted, TruckQuarantined, TruckRegistered
+from fleet.server.facts import AllStopLifted, AllStopSet, Fact, TruckGreeted, TruckQuarantined, TruckRegistered
 from fleet.server.inputs import HelloHeard
 from fleet.server.intrusions import stop_id_of
 from fleet.server.loop.doubts import Doubts
@@ -146,11 +147,22 @@ class Admission:
         self._doubts = doubts
         self._intrusions = intrusions
         self._trucks: TruckTable = ledger.trucks
+        self._vouched = False
+
+    def begin(self) -> None:
+        """A new server begins: nobody has vouched for its journal yet."""
+        self._vouched = False
+
+    def apply(self, fact: Fact) -> None:
+        """A person who lifts the stop of a journal in doubt has looked: what a lost journal knew is no news any more, held road is."""
+        if isinstance(fact, AllStopLifted) and fact.stop_id == JOURNAL_BEHIND:
+            self._vouched = True
 
     def hear(self, hello: HelloHeard, *, tick: int, now_ns: int) -> Greeting:
         """What *hello* comes to."""
         try:
             self._require_compatible(hello)
+            self._require_known_journal(hello)
             row = self._sessions.row_of.get(hello.truck_id)
             if row is None:
                 return self._meet(hello, now_ns)
@@ -162,6 +174,10 @@ class Admission:
         except FleetError as error:
             return Greeting(refusal=error)
         return self._meet_again(row, hello, tick=tick, now_ns=now_ns)
+
+    def _require_known_journal(self, hello: HelloHeard) -> None:
+        if not hello.journal_known and not self._vouched:
+            raise JournalBehind(truck_id=hello.truck_id, seen_epoch=hello.seen_epoch, seen_sequence=hello.seen_sequence)
 
     def _require_compatible(self, hello: HelloHeard) -> None:
         agreed(hello.wire_version)

@@ -140,6 +140,7 @@ class ControlLoop:
         """Takes charge in *epoch*: nothing is granted to anyone before he has said hello in it."""
         self.ledger.begin(epoch)
         self.stops.forget_words()
+        self._admission.begin()
         self.site_change.forget_words()
         self._route_due.clear()
         self._judging.touch(range(self.trucks.count))
@@ -179,6 +180,7 @@ class ControlLoop:
         self.routes.apply(fact)
         self.site_change.apply(fact)
         self._advice.apply(fact)
+        self._admission.apply(fact)
         if isinstance(fact, RouteSet | TruckRegistered):
             self._route_due.add(fact.row)
             self._judging.touch((fact.row,))

@@ -166,8 +166,18 @@ def report_refused(value: ReportRefusedOut) -> truck_pb2.ReportRefused:
 def heartbeat(value: HeartbeatColumns, at: int) -> truck_pb2.Heartbeat:
     """One row of a tick's heartbeats."""
     return truck_pb2.Heartbeat(
-        tick=value.tick, epoch=value.epoch, challenge_echo=int(value.challenge_echo[at]), challenge=int(value.challenge[at])
+        tick=value.tick,
+        epoch=value.epoch,
+        challenge_echo=int(value.challenge_echo[at]),
+        challenge=int(value.challenge[at]),
+        journal=_journal_head(value),
     )
+
+
+def _journal_head(beats: HeartbeatColumns) -> truck_pb2.JournalHead | None:
+    if not beats.journal_sequence:
+        return None
+    return truck_pb2.JournalHead(sequence=beats.journal_sequence, digest=beats.journal_digest)
 
 
 def write_grants(grants: GrantsOut, into: gateway_pb2.AuthorityFrame) -> None:
@@ -186,6 +196,8 @@ def write_heartbeats(beats: HeartbeatColumns, into: gateway_pb2.HeartbeatFrame) 
     """A tick's heartbeats for one gateway."""
     into.tick = beats.tick
     into.epoch = beats.epoch
+    if (journal := _journal_head(beats)) is not None:
+        into.journal.CopyFrom(journal)
     into.handle.extend(beats.rows.tolist())
     into.challenge_echo.extend(beats.challenge_echo.tolist())
     into.challenge.extend(beats.challenge.tolist())

@@ -9,7 +9,7 @@ off, and is told everything anew when it calls again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -154,13 +154,7 @@ def select_grants(grants: GrantsOut, kept: np.ndarray[tuple[int], np.dtype[np.bo
 
 def select_heartbeats(beats: HeartbeatColumns, kept: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> HeartbeatColumns:
     """The rows of *beats* that are *kept* (k,)."""
-    return HeartbeatColumns(
-        tick=beats.tick,
-        epoch=beats.epoch,
-        rows=beats.rows[kept],
-        challenge_echo=beats.challenge_echo[kept],
-        challenge=beats.challenge[kept],
-    )
+    return replace(beats, rows=beats.rows[kept], challenge_echo=beats.challenge_echo[kept], challenge=beats.challenge[kept])
 
 
 def _newest_grants(older: GrantsOut, newer: GrantsOut) -> GrantsOut:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Protocol
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from fleet.mac import CodeWrong, Session
 from fleet.server.columns import FlagColumn, RowColumn
 from fleet.server.dispatch.persons import ClaimsAnother
 from fleet.server.inputs import LinkLost, ReportsHeard
+from fleet.server.journal.journal import Head
 from fleet.server.outgoing import GrantsOut, HeartbeatColumns, Outgoing, ReportRefusedOut, RouteOut, StopOut, WelcomeOut
 from fleet.server.wire import codec_out
 from fleet.server.wire.callers import HERE, Caller
@@ -44,6 +45,19 @@ class HelloMissing(FleetError):
     code: ClassVar[Code] = Code.PRECONDITION
 
 
+class Chronicle(Protocol):
+    """A journal, as far as trucks bear witness of it. Read on the thread of the streams."""
+
+    @property
+    def head(self) -> Head:
+        """The newest record that is durable."""
+        ...
+
+    def has(self, sequence: int, mark: int) -> bool:
+        """Whether record *sequence* is there and has that mark."""
+        ...
+
+
 @dataclass(slots=True, kw_only=True)
 class Counts:
     """What passed, since the server started."""
@@ -66,6 +80,7 @@ class Switchboard:
         self._links = Links()
         self.counts = Counts()
         self.closed: FleetError | None = None  # why no truck is heard at all
+        self.journal: Chronicle | None = None  # how far it reaches is said in heartbeats, and asked back in hellos
         self.noted: Callable[[], None] = _nothing  # called whenever something was heard
         self.claimed: Callable[[str, str, FleetError], None] = _nobody  # called when somebody spoke for another
 
@@ -221,7 +236,9 @@ class Switchboard:
         link = self._links.open(connection, name)
         link.called, link.wire_version = heard.truck_id, heard.wire_version
         link.hello = hello if self._codes and connection.relays else None
-        self._inbox.put(heard.truck_id, replace(heard, link=link.number))
+        seen = hello.journal_seen
+        known = self.journal is None or self.journal.has(seen.sequence, seen.digest)
+        self._inbox.put(heard.truck_id, replace(heard, link=link.number, journal_known=known))
 
     def _require_own(self, connection: Connection, name: str) -> None:
         caller = connection.caller
@@ -361,6 +378,9 @@ class Switchboard:
             link.slots.authority = self._speech.authority(grants, at)
 
     def _heartbeats(self, beats: HeartbeatColumns) -> None:
+        if self.journal is not None:
+            head = self.journal.head
+            beats = replace(beats, journal_sequence=head.sequence, journal_digest=head.mark)
         for connection, kept in self._shares(beats.rows):
             connection.columns.put_heartbeats(beats if kept is None else select_heartbeats(beats, kept))
             connection.wake()

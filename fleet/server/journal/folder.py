@@ -1,0 +1,88 @@
+"""The folder of a journal: made, locked to one server, and a small file that remembers how far the journal went."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from hashlib import blake2b
+from pathlib import Path
+from struct import Struct
+from typing import Final
+
+from fleet.server.journal.journal import DIGEST_BYTES, Head, JournalLocked
+
+LOCK_FILE: Final = "lock"
+
+_SLOT: Final = Struct(f"<q{DIGEST_BYTES}s{DIGEST_BYTES}s")
+
+
+class HeadFile:
+    """The newest record's sequence and digest, in two slots written in turn."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # Room for both slots is taken now: a full disk must not stop a head from following its commit.
+        os.posix_fallocate(self._file, 0, 2 * _SLOT.size)
+
+    def read(self) -> Head | None:
+        """The newer sound slot; None when there is none."""
+        heads: list[Head] = []
+        for slot in (0, 1):
+            raw = os.pread(self._file, _SLOT.size, slot * _SLOT.size)
+            if len(raw) == _SLOT.size:
+                sequence, digest, check = _SLOT.unpack(raw)
+                if check == _slot_check(sequence, digest):
+                    heads.append(Head(sequence=sequence, digest=digest))
+        return max(heads, key=lambda head: head.sequence, default=None)
+
+    def write(self, head: Head, turn: int) -> None:
+        """Overwrites the slot whose *turn* it is."""
+        raw = _SLOT.pack(head.sequence, head.digest, _slot_check(head.sequence, head.digest))
+        os.pwrite(self._file, raw, (turn & 1) * _SLOT.size)
+
+    def sync(self) -> None:
+        """Makes it durable."""
+        os.fsync(self._file)
+
+    def close(self) -> None:
+        """Makes the head durable and lets go."""
+        self.sync()
+        os.close(self._file)
+
+
+def _slot_check(sequence: int, digest: bytes) -> bytes:
+    return blake2b(digest, digest_size=DIGEST_BYTES, salt=sequence.to_bytes(16, "little", signed=True)).digest()
+
+
+def make(folder: Path) -> None:
+    """Makes *folder*, so that a power cut does not unmake it."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """What was made in *folder* stays made."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def locked(folder: Path) -> int:
+    """
+    The open lock of *folder*.
+
+    Raises:
+        JournalLocked: another process has it.
+    """
+    lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as held:
+        os.close(lock)
+        raise JournalLocked(folder=str(folder)) from held
+    return lock
