@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sim_harness.scenario import load_scenario
+from tests.soak.outages import outages
+
+KILLS = 2
+
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("wire")]
+
+
+async def test_killed_at_random_instants_the_server_gives_road_again_to_whoever_said_hello(tmp_path: Path) -> None:
+    """Nobody passes the end he held, nobody is granted anything unseen, and everybody is on his way again in seconds."""
+    found = await outages(tmp_path, load_scenario("mandula", seed=1), kills=KILLS, seed=1, before_s=25.0)
+
+    assert found.wrong == []
+    assert found.ungranted == 0
+    assert max(found.each_s) <= 3.0
+    assert len(found.each_s) == KILLS * 10
