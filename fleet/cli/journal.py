@@ -69,11 +69,19 @@ def verify(folder: Folder, as_json: Annotated[bool, typer.Option("--json", help=
     with _opened(folder) as journal:
         count = journal.verify()
         recovery = journal.recover()
-    found = {"records": count, "epoch": recovery.epoch, "recovery_records": len(recovery.records)}
+    sizes = {name: sum(path.stat().st_size for path in folder.glob(name)) for name in ("journal.sqlite*", "archive-*")}
+    found = {
+        "records": count,
+        "epoch": recovery.epoch,
+        "recovery_records": len(recovery.records),
+        "journal_bytes": sizes["journal.sqlite*"],
+        "archive_bytes": sizes["archive-*"],
+    }
     if as_json:
         typer.echo(json.dumps(found))
     else:
         typer.echo(f"whole: {count} records, epoch {recovery.epoch}; a restart reads {len(recovery.records)} of them")
+        typer.echo(f"the journal has {sizes['journal.sqlite*'] / 1e6:.1f} MB, its archive {sizes['archive-*'] / 1e6:.1f} MB")
 
 
 @app.command()

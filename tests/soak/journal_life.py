@@ -21,7 +21,7 @@ from fleet.server.journal.sqlite import SqliteJournal
 
 PROMISES_FILE: Final = "promises"
 PROMISE: Final = Struct("<qq")  # an epoch that is taken, and how many facts are durable
-SNAPSHOT_EVERY: Final = 23
+SNAPSHOT_EVERY: Final = 7
 BATCHES_MAX: Final = 4
 
 

@@ -190,6 +190,7 @@ def found_after(folder: Path, state: State, *, go_on: bool) -> str:
         with closing(SqliteJournal(folder)) as journal:
             recovery = journal.recover()
             if go_on:
+                journal.verify()
                 journal.append(journal.acquire(), [Record(kind="Fact", key="", body=b"more")])
                 assert len(journal.recover().records) == len(recovery.records) + 1
     except FleetError as fault:

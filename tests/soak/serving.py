@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-WITHIN_S = 60.0
+WITHIN_S = 180.0
 SERVES = re.compile(r"khulan (?:serves|lets nobody move).*? on ([\d.]+:\d+)(?:, epoch (\d+))?")
 
 

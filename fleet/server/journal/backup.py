@@ -18,6 +18,7 @@ from typing import ClassVar, Final
 
 from fleet.errors import Code, FleetError
 from fleet.server.facts import AllStopSet
+from fleet.server.journal import archive
 from fleet.server.journal.folder import HeadFile, locked, sync_folder
 from fleet.server.journal.journal import Head, JournalCorrupt
 from fleet.server.journal.records import records_of
@@ -98,7 +99,7 @@ def restore(backup: Path, folder: Path) -> Path | None:
         try:
             aside = _set_aside(folder)
             # The head last: until it is there, a server finds a journal without one and lets nobody move.
-            for name in (JOURNAL_FILE, WAL_FILE, HEAD_FILE):
+            for name in (*_archive_names(backup), JOURNAL_FILE, WAL_FILE, HEAD_FILE):
                 with suppress(FileNotFoundError):
                     shutil.copyfile(backup / name, folder / name)
                     _sync(folder / name)
@@ -121,6 +122,9 @@ def _copied(folder: Path, part: Path) -> Head:
             found = copy.execute("select sequence, digest from record order by sequence desc limit 1").fetchone()
     except sqlite3.Error as fault:
         raise JournalCorrupt(place=JOURNAL_FILE, problem=str(fault)) from fault
+    # Files of the archive never change, and none that the copied moment needs is ever removed.
+    for name in _archive_names(folder):
+        shutil.copyfile(folder / name, part / name)
     copied = Head(sequence=found[0], digest=found[1]) if found else Head()
     if copied.sequence < noted.sequence:
         raise JournalCorrupt(place=f"record {copied.sequence + 1}", problem=f"is missing; records up to {noted.sequence} were written")
@@ -129,11 +133,15 @@ def _copied(folder: Path, part: Path) -> Head:
     return copied
 
 
+def _archive_names(folder: Path) -> list[str]:
+    return [path.name for path in sorted(folder.glob(f"{archive.PREFIX}*"))]
+
+
 def _set_aside(folder: Path) -> Path | None:
     """Moves what is there of a journal into a folder of its own."""
     names = [
         name
-        for name in (JOURNAL_FILE, WAL_FILE, f"{JOURNAL_FILE}-shm", HEAD_FILE, DAMAGED_FILE, INPUT_LOG_FOLDER)
+        for name in (*_archive_names(folder), JOURNAL_FILE, WAL_FILE, f"{JOURNAL_FILE}-shm", HEAD_FILE, DAMAGED_FILE, INPUT_LOG_FOLDER)
         if (folder / name).exists()
     ]
     if not names:

@@ -157,6 +157,10 @@ class Journal(Protocol):
         """Like `append`, and recovery starts from here."""
         ...
 
+    def compact(self) -> None:
+        """After a snapshot: whatever no restart reads any more may be put away, as long as it can still be read."""
+        ...
+
     def has_room(self) -> bool:
         """Whether grants may be promised: false from the first `JournalFull` until there is room to spare again."""
         ...
@@ -327,6 +331,9 @@ class MemoryJournal:
         """
         self._kept.clear()
         return self.append(epoch, records)
+
+    def compact(self) -> None:
+        """Nothing is kept that a restart would not read."""
 
     def has_room(self) -> bool:
         """Always."""

@@ -17,11 +17,14 @@ from typing import Final
 
 from fleet.clock import NS_PER_S, SystemClock
 from fleet.errors import FleetError
+from fleet.log import Event, Log
 from fleet.server.facts import Fact
-from fleet.server.journal.journal import Journal, JournalFailed, JournalFull
+from fleet.server.journal.journal import Journal, JournalCorrupt, JournalFailed, JournalFull
 from fleet.server.journal.records import records_of
 
 RETRY_FULL_S: Final = 0.5
+
+_LOG: Final = Log("journal")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +101,8 @@ class JournalWriter:
                     self._look_for_room()
                 for batch in batches:
                     batch.then()
+                if batches[0].snapshot and not self._closing:
+                    self._put_away()
             self.wrote_all = True
         except FleetError as fault:
             self._listener.failed(fault)
@@ -133,6 +138,13 @@ class JournalWriter:
                         return False
             else:
                 return True
+
+    def _put_away(self) -> None:
+        try:
+            self._journal.compact()
+        except JournalCorrupt as damage:
+            # No restart reads that record: the fleet goes on, and a person has to look before the journal can shrink again.
+            _LOG.alarm(Event.JOURNAL_DAMAGED, **damage.facts())
 
     def _look_for_room(self) -> None:
         self._looks_for_room_ns = self._clock.now_ns() + int(RETRY_FULL_S * NS_PER_S)

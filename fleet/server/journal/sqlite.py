@@ -20,9 +20,11 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from errno import ENOSPC
+from itertools import islice
 from pathlib import Path
 from typing import Final, NoReturn
 
+from fleet.server.journal import archive
 from fleet.server.journal.folder import HeadFile, locked, make, sync_folder
 from fleet.server.journal.journal import (
     AUDITED,
@@ -48,6 +50,8 @@ DAMAGED_FILE: Final = f"{WAL_FILE}.damaged"
 RESERVE_FILE: Final = "reserve"
 RESERVE_BYTES: Final = 4 << 20
 READ_ROWS: Final = 512
+# An old journal is not archived in one go: meanwhile nothing becomes durable.
+SEGMENTS_AT_ONCE: Final = 4
 
 SCHEMA: Final = """
 create table if not exists record (
@@ -60,6 +64,7 @@ create table if not exists audit (
     sequence integer primary key, epoch integer not null, kind text not null, key text not null,
     body blob not null, previous blob not null, digest blob not null
 ) strict;
+create table if not exists archived (up_to integer primary key) strict;
 """
 COLUMNS: Final = "sequence, epoch, kind, key, body, previous, digest"
 COLUMN_TYPES: Final = (int, int, str, str, bytes, bytes, bytes)
@@ -214,7 +219,10 @@ class SqliteJournal:
             found = self._reader.execute("select digest from record where sequence = ?", (sequence,)).fetchone()
         except sqlite3.Error:
             return False
-        return found is not None and Head(sequence=sequence, digest=found[0]).mark == mark
+        if found is None:
+            kept = (segment for segment in archive.segments(self.folder, self._head.sequence) if segment.first <= sequence <= segment.last)
+            return any(archive.mark_of(segment, sequence) == mark for segment in kept)
+        return Head(sequence=sequence, digest=found[0]).mark == mark
 
     def has_room(self) -> bool:
         """Whether the reserve is there, or could be filled again, with as much to spare."""
@@ -241,7 +249,7 @@ class SqliteJournal:
         self._require_journal()
         head = Head()
         with self._reading(lambda: head.sequence):
-            for sealed in self._rows(1):
+            for sealed in self._all_rows():
                 place = f"record {sealed.sequence}"
                 if sealed.sequence != head.sequence + 1 or sealed.previous != head.digest:
                     raise JournalCorrupt(place=place, problem="does not follow the record before it")
@@ -258,7 +266,36 @@ class SqliteJournal:
             JournalCorrupt: the file is no journal.
         """
         self._require_journal()
-        return self._rows(1)
+        return self._all_rows()
+
+    def compact(self) -> None:
+        """
+        Lets the archive have what no restart reads any more, a few files at a time; when it has no room for them, another time.
+
+        Raises:
+            JournalFailed: a disk failed.
+            JournalCorrupt: an old record is damaged; it stays where it is, and so does everything after it.
+        """
+        first = self._one("select max(first) from snapshot") or 0
+        for _ in range(SEGMENTS_AT_ONCE):
+            up_to = self._archived()
+            sealed = list(islice(self._rows(up_to + 1), min(first - 1 - up_to, archive.SEGMENT_RECORDS)))
+            if not sealed:
+                return
+            try:
+                archive.forget_drafts(self.folder, up_to)
+                archive.write(self.folder, sealed)
+                with self._transaction():
+                    self._connection.execute("delete from record where sequence <= ?", (sealed[-1].sequence,))
+                    self._connection.execute("delete from snapshot where first < ?", (first,))
+                    self._connection.execute("insert into archived (up_to) values (?)", (sealed[-1].sequence,))
+                    self._connection.execute("delete from archived where up_to < ?", (sealed[-1].sequence,))
+            except JournalFull:
+                return
+            except OSError as fault:
+                if fault.errno == ENOSPC:
+                    return
+                raise JournalFailed(problem=str(fault)) from fault
 
     def close(self) -> None:
         """Lets go of the files; the lock last."""
@@ -304,6 +341,20 @@ class SqliteJournal:
     def _require_journal(self) -> None:
         if self._fault is not None:
             raise self._fault
+
+    def _archived(self) -> int:
+        """Up to which record the archive has them."""
+        return self._one("select max(up_to) from archived") or 0
+
+    def _all_rows(self) -> Iterator[Sealed]:
+        up_to, head = self._archived(), Head()
+        for segment in archive.segments(self.folder, up_to):
+            for sealed in archive.read(segment, head):
+                yield sealed
+                head = Head(sequence=sealed.sequence, digest=sealed.digest)
+        if head.sequence != up_to:
+            raise JournalCorrupt(place=f"record {head.sequence + 1}", problem=f"is not in the archive, which should go up to {up_to}")
+        yield from self._rows(up_to + 1)
 
     def _rows(self, first: int) -> Iterator[Sealed]:
         found = self._connection.execute(f"select {COLUMNS} from record where sequence >= ? order by sequence", (first,))  # noqa: S608 - our own column list

@@ -1,0 +1,150 @@
+"""What no restart reads any more: out of the journal's file, and still there, whole and in order."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from fleet.errors import FleetError
+from fleet.server.facts import AllStopLifted
+from fleet.server.journal import archive
+from fleet.server.journal.backup import back_up, restore
+from fleet.server.journal.journal import JournalCorrupt, Record
+from fleet.server.journal.journal_writer import JournalWriter, Listener
+from fleet.server.journal.sqlite import JOURNAL_FILE, SqliteJournal
+
+ROUNDS = 4
+FACTS = 100
+
+
+def record(number: int) -> Record:
+    """The record of that number."""
+    return Record(kind="Fact", key=str(number), body=bytes(200))
+
+
+def grown(folder: Path, rounds: int = ROUNDS) -> list[tuple[int, int]]:
+    """A journal with snapshots, archived after each; the answer is every head it ever had."""
+    heads, number = [], 0
+    with closing(SqliteJournal(folder)) as journal:
+        journal.recover()
+        epoch = journal.acquire()
+        for _ in range(rounds):
+            for _ in range(FACTS // 20):
+                journal.append(epoch, [record(number + at) for at in range(20)])
+                number += 20
+                heads.append((journal.head.sequence, journal.head.mark))
+            journal.snapshot(epoch, [record(-1)])
+            journal.compact()
+    return heads
+
+
+def test_every_record_is_still_read_in_its_place(tmp_path: Path) -> None:
+    """Who did what, years ago, is what an archive is for; and the chain runs through it."""
+    grown(tmp_path)
+
+    with closing(SqliteJournal(tmp_path)) as journal:
+        chain = list(journal.chain())
+        assert journal.verify() == len(chain)
+        assert [found.key for found in journal.recover().records] == ["-1"]
+    assert [found.record.key for found in chain if found.record.kind == "Fact" and found.record.key != "-1"] == [
+        str(number) for number in range(ROUNDS * FACTS)
+    ]
+    assert all(after.previous == before.digest for before, after in pairwise(chain))
+
+
+def test_the_journal_itself_stays_small(tmp_path: Path) -> None:
+    """A file that only grows fills the disk one day, and the fleet stands."""
+    grown(tmp_path / "short", rounds=2)
+    grown(tmp_path / "long", rounds=12)
+    sizes = [(tmp_path / name / JOURNAL_FILE).stat().st_size for name in ("short", "long")]
+
+    assert sizes[1] <= 1.5 * sizes[0]
+
+
+def test_what_a_truck_remembers_of_an_archived_record_is_known(tmp_path: Path) -> None:
+    """A truck that comes back after a week must not stop everybody."""
+    heads = grown(tmp_path)
+
+    with closing(SqliteJournal(tmp_path)) as journal:
+        journal.recover()
+        assert all(journal.has(*head) for head in heads)
+        assert not any(journal.has(sequence, mark ^ 1) for sequence, mark in heads)
+
+
+def test_a_damaged_missing_or_exchanged_file_is_noticed(tmp_path: Path) -> None:
+    """An archive that can be changed unnoticed proves nothing; and a restart, which does not read it, does not mind."""
+    grown(tmp_path)
+    first, second = archive.segments(tmp_path, up_to=10**9)[:2]
+    whole = {segment: segment.path.read_bytes() for segment in (first, second)}
+    damages = [bytes([byte ^ 0x41]) for byte in whole[first][::37]]
+    found = set()
+    for at, flipped in zip(range(0, len(whole[first]), 37), damages, strict=True):
+        first.path.write_bytes(whole[first][:at] + flipped + whole[first][at + 1 :])
+        found.add(verified(tmp_path))
+    first.path.write_bytes(whole[second])
+    found.add(verified(tmp_path))
+    first.path.unlink()
+    found.add(verified(tmp_path))
+    first.path.write_bytes(whole[first])
+
+    assert found == {"JournalCorrupt"}
+    assert verified(tmp_path) == ""
+
+
+def verified(folder: Path) -> str:
+    """What is wrong with the journal, though a restart finds all it needs; empty when nothing is."""
+    with closing(SqliteJournal(folder)) as journal:
+        assert len(journal.recover().records) == 1
+        try:
+            journal.verify()
+        except FleetError as fault:
+            return fault.reason
+    return ""
+
+
+def test_a_damaged_record_is_not_put_away_as_though_it_were_sound(tmp_path: Path) -> None:
+    """The archive's own digests would make a lie of it."""
+    with closing(SqliteJournal(tmp_path)) as journal:
+        journal.recover()
+        epoch = journal.acquire()
+        journal.append(epoch, [record(number) for number in range(10)])
+        journal.snapshot(epoch, [record(-1)])
+        journal._connection.execute("update record set key = 'x' where key = '5'")
+
+        with pytest.raises(JournalCorrupt):
+            journal.compact()
+
+        assert archive.segments(tmp_path, up_to=10**9) == []
+
+
+def test_a_copy_takes_the_archive_along(tmp_path: Path) -> None:
+    """What was restored is as whole as what was copied."""
+    grown(tmp_path / "data")
+    back_up(tmp_path / "data", tmp_path / "copy", now_ns=1)
+    aside = restore(tmp_path / "copy", tmp_path / "data")
+
+    assert aside is not None
+    for folder in (tmp_path / "data", aside):
+        with closing(SqliteJournal(folder)) as journal:
+            assert journal.verify() > ROUNDS * FACTS
+
+
+def test_a_writer_puts_away_after_each_snapshot(tmp_path: Path) -> None:
+    """Nobody has to remember it."""
+    done = threading.Event()
+    with closing(SqliteJournal(tmp_path)) as journal:
+        journal.recover()
+        writer = JournalWriter(journal, journal.acquire(), Listener(changed=lambda *_: None, failed=lambda _: None))
+        writer.start()
+        fact = AllStopLifted(stop_id="a", actor="op", at_ns=1)
+        writer.submit([fact], lambda: None)
+        writer.submit_snapshot([fact])
+        writer.submit([fact], done.set)
+
+        assert done.wait(10)
+        writer.close()
+        assert [segment.last for segment in archive.segments(tmp_path, up_to=10**9)] == [2]
