@@ -219,8 +219,7 @@ class ControlLoop:
 
     def _tell(self, fact: Fact) -> None:
         """What people are to hear of *fact*, which is about to be applied."""
-        news = self.intrusions.news(fact)
-        if news is not None:
+        if (news := self.intrusions.news(fact)) is not None:
             self._words.alarm(news.event, intrusion=news.intrusion_id, kind=news.kind, reporter=news.by)
 
     # One tick.
