@@ -15,8 +15,7 @@ TICK_PERIOD_S: Final = TICK_PERIOD_NS / 1e9
 HEARTBEAT_TICKS: Final = 2  # 5 Hz
 HEARTBEAT_PERIOD_MS: Final = HEARTBEAT_TICKS * TICK_PERIOD_NS // 1_000_000
 REPORT_PERIOD_MS: Final = 200  # asked of trucks in the welcome
-REPORT_PERIOD_MIN_MS: Final = 100  # the fastest a truck may report; faster is shed
-REPORT_BURST_MAX: Final = 20  # reports of one truck in one tick before the rest is shed: a reconnect flushes its queue
+REPORT_PERIOD_MIN_MS: Final = 100  # the fastest a truck may report
 MISSION_PERIOD_TICKS: Final = 10
 ASSIGNMENT_PERIOD_TICKS: Final = 50
 JUDGE_SWEEP_TICKS: Final = 10  # the judge looks at touched metres each tick, at everything once a second
@@ -29,7 +28,6 @@ CLEARING_SPEED_MPS: Final = 10 / 3.6  # without contact, out of a no-stop stretc
 # Contact, seen from the server.
 SILENCE_WARN_MS: Final = 500  # no new grant on an older report
 SILENCE_FAULT_MS: Final = 2000  # the session is silent
-HELLO_DEADLINE_MS: Final = 3000  # a stream that does not say hello by then is closed
 
 # Motion and brakes.
 GRAVITY_MPS2: Final = 9.81
@@ -95,20 +93,12 @@ INTRUDER_RADIUS_MAX_M: Final = 1000.0  # a place known no better is none: lanes 
 TRUCKS_MAX: Final = 2000
 PATH_LANES_MAX: Final = 128
 LANES_MAX: Final = 65_536
-LINKS_MAX: Final = 4000  # twice the trucks: a reconnect overlaps its predecessor
-MESSAGE_BYTES_MAX: Final = 65_536
-FRAME_BYTES_MAX: Final = 1_048_576  # a gateway's frame of reports
-METADATA_BYTES_MAX: Final = 8192
 ID_CHARS_MAX: Final = 64
 TEXT_CHARS_MAX: Final = 1024
 PAGE_SIZE_MAX: Final = 1000
 PAGE_SIZE_USUAL: Final = 100
 CONTAINERS_PER_ORDER_MAX: Final = 10_000
-INBOX_MAX: Final = 20_000  # inputs of one tick; beyond it telemetry is shed, never stops
-COMMANDS_PER_TICK_MAX: Final = 200
-WATCHERS_MAX: Final = 100
 BOOTS_MAX: Final = 32  # boots of one truck whose hellos are known for old ones; a relay keeps none that long
-OUTBOX_CONTROL_MAX: Final = 64  # messages to one truck that must not replace each other
 INTRUSIONS_MAX: Final = 64  # open at one time; with more the corridor is not closed any more, and everything stops
 JOURNAL_BACKLOG_TICKS_MAX: Final = 50  # ticks not yet durable before the loop grants nothing new
 
@@ -136,10 +126,6 @@ assert STOP_MARK_M + STOP_TOLERANCE_M + BOUND_USUAL_M < AT_LINE_M
 assert STOP_MARK_M + BOUND_USUAL_M <= STAND_END_M
 assert BOUND_USUAL_M <= BOUND_PLANNED_M < BOUND_STOP_M
 assert EXTEND_MIN_FOLLOWING_M <= EXTEND_MIN_M <= HORIZON_EXTRA_M
-assert LINKS_MAX >= 2 * TRUCKS_MAX
-# Every truck's burst and a full tick of commands fit the inbox.
-assert TRUCKS_MAX * 2 + COMMANDS_PER_TICK_MAX <= INBOX_MAX
-assert FRAME_BYTES_MAX >= 124 * TRUCKS_MAX
 assert ASSIGNMENT_PERIOD_TICKS % MISSION_PERIOD_TICKS == 0
 # A spacing margin is for trucks that stand still; a person does not.
 assert INTRUDER_MARGIN_M > 2 * STANDING_MARGIN_M

@@ -31,9 +31,11 @@ from fleet.server.journal.journal import JournalCorrupt
 from fleet.server.journal.journal_writer import JournalWriter, Listener
 from fleet.server.journal.sqlite import JOURNAL_FILE, SqliteJournal
 from fleet.server.journal.writability import Writability
+from fleet.server.limits import connections_max
 from fleet.server.lockstep import DirectReads, Disk, LockstepDriver
 from fleet.server.loop.control_loop import JudgeObjected
 from fleet.server.outgoing import Outgoing, SiteSwitch
+from fleet.server.process import keep_heap_small, raise_file_limit
 from fleet.server.replay.blocks import head_block
 from fleet.server.replay.rotating_log import LogLimits, RotatingLog
 from fleet.server.server_clock import EpochClock, engine_options
@@ -47,9 +49,11 @@ from fleet.server.wire.audit_reads import AuditReads
 from fleet.server.wire.counter import Counter
 from fleet.server.wire.identity_watch import IdentityInterceptor
 from fleet.server.wire.interceptors import ErrorInterceptor
-from fleet.server.wire.pump import Pumps
+from fleet.server.wire.limiter import Limiter
+from fleet.server.wire.pump import REAL, SIMULATED, Pumps
 from fleet.server.wire.reads import Reads
 from fleet.server.wire.refusals import Refusals
+from fleet.server.wire.shedding import Shedding
 from fleet.server.wire.site_map import site_map
 from fleet.server.wire.speaker import Speaker
 from fleet.v1 import border_pb2, dispatch_pb2, gateway_pb2, truck_pb2
@@ -104,11 +108,13 @@ class Server:
         self._inputs = self._input_log()
         self._engine = Engine(corridor, engine_options(corridor, settings, self._clock), self._inputs)
         self._journal = SqliteJournal(settings.data)
-        self._pumps = Pumps(messages_per_tick_max=None) if settings.lockstep else Pumps()
+        shed = self._engine.inbox.shed
+        self._pumps = Pumps(SIMULATED if settings.lockstep else REAL, shed)
+        self._shedding = Shedding(shed)
         self._counter = Counter(self._engine.inbox, self._engine.reader, self._engine.writer)
         self._speaker = Speaker(self._engine.switchboard, self._counter, self._engine.board)
         self._writability = Writability(self._engine.inbox)
-        self._control = ControlThread(self._clock, self._tick, self._fail)
+        self._control = ControlThread(self._clock, self._tick, self._fail, shed)
         self._health = health.aio.HealthServicer()
         self._following: asyncio.Task[None] | None = None
         self._refusals = Refusals(self._engine.inbox)
@@ -117,7 +123,11 @@ class Server:
         interceptors: list[grpc.aio.ServerInterceptor] = [access, ErrorInterceptor()]
         if self._certificates is not None:
             interceptors.insert(0, IdentityInterceptor(self._certificates.identities))
-        self._grpc = grpc.aio.server(interceptors=interceptors, options=settings.transport.server_options())
+        if not settings.lockstep:  # simulated time asks as fast as the machine can: nobody there is held back
+            interceptors.insert(0, Limiter(self._clock, shed))
+        keep_heap_small()
+        options = settings.transport.server_options(connections_max=connections_max(raise_file_limit()))
+        self._grpc = grpc.aio.server(interceptors=interceptors, options=options)
 
     async def start(self) -> Running:
         """
@@ -254,6 +264,7 @@ class Server:
         if self.switched_to is not None:
             return
         self._writability.ticks_waiting(self._writer.waiting_count)
+        self._engine.inbox.behind_ticks = self._control.behind_ticks
         outgoing = self._engine.tick(now_ns)
         self._on_streams(lambda: self._say_early(outgoing))
         self._submit(outgoing, lambda: self._speaker.durable(outgoing))
@@ -279,6 +290,7 @@ class Server:
     def _say_early(self, outgoing: Outgoing) -> None:
         self._pumps.ticked()
         self._refusals.ticked()
+        self._shedding.ticked()
         self._speaker.early(outgoing)
 
     def _take_snapshot(self) -> None:

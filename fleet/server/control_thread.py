@@ -16,9 +16,11 @@ from typing import Any, Final, TypeVar
 
 from fleet.clock import NS_PER_S, Clock
 from fleet.log import Event, Log
+from fleet.server.limits import READS_PER_TICK_MAX, READS_PER_TICK_NS, READS_WAITING_MAX
 from fleet.server.settings import TICK_NS
+from fleet.server.wire.inbox import Overloaded
+from fleet.server.wire.shedding import Shed
 
-READS_PER_TICK_MAX: Final = 64
 SAY_MISSED_EVERY_NS: Final = 10 * NS_PER_S
 
 _LOG: Final = Log("control_thread")
@@ -26,16 +28,22 @@ _T = TypeVar("_T")
 
 
 class ControlThread:
-    """Calls *tick* at every tick's time until stopped; *failed* hears of whatever ends it, on this thread."""
+    """
+    Calls *tick* at every tick's time until stopped; *failed* hears of whatever ends it, on this thread.
 
-    def __init__(self, clock: Clock, tick: Callable[[int], None], failed: Callable[[Exception], None]) -> None:
+    *behind_ticks* counts ticks that came too late, less those that came in time since: 0 when all is well.
+    """
+
+    def __init__(self, clock: Clock, tick: Callable[[int], None], failed: Callable[[Exception], None], shed: Shed) -> None:
         self._clock = clock
         self._tick = tick
         self._failed = failed
         self._stopping = threading.Event()
         self._reads: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._thread = threading.Thread(target=self._run, name="control", daemon=True)
+        self._shed = shed
         self.missed_count = 0
+        self.behind_ticks = 0
         self._say_missed_from_ns = 0
 
     def start(self) -> None:
@@ -49,7 +57,15 @@ class ControlThread:
             self._thread.join()
 
     async def read(self, reading: Callable[[], _T]) -> _T:
-        """What *reading* returns, run between two ticks."""
+        """
+        What *reading* returns, run between two ticks.
+
+        Raises:
+            Overloaded: too many others wait.
+        """
+        if len(self._reads) >= READS_WAITING_MAX:
+            self._shed.reads += 1
+            raise Overloaded(waiting=len(self._reads))
         future: Future[_T] = Future()
         self._reads.append((reading, future))
         return await asyncio.wrap_future(future)
@@ -73,9 +89,12 @@ class ControlThread:
     def _next_due(self, due_ns: int) -> int:
         late_ns = self._clock.now_ns() - (due_ns + TICK_NS)
         if late_ns < TICK_NS:
+            self.behind_ticks = max(self.behind_ticks - 1, 0)
             return due_ns + TICK_NS
         missed = late_ns // TICK_NS
         self.missed_count += missed
+        # A pause is one misfortune, however long; it is overload when it goes on.
+        self.behind_ticks += 1
         # A machine that is too slow misses every other tick: that is one thing to say, not ten a second.
         if due_ns >= self._say_missed_from_ns:
             self._say_missed_from_ns = due_ns + SAY_MISSED_EVERY_NS
@@ -83,7 +102,10 @@ class ControlThread:
         return due_ns + (missed + 1) * TICK_NS
 
     def _serve_reads(self) -> None:
-        for _ in range(min(len(self._reads), READS_PER_TICK_MAX)):
+        until_ns = self._clock.now_ns() + READS_PER_TICK_NS
+        for number in range(min(len(self._reads), READS_PER_TICK_MAX)):
+            if number and self._clock.now_ns() >= until_ns:
+                return
             reading, future = self._reads.popleft()
             if not future.set_running_or_notify_cancel():
                 continue

@@ -11,6 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from fleet.server.limits import (
+    CONNECTION_IDLE_MAX_MS,
+    CONNECTIONS_MAX,
+    HANDSHAKE_WITHIN_MS,
+    METADATA_BYTES_MAX,
+    RECEIVE_BYTES_MAX,
+    STREAMS_PER_CONNECTION_MAX,
+)
 from planner.policy import BLOCK_M, MOVING
 
 Options: TypeAlias = tuple[tuple[str, int], ...]
@@ -24,12 +32,14 @@ LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
 class TransportSettings:
     """Of every gRPC connection; milliseconds."""
 
-    receive_bytes_max: int = 1 << 20  # a gateway's frame; every other method is held to less before it is parsed
-    metadata_bytes_max: int = 8192
+    receive_bytes_max: int = RECEIVE_BYTES_MAX  # most methods are held to less before a message is parsed
+    metadata_bytes_max: int = METADATA_BYTES_MAX
+    streams_max: int = STREAMS_PER_CONNECTION_MAX
     keepalive_ms: int = 2000
     keepalive_timeout_ms: int = 2000
     ping_timeout_ms: int = 2000
-    handshake_timeout_ms: int = 3000
+    handshake_timeout_ms: int = HANDSHAKE_WITHIN_MS
+    connection_idle_max_ms: int = CONNECTION_IDLE_MAX_MS
     connection_age_max_ms: int = 3_600_000
     connection_age_grace_ms: int = 10_000
 
@@ -41,11 +51,15 @@ class TransportSettings:
         if self.connection_age_grace_ms < 2 * self.keepalive_ms:
             raise ValueError("connection_age_grace_ms must be at least twice keepalive_ms")
 
-    def server_options(self) -> Options:
+    def server_options(self, *, connections_max: int = CONNECTIONS_MAX) -> Options:
         """As gRPC wants them."""
         return (
             ("grpc.max_receive_message_length", self.receive_bytes_max),
             ("grpc.max_metadata_size", self.metadata_bytes_max),
+            # A bit for each algorithm, of which the lowest is none at all: what comes compressed is refused unread.
+            ("grpc.compression_enabled_algorithms_bitset", 1),
+            ("grpc.max_allowed_incoming_connections", connections_max),
+            ("grpc.max_concurrent_streams", self.streams_max),
             # With probing on, a stalled reader is sent minutes of stale messages.
             ("grpc.http2.bdp_probe", 0),
             ("grpc.keepalive_time_ms", self.keepalive_ms),
@@ -55,6 +69,7 @@ class TransportSettings:
             ("grpc.http2.min_recv_ping_interval_without_data_ms", 1000),
             ("grpc.http2.max_ping_strikes", 0),
             ("grpc.server_handshake_timeout_ms", self.handshake_timeout_ms),
+            ("grpc.max_connection_idle_ms", self.connection_idle_max_ms),
             ("grpc.max_connection_age_ms", self.connection_age_max_ms),
             ("grpc.max_connection_age_grace_ms", self.connection_age_grace_ms),
             ("grpc.so_reuseport", 0),

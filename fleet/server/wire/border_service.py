@@ -36,7 +36,7 @@ class BorderService(border_pb2_grpc.BorderServiceServicer):
             while True:
                 await pump.woken()
                 for call in self._board.take(watcher):
-                    await context.write(call)
+                    await pump.write(context, call)
                 pump.rest()
         finally:
             self._board.leave(watcher)

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from fleet.errors import Code, FleetError
+from fleet.server.limits import CALLS_WAITING_MAX
 from fleet.server.outgoing import BorderCall, GateCall, GatePassed
 from fleet.server.wire.codec_answers import AnswerWriter
 from fleet.v1 import border_pb2 as b
-
-WAITING_MAX: Final = 10_000
 
 
 @dataclass(eq=False)
@@ -85,7 +84,7 @@ class CallBoard:
         Raises:
             WatcherTooSlow: too much waits.
         """
-        if len(watcher.waiting) > WAITING_MAX:
+        if len(watcher.waiting) > CALLS_WAITING_MAX:
             raise WatcherTooSlow(waiting=len(watcher.waiting))
         taken, watcher.waiting = watcher.waiting, []
         self.said += len(taken)
@@ -95,7 +94,7 @@ class CallBoard:
         if call.call_id <= watcher.newest_call_id or not _concerns(call, watcher.gate_ids):
             return
         watcher.newest_call_id = call.call_id
-        if len(watcher.waiting) <= WAITING_MAX:
+        if len(watcher.waiting) <= CALLS_WAITING_MAX:
             watcher.waiting.append(self._writer.border_call(call))
         watcher.wake()
 

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
-from typing import ClassVar, Final, Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 from google.protobuf.message import Message
 
@@ -19,12 +19,11 @@ from fleet.errors import Code, FleetError
 from fleet.server.commands import Command
 from fleet.server.dispatch.persons import ClaimsAnother, NotYours
 from fleet.server.inputs import CommandGiven
+from fleet.server.limits import ANSWER_WITHIN_S
 from fleet.server.outgoing import Reply
 from fleet.server.wire.codec_answers import AnswerWriter
 from fleet.server.wire.codec_requests import RequestReader
 from fleet.server.wire.inbox import Inbox
-
-ANSWER_WITHIN_S: Final = 30.0
 
 _T = TypeVar("_T")
 MessageT = TypeVar("MessageT", bound=Message)

@@ -13,6 +13,7 @@ from fleet.errors import FleetError
 from fleet.log import Event, Log
 from fleet.server.dispatch.persons import ClaimsAnother
 from fleet.server.wire.callers import caller_of
+from fleet.server.wire.identity import peer_of
 from fleet.server.wire.interceptors import Unreadable
 from fleet.server.wire.links import Connection
 from fleet.server.wire.pump import Pumps
@@ -37,13 +38,13 @@ class GatewayService(gateway_pb2_grpc.GatewayServiceServicer):
         """One gateway, until its stream ends; then every truck behind it has lost its link."""
         pump = self._pumps.begin()
         connection = self._switchboard.connect(relays=True, wake=pump.wake, caller=caller_of(context, METHOD))
-        reader = asyncio.create_task(self._read(connection, request_iterator))
+        reader = asyncio.create_task(self._read(connection, request_iterator, peer_of(context)))
         try:
             while not connection.ending:
                 await pump.woken()
                 control = self._switchboard.take_gateway(connection)
                 if control is not None:
-                    await context.write(control)
+                    await pump.write(context, control)
                 pump.rest()
             if connection.fault is not None:
                 raise connection.fault
@@ -54,24 +55,29 @@ class GatewayService(gateway_pb2_grpc.GatewayServiceServicer):
                 await reader
             self._switchboard.disconnected(connection)
 
-    async def _read(self, connection: Connection, frames: AsyncIterator[gateway_pb2.GatewayMessage | Unreadable]) -> None:
+    async def _read(self, connection: Connection, frames: AsyncIterator[gateway_pb2.GatewayMessage | Unreadable], peer: str) -> None:
         said = False
-        quota = self._pumps.quota()
-        async for frame in frames:
-            try:
-                if isinstance(frame, Unreadable):
-                    raise frame.fault
-                self._switchboard.hear_gateway(connection, frame)
-            except ClaimsAnother as error:
-                # It is not broken, it speaks for somebody else: nothing more of it is heard.
-                connection.end(error)
-                return
-            except FleetError as error:
-                self._switchboard.counts.refused += 1
-                if not said:  # once a stream: a broken gateway must not fill the log
-                    _LOG.alarm(Event.MESSAGE_REFUSED, reason=error.reason, **error.facts())
-                    said = True
-            await quota.spend()
+        quota = self._pumps.quota(peer)
+        try:
+            async with asyncio.timeout(self._pumps.patience.hello_within_s) as patience:
+                async for frame in frames:
+                    patience.reschedule(None)
+                    try:
+                        if isinstance(frame, Unreadable):
+                            raise frame.fault
+                        self._switchboard.hear_gateway(connection, frame)
+                    except ClaimsAnother as error:
+                        # It is not broken, it speaks for somebody else: nothing more of it is heard.
+                        connection.end(error)
+                        return
+                    except FleetError as error:
+                        self._switchboard.counts.refused += 1
+                        if not said:  # once a stream: a broken gateway must not fill the log
+                            _LOG.alarm(Event.MESSAGE_REFUSED, reason=error.reason, **error.facts())
+                            said = True
+                    await quota.spend()
+        except TimeoutError:
+            self._pumps.shed.strangers += 1
         connection.end()
 
 

@@ -18,3 +18,9 @@ def actor_of(context: grpc.aio.ServicerContext[Any, Any]) -> str:
         if text.startswith("spiffe://"):
             return text
     return LOOPBACK
+
+
+def peer_of(context: grpc.aio.ServicerContext[Any, Any]) -> str:
+    """Whom to hold to account for what a call costs: the caller where he is proven, or else his connection."""
+    actor = actor_of(context)
+    return f"{LOOPBACK}/{context.peer()}" if actor == LOOPBACK else actor

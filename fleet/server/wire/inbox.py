@@ -1,8 +1,9 @@
 """
 What was heard and not yet decided on: bounded, filled by the streams, emptied by the control loop once a tick.
 
-When it overflows, reports go first: the next one says the same better. Nothing else is ever lost silently; whoever asks for
-something that finds no room is told so.
+When there is too much of it, reports go first: the next one says the same better. Then what is only planned (orders, another site)
+is turned away, then everything that grants rest on; what can only make things safer always finds room. But for reports nothing is
+ever lost silently: whoever asks for something that finds no room is told so.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import ClassVar, Final, TypeVar
+from typing import ClassVar, TypeVar
 
 from fleet.errors import Code, FleetError
-from fleet.server.commands import HoldTruck, ReportIntrusion, StopAll
+from fleet.server.commands import CancelOrder, CreateOrder, HoldTruck, ReportIntrusion, StopAll
 from fleet.server.inputs import (
     OBSTACLE_SEEN,
     CommandGiven,
@@ -25,11 +26,10 @@ from fleet.server.inputs import (
     ReportsHeard,
     TruckEventHeard,
 )
+from fleet.server.limits import BEHIND_PLANNING_TICKS, FRAMES_MAX, INPUTS_MAX, PLANNING_INPUTS_MAX, REPORTS_MAX
+from fleet.server.site_commands import ProposeSite, SwitchSite, WithdrawSite
 from fleet.server.wire.codec import columns_of
-
-INPUTS_MAX: Final = 20_000
-REPORTS_MAX: Final = 20_000
-FRAMES_MAX: Final = 256
+from fleet.server.wire.shedding import Shed
 
 _T = TypeVar("_T")
 
@@ -49,15 +49,17 @@ class Inbox:
     One tick's inputs. Filled by one thread and emptied by another: each step is a single operation of a deque.
 
     *ordered*: inputs come out by truck and then by arrival, whatever the order in which streams were read. Simulated time
-    needs that to replay.
+    needs that to replay. *behind_ticks*: how many ticks have lately come too late; while there are any, only the newest report of each
+    truck is kept.
     """
 
     def __init__(self, *, ordered: bool = False) -> None:
+        self.behind_ticks = 0
+        self.shed = Shed()
         self._ordered = ordered
         self._inputs: deque[tuple[tuple[bool, str], Input]] = deque()
         self._reports: deque[tuple[int, ReportRow]] = deque(maxlen=REPORTS_MAX)
         self._frames: deque[ReportsHeard] = deque(maxlen=FRAMES_MAX)
-        self.shed_count = 0
 
     def put(self, name: str, given: Input) -> None:
         """
@@ -66,18 +68,23 @@ class Inbox:
         Raises:
             Overloaded: there is no room.
         """
-        if len(self._inputs) >= INPUTS_MAX and not _only_reduces(given):
-            raise Overloaded(waiting=len(self._inputs))
+        waiting = len(self._inputs)
+        if (waiting >= PLANNING_INPUTS_MAX or self.behind_ticks >= BEHIND_PLANNING_TICKS) and _only_plans(given):
+            self.shed.plans += 1
+            raise Overloaded(waiting=waiting)
+        if waiting >= INPUTS_MAX and not _only_reduces(given):
+            self.shed.inputs += 1
+            raise Overloaded(waiting=waiting)
         self._inputs.append(((isinstance(given, CommandGiven), name), given))
 
     def put_report(self, row: int, report: ReportRow) -> None:
         """One report; the oldest gives way when there is no room."""
-        self.shed_count += len(self._reports) == REPORTS_MAX
+        self.shed.reports += len(self._reports) == REPORTS_MAX
         self._reports.append((row, report))
 
     def put_frame(self, reports: ReportsHeard) -> None:
         """A gateway's reports; the oldest frame gives way when there is no room."""
-        self.shed_count += len(reports.rows) if len(self._frames) == FRAMES_MAX else 0
+        self.shed.reports += len(reports.rows) if len(self._frames) == FRAMES_MAX else 0
         self._frames.append(reports)
 
     def freeze(self) -> list[Input]:
@@ -85,6 +92,10 @@ class Inbox:
         heard = _drain(self._inputs)
         reports = _drain(self._reports)
         frames = _drain(self._frames)
+        if self.behind_ticks:
+            newest = dict(reports)
+            self.shed.reports += len(reports) - len(newest)
+            reports = list(newest.items())
         if self._ordered:
             heard.sort(key=itemgetter(0))
             reports.sort(key=itemgetter(0))
@@ -93,6 +104,11 @@ class Inbox:
             frozen.append(columns_of(reports))
         frozen.extend(given for _, given in heard)
         return frozen
+
+
+def _only_plans(given: Input) -> bool:
+    planned = CreateOrder | CancelOrder | ProposeSite | SwitchSite | WithdrawSite
+    return isinstance(given, CommandGiven) and isinstance(given.command, planned)
 
 
 def _only_reduces(given: Input) -> bool:

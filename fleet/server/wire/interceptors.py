@@ -8,7 +8,8 @@ Nothing else maps errors. A request larger than its method may carry is refused 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
 
 import grpc
 from google.protobuf import any_pb2
@@ -20,21 +21,40 @@ from fleet.errors import AlreadyExists, Code, FleetError, InvalidField, NotFound
 from fleet.log import Event, Log
 from fleet.pki.bearers import DISBELIEVED
 from fleet.server.dispatch.persons import ClaimsAnother, NotYours
+from fleet.server.limits import FRAME_BYTES_MAX, REQUEST_BYTES_MAX, SITE_BYTES_MAX
 from fleet.server.wire.inbox import Overloaded
 from fleet.server.wire.rights import NotIdentified, NotPermitted
 
 DOMAIN: Final = "fleet.v1"
-REQUEST_BYTES_MAX: Final = 65_536
-GATEWAY_BYTES_MAX: Final = 1 << 20
-SITE_BYTES_MAX: Final = 1 << 20
 # A refusal travels in the trailer, and peers take 8 kB of that: a name of their own must not come back so long that nothing comes back.
 FACT_BYTES_MAX: Final = 240
 MESSAGE_BYTES_MAX: Final = 600
 # What a method's request may be when it is no small one.
 BYTES_MAX: Final[Mapping[str, int]] = {
-    "/fleet.v1.GatewayService/Relay": GATEWAY_BYTES_MAX,
+    "/fleet.v1.GatewayService/Relay": FRAME_BYTES_MAX,
     "/fleet.v1.DispatchService/ProposeSite": SITE_BYTES_MAX,
 }
+
+
+@dataclass(eq=False)
+class TooManyRequests(FleetError):
+    """You ask too often: this was held back, and then not taken on."""
+
+    code: ClassVar[Code] = Code.PRECONDITION
+    hint: ClassVar[str] = "Ask more slowly, and send the same request again with the same request_id. Stops are never held back."
+
+    per_s: float
+
+
+@dataclass(eq=False)
+class TooManyStreams(FleetError):
+    """You have too many streams open: this one was not begun."""
+
+    code: ClassVar[Code] = Code.PRECONDITION
+    hint: ClassVar[str] = "End those that nobody reads, and call again."
+
+    streams_max: int
+
 
 GRPC_BY_CODE: Final[Mapping[Code, int]] = {
     Code.INVALID: code_pb2.INVALID_ARGUMENT,
@@ -46,6 +66,8 @@ GRPC_BY_CLASS: Final[Mapping[type[FleetError], int]] = {
     NotFound: code_pb2.NOT_FOUND,
     AlreadyExists: code_pb2.ALREADY_EXISTS,
     Overloaded: code_pb2.RESOURCE_EXHAUSTED,
+    TooManyRequests: code_pb2.RESOURCE_EXHAUSTED,
+    TooManyStreams: code_pb2.RESOURCE_EXHAUSTED,
     **dict.fromkeys(DISBELIEVED, code_pb2.UNAUTHENTICATED),
     NotIdentified: code_pb2.UNAUTHENTICATED,
     **dict.fromkeys((NotPermitted, ClaimsAnother, NotYours), code_pb2.PERMISSION_DENIED),

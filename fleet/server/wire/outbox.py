@@ -14,12 +14,10 @@ from typing import Final
 
 import numpy as np
 
+from fleet.server.limits import ROUTES_WAITING_MAX, STOPS_WAITING_MAX
 from fleet.server.outgoing import GrantsOut, HeartbeatColumns
 from fleet.server.wire import codec_out
 from fleet.v1 import gateway_pb2, truck_pb2
-
-ROUTES_WAITING_MAX: Final = 4
-STOPS_WAITING_MAX: Final = 64
 
 
 @dataclass(slots=True, kw_only=True)

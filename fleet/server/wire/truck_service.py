@@ -11,13 +11,13 @@ import grpc
 
 from fleet.errors import FleetError
 from fleet.server.wire.callers import caller_of
+from fleet.server.wire.identity import peer_of
 from fleet.server.wire.interceptors import Unreadable
 from fleet.server.wire.links import Connection
 from fleet.server.wire.pump import Pumps
 from fleet.server.wire.switchboard import HelloMissing, Switchboard
 from fleet.v1 import truck_pb2, truck_pb2_grpc
 
-HELLO_WITHIN_S: Final = 5.0
 METHOD: Final = "/fleet.v1.TruckService/Connect"
 
 
@@ -34,12 +34,12 @@ class TruckService(truck_pb2_grpc.TruckServiceServicer):
         """One truck, until its stream ends, it is refused, or a newer stream takes its place."""
         pump = self._pumps.begin()
         connection = self._switchboard.connect(relays=False, wake=pump.wake, caller=caller_of(context, METHOD))
-        reader = asyncio.create_task(self._read(connection, request_iterator))
+        reader = asyncio.create_task(self._read(connection, request_iterator, peer_of(context)))
         try:
             while not connection.ending:
                 await pump.woken()
                 for message in self._switchboard.take_truck(connection):
-                    await context.write(message)
+                    await pump.write(context, message)
                 pump.rest()
         finally:
             self._pumps.end(pump)
@@ -48,10 +48,10 @@ class TruckService(truck_pb2_grpc.TruckServiceServicer):
                 await reader
             self._switchboard.disconnected(connection)
 
-    async def _read(self, connection: Connection, messages: AsyncIterator[truck_pb2.TruckMessage | Unreadable]) -> None:
-        quota = self._pumps.quota()
+    async def _read(self, connection: Connection, messages: AsyncIterator[truck_pb2.TruckMessage | Unreadable], peer: str) -> None:
+        quota = self._pumps.quota(peer)
         try:
-            async with asyncio.timeout(HELLO_WITHIN_S) as patience:
+            async with asyncio.timeout(self._pumps.patience.hello_within_s) as patience:
                 async for message in messages:
                     if isinstance(message, Unreadable):
                         raise message.fault
@@ -59,6 +59,7 @@ class TruckService(truck_pb2_grpc.TruckServiceServicer):
                     patience.reschedule(None)
                     await quota.spend()
         except TimeoutError:
+            self._pumps.shed.strangers += 1
             self._switchboard.refuse(connection, HelloMissing())
         except FleetError as error:
             self._switchboard.refuse(connection, error)
