@@ -1,0 +1,68 @@
+"""
+One client that means harm beside fifty sound trucks, for as long as it takes to see whether it hurts them.
+
+`python -m tests.soak.hostile --seconds 20`. Each attack is held against the same trucks in peace right before it. Exit 1 when a truck is
+silenced or refused, when answers are later than the promise in more than one case of a hundred, or when the server grows by more than
+it may. Figures are of this machine at this moment: where answers are late in peace too, it has something else to do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from tests.fleet.attackers import KINDS
+from tests.fleet.healthy import percentile
+from tests.fleet.raw_attackers import UNBOUNDED
+from tests.fleet.siege import MEMORY_MORE_MIB, Fared, besieged
+
+LATE_MAX_MS: Final = 50.0
+
+
+def wrongs(fared: Fared) -> list[str]:
+    """What of the promise was not kept."""
+    found = []
+    if fared.deaf or fared.refused or fared.silenced:
+        found.append(f"{len(fared.deaf)} trucks deaf, {len(fared.refused)} refused, {fared.silenced} silenced")
+    late_ms = percentile(fared.during_ms, 0.99)
+    if late_ms > LATE_MAX_MS:
+        found.append(f"one answer of a hundred came {late_ms:.0f} ms late ({percentile(fared.before_ms, 0.99):.0f} ms in peace)")
+    if fared.memory_more_mib > MEMORY_MORE_MIB:
+        found.append(f"the server grew by {fared.memory_more_mib:.0f} MiB")
+    return found
+
+
+async def suffered(console: Console, kinds: list[str], seconds: float) -> int:
+    """Every attack in turn; how many hurt."""
+    hurt = 0
+    with tempfile.TemporaryDirectory(prefix="khulan-hostile-") as folder:
+        async with besieged(Path(folder) / "data") as siege:
+            for kind in kinds:
+                fared = await siege.attack(kind, seconds / 2, seconds)
+                console.print(str(fared))
+                for wrong in wrongs(fared):
+                    known = kind in UNBOUNDED
+                    hurt += not known
+                    console.print(f"{'known' if known else 'FAILED'}: {kind}: {wrong}")
+            for line in siege.server.said("input_shed"):
+                console.print(f"the server said: {line}")
+    return hurt
+
+
+def main() -> int:
+    """Attack as asked; 1 when something hurts."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("kinds", nargs="*", default=[*KINDS, *UNBOUNDED])
+    asked = parser.parse_args()
+    return int(asyncio.run(suffered(Console(highlight=False, soft_wrap=True), asked.kinds, asked.seconds)) > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
