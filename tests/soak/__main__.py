@@ -11,14 +11,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from tests.soak import kill_storm, outages, power_cut, rot
+from tests.soak import fleet_kills, kill_storm, power_cut, rot
 from tests.soak.verdict import Verdict
 
 RUNS: Final[Mapping[str, Callable[[], Verdict]]] = {
     "power_cut": power_cut.run,
     "rot": rot.run,
     "kill_storm": kill_storm.run,
-    "outages": outages.run,
+    "fleet_kills": fleet_kills.run,
 }
 
 

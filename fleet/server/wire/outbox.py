@@ -10,7 +10,6 @@ off, and is told everything anew when it calls again.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 import numpy as np
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sim_harness.scenario import load_scenario
-from tests.soak.outages import outages
+from tests.soak.fleet_kills import outages
 
 KILLS = 2
 
