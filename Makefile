@@ -67,6 +67,7 @@ soak: setup  ## Hours: what must hold for long, or in its thousands, with its fi
 	$(BIN)/python -m tests.soak.long_day --hours 8
 	$(BIN)/python -m tests.soak.certificates --trucks 100
 	$(BIN)/python -m tests.soak.hostile
+	$(BIN)/python -m tests.soak.outages
 
 referee: $(REFEREE)/.made  ## Compare with SUMO, ad-rss, shapely and closed forms, in an environment of their own
 	$(REFEREE)/bin/python -m sim_harness.referee

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import signal
+from collections.abc import AsyncIterator
+from statistics import quantiles
+
+import pytest
+
+from fleet.server.limits import TICKS_PER_S
+from tests.fleet.outpost import Outpost, now_ns, outpost
+
+TRUCKS = 3
+# The promise, in the product's own count: what is gone is known to be gone after this long.
+NOTICED_S = 3.0
+# How long a busy machine may keep a process from counting at all.
+STARVED_S = 3.0
+BACK_WITHIN_S = 20.0
+
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("outages")]
+
+
+@pytest.fixture(scope="module")
+async def post(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Outpost]:
+    """One server, one line, three trucks in a process of their own, for the whole file."""
+    async with outpost(tmp_path_factory.mktemp("outpost") / "data", TRUCKS, TRUCKS) as post:
+        yield post
+
+
+async def both_notice(post: Outpost, since_ns: int, tick: int) -> None:
+    """The server within its ticks, the trucks by their own clocks."""
+    lost = await post.server_notices(since_ns)
+    lapsed = await post.trucks_notice(since_ns)
+
+    assert max(session.tick for session in lost) - tick <= NOTICED_S * TICKS_PER_S
+    assert max(contact.silence_s for contact in lapsed) <= NOTICED_S + STARVED_S
+
+
+async def is_back(post: Outpost, how: str) -> None:
+    """Every truck has its server again, and the server every truck."""
+    back_s = await post.back_after_s(now_ns())
+    print(f"{how}: back after {max(back_s):.2f} s, median {quantiles(back_s)[1]:.2f} s")  # noqa: T201 - figures, for whoever asks with -s
+
+    assert max(back_s) <= BACK_WITHIN_S
+
+
+async def test_a_line_that_is_cut_is_noticed_and_comes_back(post: Outpost) -> None:
+    """Connections are reset, and new ones refused: the kind of loss that everybody is told of."""
+    await post.all_well()
+    since_ns, tick = now_ns(), post.tick
+
+    await post.line.cut()
+    await both_notice(post, since_ns, tick)
+    await post.line.mend()
+
+    await is_back(post, "cut")
+
+
+@pytest.mark.parametrize(("up", "down"), [(True, True), (True, False), (False, True)])
+async def test_a_line_that_passes_nothing_on_is_noticed_and_comes_back(post: Outpost, up: bool, down: bool) -> None:
+    """Nobody is told: both sides have open connections, and only the answers that do not come give it away, also in one direction."""
+    await post.all_well()
+    since_ns, tick = now_ns(), post.tick
+
+    post.line.stall(up=up, down=down)
+    await both_notice(post, since_ns, tick)
+    await post.line.mend()
+
+    await is_back(post, f"stalled, up {up}, down {down}")
+
+
+async def test_trucks_that_are_frozen_are_noticed_and_notice(post: Outpost) -> None:
+    """A stopped process keeps its connections; its kernel acknowledges whatever comes."""
+    await post.all_well()
+    since_ns, tick = now_ns(), post.tick
+
+    post.send(signal.SIGSTOP)
+    lost = await post.server_notices(since_ns)
+    post.send(signal.SIGCONT)
+    await post.trucks_notice(since_ns)
+
+    assert max(session.tick for session in lost) - tick <= NOTICED_S * TICKS_PER_S
+    await is_back(post, "trucks frozen")
+
+
+async def test_a_server_that_is_frozen_is_noticed(post: Outpost) -> None:
+    """No truck drives on for the sake of a connection that is merely open."""
+    await post.all_well()
+    since_ns = now_ns()
+
+    post.server.send(signal.SIGSTOP)
+    lapsed = await post.trucks_notice(since_ns)
+    post.server.send(signal.SIGCONT)
+
+    assert max(contact.silence_s for contact in lapsed) <= NOTICED_S + STARVED_S
+    await is_back(post, "server frozen")
+
+
+async def test_a_servers_streams_that_hang_are_noticed_by_trucks_and_by_its_own_loop(post: Outpost) -> None:
+    """Its other threads answer pings and tick on; neither side may take that for contact."""
+    await post.all_well()
+    since_ns, silent = now_ns(), len(post.server.said("truck_fell_silent"))
+
+    post.server.send(signal.SIGUSR1)
+    lapsed = await post.trucks_notice(since_ns)
+
+    await is_back(post, "server's streams blocked, and still so for 4 s")
+    assert max(contact.silence_s for contact in lapsed) <= NOTICED_S + STARVED_S
+    assert len(post.server.said("truck_fell_silent")) == silent + TRUCKS
+
+
+async def test_trucks_whose_loop_hangs_are_noticed_and_notice(post: Outpost) -> None:
+    """Threads of the transport answer pings while nobody drives."""
+    await post.all_well()
+    since_ns, tick = now_ns(), post.tick
+
+    post.send(signal.SIGUSR1)
+    lost = await post.server_notices(since_ns)
+    await post.trucks_notice(since_ns)
+
+    assert max(session.tick for session in lost) - tick <= NOTICED_S * TICKS_PER_S
+    await is_back(post, "trucks' loop blocked for 6 s")
