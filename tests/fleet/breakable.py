@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 CHUNK: Final = 65_536
+PLUGS: Final = 4
 # With a linger of no time a socket is reset when it is closed, as a line is that somebody tears out.
 _RESET: Final = struct.pack("ii", 1, 0)
 
@@ -24,6 +25,7 @@ class Breakable:
         self._port = 0
         self._up, self._down = asyncio.Event(), asyncio.Event()
         self._lines: set[asyncio.Task[None]] = set()
+        self._plug: list[socket.socket] = []
         self._up.set()
         self._down.set()
 
@@ -54,8 +56,28 @@ class Breakable:
         if down:
             self._down.clear()
 
+    async def drop(self) -> None:
+        """Drops every packet: stalls both ways, and whoever connects anew hears nothing at all, not even a refusal."""
+        self.stall()
+        if self._listener is not None:
+            self._listener.close()
+        self._listener = None
+        # The kernel drops whoever knocks at a port whose queue is full.
+        full = socket.socket()
+        full.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        full.bind(("127.0.0.1", self._port))
+        full.listen(0)
+        waiting = [socket.socket() for _ in range(PLUGS)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(("127.0.0.1", self._port))
+        self._plug = [full, *waiting]
+
     async def mend(self) -> None:
         """All is well again; what was stalled comes through."""
+        for each in self._plug:
+            each.close()
+        self._plug.clear()
         self._up.set()
         self._down.set()
         if self._listener is None:

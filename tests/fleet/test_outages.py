@@ -55,6 +55,18 @@ async def test_a_line_that_is_cut_is_noticed_and_comes_back(post: Outpost) -> No
     await is_back(post, "cut")
 
 
+async def test_a_line_that_drops_everything_is_noticed_and_comes_back(post: Outpost) -> None:
+    """A cable pulled out: what is open hears nothing, and who knocks hears nothing either."""
+    await post.all_well()
+    since_ns, tick = now_ns(), post.tick
+
+    await post.line.drop()
+    await both_notice(post, since_ns, tick)
+    await post.line.mend()
+
+    await is_back(post, "dropped")
+
+
 @pytest.mark.parametrize(("up", "down"), [(True, True), (True, False), (False, True)])
 async def test_a_line_that_passes_nothing_on_is_noticed_and_comes_back(post: Outpost, up: bool, down: bool) -> None:
     """Nobody is told: both sides have open connections, and only the answers that do not come give it away, also in one direction."""

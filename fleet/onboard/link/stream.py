@@ -32,9 +32,12 @@ from fleet.v1 import truck_pb2, truck_pb2_grpc
 CHANNEL_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     ("grpc.http2.bdp_probe", 0),
     ("grpc.http2.lookahead_bytes", 16_384),
+    # A fifth of each pause is drawn, so that a fleet does not come back as one.
     ("grpc.initial_reconnect_backoff_ms", 200),
-    ("grpc.min_reconnect_backoff_ms", 1000),
-    ("grpc.max_reconnect_backoff_ms", 1000),
+    # How long one attempt may take: a little longer than the kernel waits before it knocks again at a port that did not answer.
+    ("grpc.min_reconnect_backoff_ms", 1200),
+    # With a pause of a second, every twentieth truck would be back later than a second after its line.
+    ("grpc.max_reconnect_backoff_ms", 600),
     ("grpc.keepalive_time_ms", 2000),
     ("grpc.keepalive_timeout_ms", 2000),
     ("grpc.http2.ping_timeout_ms", 2000),
