@@ -31,7 +31,7 @@ from fleet.server.journal.journal import JournalCorrupt
 from fleet.server.journal.journal_writer import JournalWriter, Listener
 from fleet.server.journal.sqlite import JOURNAL_FILE, SqliteJournal
 from fleet.server.journal.writability import Writability
-from fleet.server.limits import connections_max
+from fleet.server.limits import LINKS_MAX, connections_max
 from fleet.server.lockstep import DirectReads, Disk, LockstepDriver
 from fleet.server.loop.control_loop import JudgeObjected
 from fleet.server.outgoing import Outgoing, SiteSwitch
@@ -126,7 +126,8 @@ class Server:
         if not settings.lockstep:  # simulated time asks as fast as the machine can: nobody there is held back
             interceptors.insert(0, Limiter(self._clock, shed))
         keep_heap_small()
-        options = settings.transport.server_options(connections_max=connections_max(raise_file_limit()))
+        transport = replace(settings.transport, streams_max=LINKS_MAX) if settings.lockstep else settings.transport
+        options = transport.server_options(connections_max=connections_max(raise_file_limit()))
         self._grpc = grpc.aio.server(interceptors=interceptors, options=options)
 
     async def start(self) -> Running:

@@ -3,7 +3,8 @@ One client that means harm beside fifty sound trucks, for as long as it takes to
 
 `python -m tests.soak.hostile --seconds 20`. Each attack is held against the same trucks in peace right before it. Exit 1 when a truck is
 silenced or refused, when answers are later than the promise in more than one case of a hundred, or when the server grows by more than
-it may. Figures are of this machine at this moment: where answers are late in peace too, it has something else to do.
+it may. What is late in peace already says nothing about an attack: each is repeated while the machine
+has something else to do, and the round with the quietest peace counts.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from rich.console import Console
 from tests.fleet.attackers import KINDS
 from tests.fleet.healthy import percentile
 from tests.fleet.raw_attackers import UNBOUNDED
-from tests.fleet.siege import MEMORY_MORE_MIB, Fared, besieged
+from tests.fleet.siege import MEMORY_MORE_MIB, Fared, Siege, besieged
 
 LATE_MAX_MS: Final = 50.0
+QUIET_MS: Final = 15.0
+ROUNDS_MAX: Final = 3
 
 
 def wrongs(fared: Fared) -> list[str]:
@@ -38,13 +41,21 @@ def wrongs(fared: Fared) -> list[str]:
     return found
 
 
+async def quietest(siege: Siege, kind: str, seconds: float) -> Fared:
+    """The attack whose peace before it was the quietest of a few."""
+    rounds: list[Fared] = []
+    while len(rounds) < ROUNDS_MAX and not (rounds and percentile(rounds[-1].before_ms, 0.99) <= QUIET_MS):
+        rounds.append(await siege.attack(kind, seconds / 2, seconds))
+    return min(rounds, key=lambda fared: percentile(fared.before_ms, 0.99))
+
+
 async def suffered(console: Console, kinds: list[str], seconds: float) -> int:
     """Every attack in turn; how many hurt."""
     hurt = 0
     with tempfile.TemporaryDirectory(prefix="khulan-hostile-") as folder:
         async with besieged(Path(folder) / "data") as siege:
             for kind in kinds:
-                fared = await siege.attack(kind, seconds / 2, seconds)
+                fared = await quietest(siege, kind, seconds)
                 console.print(str(fared))
                 for wrong in wrongs(fared):
                     known = kind in UNBOUNDED
