@@ -126,7 +126,7 @@ class Healthy(Load):
 
 def percentile(values: Sequence[float], share: float) -> float:
     """The value that so large a *share* of *values* does not exceed."""
-    ranked = sorted(values)
+    ranked = sorted(values) or [math.nan]  # nothing was owed in so short a time
     return ranked[min(len(ranked) - 1, int(share * len(ranked)))]
 
 

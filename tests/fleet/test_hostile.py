@@ -9,7 +9,7 @@ from fleet.server.limits import MESSAGES_BURST, MESSAGES_PER_TICK_MAX, TICKS_PER
 from tests.fleet.attackers import KINDS
 from tests.fleet.siege import MEMORY_MORE_MIB, Fared, Siege, begun, besieged
 
-BEFORE_S = 0.4
+BEFORE_S = 1.0
 ATTACK_S = 2.0
 WITHIN_S = 90.0
 # What a client may write before it notices that nobody reads on: windows of the transport and buffers on both sides, by stream.
