@@ -87,6 +87,8 @@ class ProgressWatch:
         self._ways_m = STEP_WAYS * _ways_m(roster.corridor)
         self._nose_m: FloatArray = np.full(count, np.nan)
         self._stood_s: FloatArray = np.zeros(count)
+        # Of that, the time in which a server was there to name what each stands for: nobody waits for anybody before one is.
+        self._named_s: FloatArray = np.zeros(count)
         # Standing for the present cause while nothing is wrong, and nobody is seen to keep it, or its holders move.
         self._idle_s: FloatArray = np.zeros(count)
         self._zone_wait_s: FloatArray = np.zeros(count)
@@ -106,6 +108,7 @@ class ProgressWatch:
         stands = (view.speed_mps < STANDING_MPS) & (np.abs(view.nose_path_m - self._nose_m) < STANDS_M)
         self._nose_m[:] = view.nose_path_m
         self._stood_s = np.where(stands, self._stood_s + LOOK_S, 0.0)
+        self._named_s = np.where(stands, self._named_s + LOOK_S, 0.0) if server is not None else np.zeros_like(self._named_s)
         calm = calm and (server is None or not np.isin(server.cause[server.standing], list(TROUBLE)).any())
         self._watch_steps(view, calm=calm)
         rows = np.flatnonzero(stands).tolist()
@@ -128,7 +131,7 @@ class ProgressWatch:
 
     def _watch_rings(self, time_s: float, waits: Mapping[int, Wait], laden: FlagArray) -> None:
         """Trucks that all wait for one another, or for trucks at rest."""
-        stood = {row: wait for row, wait in waits.items() if self._stood_s[row] >= LOCKED_S}
+        stood = {row: wait for row, wait in waits.items() if self._named_s[row] >= LOCKED_S}
         rows = locked({row: wait for row, wait in stood.items() if wait.cause is not AT_REST})
         if not rows:
             self._watch_laden(time_s, stood, laden)

@@ -27,6 +27,7 @@ from sim_harness.faults.server_books import holds_more, rows_of
 from sim_harness.fleet_columns import FleetColumns
 
 STANDING_MPS: Final = 0.05
+BRAKED_MPS2: Final = 0.3  # more than anybody asks to keep a speed
 NO_PLACE: Final = ("", 0.0)
 # A belief is off when the truth lies this far outside its own bound, or when it is this old, or the speed this wrong.
 OFF_M: Final = 1.0
@@ -188,18 +189,23 @@ class _Belief(_Watch):
 
 
 class _Standstill(_Watch):
-    """The truck stands, inside what it holds; a failing battery asks for it once it is used up."""
+    """The truck stands, inside what it holds; a failing battery asks for it once it is used up, a dead brake once it is used."""
 
     def look(self, now_s: float, view: FleetView | None) -> None:
         del view
         # What is left of a battery lasts long where the road falls.
         runs_still = self.incident.spec.fault == "battery" and self.fleet.battery_wh[self.row] > 0.0
-        if not self.lasts or runs_still:
+        # Nobody knows of a dead brake before it is to brake: on an empty road that may be kilometres.
+        unused = self.incident.spec.fault == "service_brake" and not self._brakes()
+        if not self.lasts or runs_still or (unused and not self.incident.needed):
             return
         if not self.stands():
             self.incident.need(now_s)
         elif self.incident.needed:
             self.incident.reach(now_s)
+
+    def _brakes(self) -> bool:
+        return bool(self.fleet.demand.acceleration_mps2[self.row] < -BRAKED_MPS2)
 
 
 class _Kept(_Watch):

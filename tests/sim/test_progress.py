@@ -19,7 +19,7 @@ from sim_harness.books import Books
 from sim_harness.campaign.outcome import Failing, ways
 from sim_harness.clock import Streams
 from sim_harness.day import Wish, run_day
-from sim_harness.progress import LOOK_S, ProgressWatch
+from sim_harness.progress import LOCKED_S, LOOK_S, ProgressWatch
 from sim_harness.recording import Recorder
 from sim_harness.report import Report
 from sim_harness.scenario import load_scenario
@@ -154,16 +154,17 @@ class Watched:
         self.cause = [(Cause.BAY, -1)] * len(places)
         self.time_s = 0.0
 
-    def look(self, *, calm: bool = True) -> None:
-        """Let time pass, and look."""
+    def look(self, *, calm: bool = True, served: bool = True) -> None:
+        """Let time pass, and look; *served*: there is a server to ask."""
         self.time_s += LOOK_S
         view = self.trucks.view(self.time_s)
-        self.watch.look(view, server_view(self.roster.truck_ids, self.cause, view.speed_mps < 0.05), calm=calm)
+        server = server_view(self.roster.truck_ids, self.cause, view.speed_mps < 0.05) if served else None
+        self.watch.look(view, server, calm=calm)
 
-    def looks(self, seconds: float, *, calm: bool = True) -> None:
+    def looks(self, seconds: float, *, calm: bool = True, served: bool = True) -> None:
         """Look for so long."""
         for _ in range(round(seconds / LOOK_S)):
-            self.look(calm=calm)
+            self.look(calm=calm, served=served)
 
     def said(self) -> list[str]:
         """What was found."""
@@ -251,6 +252,21 @@ def test_a_laden_truck_that_waits_for_one_with_nothing_to_do_is_found() -> None:
 
     assert fleet.watch.longest_wait_s == 300.0
     assert fleet.said() == ["T0 waits for stand U1 of E taken by T1; T1 has nothing to do"]
+
+
+def test_who_stood_while_the_server_was_dead_waits_from_its_return_on() -> None:
+    """The first cause that a new server names may be over in the next tick: a minute without one is no minute of that."""
+    fleet = Watched(("unload", 150.0))
+    fleet.cause = [(Cause.NO_ORDER, -1)]
+    fleet.trucks.columns.around.laden[0] = True
+
+    fleet.looks(300.0, calm=False, served=False)
+    fleet.look()
+    at_once = fleet.said()
+    fleet.looks(LOCKED_S)
+
+    assert at_once == []
+    assert fleet.said() == ["T0 has nothing to do"]
 
 
 def test_a_truck_that_drives_on_and_on_and_gets_nothing_done_is_found() -> None:
