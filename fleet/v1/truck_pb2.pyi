@@ -491,7 +491,9 @@ class Welcome(_message.Message):
     software: _builtins.str
     """What the server runs."""
     session: _builtins.int
-    """The server's number for this conversation: with epoch, boot and the Hello's stamp it makes the codes of every session different."""
+    """The server's number for this conversation: with epoch, boot and the Hello's stamp it makes the codes of every session different.
+    0 where there are no codes.
+    """
     @_builtins.property
     def report_period(self) -> _duration_pb2.Duration: ...
     @_builtins.property

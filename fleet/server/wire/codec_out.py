@@ -73,7 +73,7 @@ class Speech:
         self._terms = terms
 
     def welcome(self, value: WelcomeOut, wire_version: int) -> truck_pb2.Welcome:
-        """The truck is taken on, in the version agreed; its row is its handle, its link's number names the session."""
+        """The truck is taken on, in the version agreed; its row is its handle."""
         terms = self._terms
         message = truck_pb2.Welcome(
             epoch=value.epoch,
@@ -83,7 +83,6 @@ class Speech:
             clearing_speed_max_mps=terms.clearing_speed_max_mps,
             wire_version=wire_version,
             software=SOFTWARE,
-            session=value.link,
         )
         message.report_period.FromMilliseconds(terms.report_period_ms)
         for rung in terms.ladder:

@@ -333,6 +333,9 @@ class Switchboard:
         link.slots.welcome = self._speech.welcome(welcome, version)
         if link.connection.relays:
             link.session = self._codes.session(link, welcome.epoch, version)
+        if link.session is not None:
+            # Told only where codes are made with it: it follows the order of arrival, and a run over the wire must not.
+            link.slots.welcome.session = link.number
         # Stops of this very tick went to the old link, if to any.
         for stop in outgoing.stops:
             if stop.row == welcome.row:
