@@ -28,8 +28,8 @@ RESUME_TICKS = 200
 SETTINGS = ["processes.bay={shape: fixed, fixed_s: 20}", "plant.loader_mtbf_h=0"]
 COLD_LAG_S = 0.3
 DERATED = 0.9
-# The position bound of 0.4 m and, downhill, what a step of 0.1 s and a bound over changing grades cost: 0.44 m level, up to 0.94 m.
-LITTLE_M = 1.0
+# The position bound of 0.4 m and, downhill, what a step of 0.1 s and a bound over changing grades cost: 0.44 m level, up to 1.03 m.
+LITTLE_M = 1.1
 
 
 def brakes_at(share: float, *, grade: float = 0.0, lag_s: float = 0.0, seconds: float = SECONDS) -> Scenario:
