@@ -189,23 +189,35 @@ class _Belief(_Watch):
 
 
 class _Standstill(_Watch):
-    """The truck stands, inside what it holds; a failing battery asks for it once it is used up, a dead brake once it is used."""
+    """The truck stands, inside what it holds, once it can feel what is wrong (`FELT`)."""
 
     def look(self, now_s: float, view: FleetView | None) -> None:
         del view
-        # What is left of a battery lasts long where the road falls.
-        runs_still = self.incident.spec.fault == "battery" and self.fleet.battery_wh[self.row] > 0.0
-        # Nobody knows of a dead brake before it is to brake: on an empty road that may be kilometres.
-        unused = self.incident.spec.fault == "service_brake" and not self._brakes()
-        if not self.lasts or runs_still or (unused and not self.incident.needed):
+        felt = FELT.get(self.incident.spec.fault, _at_once)
+        if not self.lasts or not (self.incident.needed or felt(self.fleet, self.row)):
             return
         if not self.stands():
             self.incident.need(now_s)
         elif self.incident.needed:
             self.incident.reach(now_s)
 
-    def _brakes(self) -> bool:
-        return bool(self.fleet.demand.acceleration_mps2[self.row] < -BRAKED_MPS2)
+
+def _at_once(fleet: FleetColumns, row: int) -> bool:
+    del fleet, row
+    return True
+
+
+def _is_used_up(fleet: FleetColumns, row: int) -> bool:
+    return bool(fleet.battery_wh[row] == 0.0)
+
+
+def _brakes(fleet: FleetColumns, row: int) -> bool:
+    return bool(fleet.demand.acceleration_mps2[row] < -BRAKED_MPS2)
+
+
+# From when on a truck can know: what is left of a battery lasts long where the road falls, and a dead brake is one like any other until
+# it is used, which on an empty road may be kilometres.
+FELT: Final[Mapping[str, Callable[[FleetColumns, int], bool]]] = {"battery": _is_used_up, "service_brake": _brakes}
 
 
 class _Kept(_Watch):

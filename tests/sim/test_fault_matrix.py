@@ -161,8 +161,21 @@ def test_a_failing_battery_asks_for_nothing_before_it_is_used_up(scenario: Scena
     assert (account["needed_s"], account["reached"]) == (None, None)
 
 
+def test_a_dead_service_brake_asks_for_nothing_before_it_is_used(scenario: Scenario, aim: Aim) -> None:
+    """Nobody can know of it before: on an empty road a truck may drive for kilometres until it is to brake."""
+    fault = aim.fault("service_brake").model_copy(update={"for_s": 3.0})
+
+    (account,) = run(scenario, (fault,), fault.ends_s + 5.0).faults
+
+    assert (account["needed_s"], account["reached"]) == (None, None)
+
+
 NEXT_LANE: Sequence[Mapping[str, Any]] = (
     {"fault": "reports", "at_s": 252.3, "for_s": 36.1, "shape": "slow", "value": 1.2, "truck": "t003"},
+)
+REMOVED: Sequence[Mapping[str, Any]] = (
+    {"fault": "dead_spot", "at_s": 141.4, "for_s": 60.0, "lane": "w_bay_02", "from_m": 0, "to_m": 87},
+    {"fault": "removed_in_place", "at_s": 158.2, "truck": "t002"},
 )
 
 
@@ -186,6 +199,7 @@ def test_a_grant_that_a_later_route_overtook_is_said_again() -> None:
         pytest.param(INTRUDED, 109, 1, id="halted after a takeover"),
         pytest.param(CREPT_TWICE, 270, 8, id="crept clear again"),
         pytest.param(NEXT_LANE, 221, 8, id="the end lies between two lanes"),
+        pytest.param(REMOVED, 975, 8, id="removed while nobody hears it"),
     ],
 )
 def test_who_waits_for_a_person_or_creeps_clear_again_is_at_no_fault(stated: Sequence[Mapping[str, Any]], seed: int, trucks: int) -> None:
@@ -193,8 +207,9 @@ def test_who_waits_for_a_person_or_creeps_clear_again_is_at_no_fault(stated: Seq
     Days that campaigns found, in which the watches asked too much.
 
     A vehicle whose transponder falls silent halts everybody until a person has seen that it is gone: nobody goes on within a minute
-    of a takeover then. A truck that rolled back into a stretch where none may stand creeps out of it once more. And an end that
-    lies between two lanes has not moved when it is said to lie at the beginning of the second.
+    of a takeover then. A truck that rolled back into a stretch where none may stand creeps out of it once more. An end that lies
+    between two lanes has not moved when it is said to lie at the beginning of the second, nor has one of a truck declared removed, which
+    has none any more.
     """
     faults = tuple(FaultSpec.model_validate(fault) for fault in stated)
 

@@ -57,8 +57,9 @@ class Roots:
         for row, truck_id in enumerate(truck_ids):
             if standing[row]:
                 root = _root(row, code, ref, standing) if code[row] == _LEADER else row
-                intruder = intrusions.get(ref[root], NOTHING) if code[root] == _INTRUSION else ""
-                found[truck_id] = (name_of(code[root]), intruder or self._subjects.name(code[root], ref[root], truck_ids))
+                intruded = code[root] == _INTRUSION
+                subject = intrusions.get(ref[root], NOTHING) if intruded else self._subjects.name(code[root], ref[root], truck_ids)
+                found[truck_id] = (name_of(code[root]), subject)
         return found
 
 
