@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from fleet.clock import NS_PER_S
-from fleet.errors import FleetError, NotFound
+from fleet.errors import FleetError, InvalidField, NotFound
 from fleet.server import commands as c
 from fleet.server.dispatch.agreements import AGREE_WITHIN_NS, SecondPersonOther
 from fleet.server.dispatch.control import ControlNotHeld
 from fleet.server.dispatch.dispatch import DispatchOptions
-from fleet.server.dispatch.operators import SecondPersonMissing
+from fleet.server.dispatch.operators import SecondPersonMissing, TruckUnderPower
 from fleet.server.engine import EngineOptions
 from fleet.server.facts import BrakesDerated, LaneFrictionSet, StretchDerated, TruckGreeted, TruckRemoved
 from fleet.server.headless import HeadlessServer
@@ -200,10 +200,24 @@ def test_weak_brakes_are_believed_again_by_two(road: DeskRoad) -> None:
     assert road.desk.books.weak == set()
 
 
-def test_what_cannot_be_done_is_refused_to_the_first(road: DeskRoad) -> None:
-    """Nobody fetches a colleague to hear that there is no such stop."""
-    with pytest.raises(NotFound):
-        road.give(lift("1"), BAT)
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        (lift("1"), NotFound),
+        (replace(REMOVE, powered_off=False), TruckUnderPower),
+        (replace(REMOVE, taken_to=" "), InvalidField),
+        (c.RecommissionTruck(request_id="b", truck_id="T00", reason=""), InvalidField),
+        (replace(LIMIT, request_id="l2", speed_limit_mps=-1.0), InvalidField),
+    ],
+    ids=lambda value: type(value).__name__ if not isinstance(value, type) else value.__name__,
+)
+def test_what_cannot_be_done_is_refused_to_the_first(road: DeskRoad, command: c.Command, why: type[FleetError]) -> None:
+    """Nobody fetches a colleague to hear that; and who never said that the power was off must not count as one of two who did."""
+    road.desk.apply(BrakesDerated(row=0, brake_health=0.7, at_ns=0))
+    road.give(LIMIT, LI)
+
+    with pytest.raises(why):
+        road.give(command, BAT)
 
     assert road.desk.books.agreements.asked == {}
 
@@ -266,6 +280,17 @@ def test_worse_grip_takes_one_word_and_better_grip_two() -> None:
     assert (worse, between, road.grip) == (0.3, 0.3, 0.6)
     assert [fact for fact in first if isinstance(fact, LaneFrictionSet | FleetError)] == []
     assert any(isinstance(fact, LaneFrictionSet) for fact in second)
+
+
+def test_a_grip_that_no_road_has_is_refused_to_the_first() -> None:
+    """Two persons' word makes no road of it."""
+    road = Gritted()
+    road.say(0.3, BAT)
+
+    (refused,) = (fact for fact in road.say(9.0, BAT) if isinstance(fact, FleetError))
+
+    assert isinstance(refused, InvalidField)
+    assert road.server.engine.desk.books.agreements.asked == {}
 
 
 def test_ice_that_a_truck_meets_meanwhile_voids_the_first_word() -> None:

@@ -9,8 +9,7 @@ from fleet.principal import Role
 from fleet.server import commands as c
 from fleet.server.dispatch.books import Books
 from fleet.server.dispatch.control import ControlNotHeld
-from fleet.server.dispatch.operators import SecondPersonMissing
-from fleet.server.dispatch.persons import ClaimsAnother, NotYours, is_called, person_of, principal_of, require_own
+from fleet.server.dispatch.persons import ClaimsAnother, NotYours, person_of, principal_of, require_own
 from planner.corridor import GateRole
 
 YARD_GATES: Final = frozenset({GateRole.EXIT, GateRole.ENTRY})
@@ -31,7 +30,6 @@ class Claims:
         Raises:
             ClaimsAnother: it names somebody else as its sender.
             NotYours: it proves what its sender does not keep.
-            SecondPersonMissing: it names its sender as the second person too.
         """
         if not self._books.options.identities_proven:
             return command
@@ -41,8 +39,6 @@ class Claims:
                 return replace(command, holder=actor)
             case c.DecideCrossing() if command.officer:
                 require_own(actor, command.officer)
-            case c.RemoveTruck() if is_called(actor, command.second_person):
-                raise SecondPersonMissing(first=actor, second=command.second_person)
             case c.ReportIntrusion() if command.tracked:
                 self._require_transponder(actor)
             case c.ReportBay():

@@ -3,7 +3,7 @@ How a request becomes a change: who may ask for it now, whether another must agr
 
 The order is always the same. A request answered before hears its answer again. Then whoever asks must be whom he claims to be, must not
 stand in the way of somebody who has control, and there must be room to remember his request. Where two persons are needed the first one's
-word is kept and changes nothing. Whatever comes of it, refusals too, is on the record.
+word, if it could be done at all, is kept and changes nothing. Whatever comes of it, refusals too, is on the record.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class Commanding:
         if earlier is not None:
             return earlier
         claimed = self._claims.checked(command, actor)
-        matter = self._matter(claimed)
+        matter = self._matter(claimed, actor)
         first = books.agreements.first_of(matter, actor, now_ns) if matter is not None else None
         # Whoever agrees to what the holder of the lease asked for stands in nobody's way.
         if first is None and isinstance(claimed, LEASED):
@@ -197,15 +197,15 @@ class Commanding:
                 self._helm.require_stop(command.stop_id)
                 matter = Matter(subject=stop_subject(command.stop_id), what="lift")
             case c.RemoveTruck():
-                desk.row(command.truck_id)
+                desk.require_removable(command, actor)
                 what = f"removed, taken to {command.taken_to}"
                 matter = Matter(subject=removal_subject(command.truck_id), what=what, names=command.second_person)
-            case c.RecommissionTruck() if desk.row(command.truck_id) in self._books.weak:
+            case c.RecommissionTruck() if desk.require_repaired(command) in self._books.weak:
                 matter = Matter(subject=brakes_subject(command.truck_id), what="brakes as declared")
             case c.LimitLane() if desk.loosens(command):
                 what = f"limit {command.speed_limit_mps!r} m/s" if command.speed_limit_mps else "limit lifted"
                 matter = Matter(subject=limit_subject(command.lane_id), what=what)
-            case c.SetLaneFriction() if self.road.loosens(desk.lane_ix(command.lane_id), command.friction):
+            case c.SetLaneFriction() if self.road.loosens(desk.require_grip(command), command.friction):
                 matter = Matter(subject=grip_subject(command.lane_id), what=f"grip {command.friction!r}")
         return matter
 

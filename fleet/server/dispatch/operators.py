@@ -1,7 +1,8 @@
 """
-What operators may change: orders, single trucks, lanes, the all-stop, and who is in control.
+What operators may change: orders, single trucks, lanes.
 
-Every method either changes something and answers, or raises and changes nothing. Stopping is never refused.
+Every method either changes something and answers, or raises and changes nothing. What two persons must agree to is held against the same
+rules by itself (`require_removable` and its like), so that what cannot be done is refused to the first of them.
 """
 
 from __future__ import annotations
@@ -173,21 +174,47 @@ class Operators:
         Lifts no hold: that the truck may move is another thing to say.
 
         Raises:
-            NotFound, TruckGone: no such truck.
-            InvalidField: what was done is not said.
+            FleetError: as `require_repaired` says.
         """
-        row = self.row(command.truck_id)
-        if not command.reason.strip():
-            raise InvalidField(name="reason", problem="say what was done to the truck")
+        row = self.require_repaired(command)
         books = self._books
         if books.trips.known(row).decommissioned:
             books.keep_truck(row, decommissioned=False)
         books.record(TruckRecommissioned(row=row, reason=command.reason, actor=actor, at_ns=now_ns))
         return self.truck(row)
 
+    def require_repaired(self, command: RecommissionTruck) -> int:
+        """
+        The row of a truck that was put right.
+
+        Raises:
+            NotFound, TruckGone: no such truck.
+            InvalidField: what was done is not said.
+        """
+        row = self.row(command.truck_id)
+        if not command.reason.strip():
+            raise InvalidField(name="reason", problem="say what was done to the truck")
+        return row
+
     def remove_truck(self, command: RemoveTruck, actor: str, now_ns: int) -> TruckAnswer:
         """
         Two persons declare the truck gone: its stands, gates and road open.
+
+        Raises:
+            FleetError: as `require_removable` says.
+        """
+        row = self.require_removable(command, actor)
+        books = self._books
+        self._settle_cargo(row, now_ns)
+        self._free_gates(row)
+        self._moves.free_of(row)
+        books.keep_truck(row, removed=True, staged=False, goal_ix=NOWHERE, left_ix=NOWHERE, left_m=0.0, settled=False, charging=False)
+        books.record(TruckRemoved(row=row, taken_to=command.taken_to, second_person=command.second_person, actor=actor, at_ns=now_ns))
+        return self.truck(row)
+
+    def require_removable(self, command: RemoveTruck, actor: str) -> int:
+        """
+        The row of a truck that may be declared gone.
 
         Raises:
             NotFound, TruckGone: no such truck.
@@ -202,13 +229,7 @@ class Operators:
             raise SecondPersonMissing(first=actor, second=command.second_person)
         if not command.powered_off:
             raise TruckUnderPower(truck_id=command.truck_id)
-        books = self._books
-        self._settle_cargo(row, now_ns)
-        self._free_gates(row)
-        self._moves.free_of(row)
-        books.keep_truck(row, removed=True, staged=False, goal_ix=NOWHERE, left_ix=NOWHERE, left_m=0.0, settled=False, charging=False)
-        books.record(TruckRemoved(row=row, taken_to=command.taken_to, second_person=command.second_person, actor=actor, at_ns=now_ns))
-        return self.truck(row)
+        return row
 
     def _settle_cargo(self, row: int, now_ns: int) -> None:
         books = self._books
@@ -255,9 +276,7 @@ class Operators:
             NotFound: no such lane.
             InvalidField: a limit below zero.
         """
-        lane_ix = self.lane_ix(command.lane_id)
-        if command.speed_limit_mps < 0.0:
-            raise InvalidField(name="speed_limit_mps", problem="must not be negative")
+        lane_ix = self._require_limit(command)
         limit = LaneLimited(lane_ix=lane_ix, speed_limit_mps=command.speed_limit_mps, reason=command.reason, actor=actor)
         self._books.record(limit)
         return self.lane(lane_ix)
@@ -265,6 +284,17 @@ class Operators:
     def set_lane_friction(self, command: SetLaneFriction, actor: str) -> LaneAnswer:
         """
         What grip the whole lane has, by a person's word.
+
+        Raises:
+            FleetError: as `require_grip` says.
+        """
+        lane_ix = self.require_grip(command)
+        self._books.record(LaneFrictionSet(lane_ix=lane_ix, friction=command.friction, reason=command.reason, actor=actor))
+        return self.lane(lane_ix)
+
+    def require_grip(self, command: SetLaneFriction) -> int:
+        """
+        The row of a lane that may have that grip.
 
         Raises:
             NotFound: no such lane.
@@ -275,8 +305,7 @@ class Operators:
             raise InvalidField(name="friction", problem=f"must lie in {FRICTION_MIN} to {FRICTION_MAX}")
         if not command.reason.strip():
             raise InvalidField(name="reason", problem="say how it is known")
-        self._books.record(LaneFrictionSet(lane_ix=lane_ix, friction=command.friction, reason=command.reason, actor=actor))
-        return self.lane(lane_ix)
+        return lane_ix
 
     def loosens(self, command: LimitLane) -> bool:
         """
@@ -284,9 +313,16 @@ class Operators:
 
         Raises:
             NotFound: no such lane.
+            InvalidField: a limit below zero.
         """
-        limit_mps = float(self._books.roads.limit_mps[self.lane_ix(command.lane_id)])
+        limit_mps = float(self._books.roads.limit_mps[self._require_limit(command)])
         return limit_mps > 0.0 and not 0.0 < command.speed_limit_mps <= limit_mps
+
+    def _require_limit(self, command: LimitLane) -> int:
+        lane_ix = self.lane_ix(command.lane_id)
+        if command.speed_limit_mps < 0.0:
+            raise InvalidField(name="speed_limit_mps", problem="must not be negative")
+        return lane_ix
 
     def row(self, truck_id: str) -> int:
         """
