@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from fleet.clock import NS_PER_S
 from fleet.errors import FleetError
-from fleet.server.commands import Answer, Command, NoteRefusals
+from fleet.server.commands import Answer, Command, NoteRefusals, StopAll
 from fleet.server.fact_form import Fact, fact
 
 WINDOW_NS: Final = 60 * NS_PER_S
@@ -49,16 +49,34 @@ class Audited(Fact):
     at_ns: int
 
 
+def entry_of(
+    command: Command, actor: str, outcome: str, now_ns: int, change: tuple[Answer | None, Answer | None] = (None, None)
+) -> Audited:
+    """What is to be kept of a request; *change* is the thing it was about, before and after."""
+    before, after = difference(*change)
+    return Audited(
+        actor=actor,
+        request_id=command.stop_id if isinstance(command, StopAll) else command.request_id,
+        command=type(command).__name__,
+        detail=detail_of(command),
+        before=before,
+        after=after,
+        outcome=outcome,
+        count=1,
+        at_ns=now_ns,
+    )
+
+
 def detail_of(command: Command) -> str:
     """What a request says, in short."""
     said = [(entry.name, getattr(command, entry.name)) for entry in fields(command) if entry.name not in _NAMES]
     return ", ".join(f"{name}={_short(value)}" for name, value in said)[:TEXT_MAX]
 
 
-def difference(before: Answer | None, after: Answer) -> tuple[str, str]:
+def difference(before: Answer | None, after: Answer | None) -> tuple[str, str]:
     """What differs between a thing before and after, as two lists of fields; all of it where it was not there before."""
     was, is_ = [], []
-    for entry in fields(after):
+    for entry in fields(after) if after is not None else ():
         now = getattr(after, entry.name)
         then = getattr(before, entry.name) if before is not None else None
         if before is None or then != now:
@@ -88,21 +106,7 @@ class RefusalBound:
             self._untold += 1
             return kept
         self._told += 1
-        request_id = getattr(command, "request_id", "")
-        return [
-            *kept,
-            Audited(
-                actor=actor,
-                request_id=request_id,
-                command=type(command).__name__,
-                detail=detail_of(command),
-                before="",
-                after="",
-                outcome=refusal.reason,
-                count=1,
-                at_ns=now_ns,
-            ),
-        ]
+        return [*kept, entry_of(command, actor, refusal.reason, now_ns)]
 
     def over(self, now_ns: int) -> list[Audited]:
         """What was counted, once its window is over."""

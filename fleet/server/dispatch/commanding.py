@@ -25,7 +25,7 @@ from fleet.server.dispatch.agreements import (
     stop_subject,
 )
 from fleet.server.dispatch.answers import kept_answer
-from fleet.server.dispatch.audit import ASKED, DONE, Audited, RefusalBound, detail_of, difference, noted
+from fleet.server.dispatch.audit import ASKED, DONE, Audited, RefusalBound, entry_of, noted
 from fleet.server.dispatch.books import Books
 from fleet.server.dispatch.claims import Claims
 from fleet.server.dispatch.helm import Helm
@@ -168,22 +168,9 @@ class Commanding:
         followed = isinstance(command, c.ReportIntrusion) and command.tracked and change[0] is not None
         if followed or isinstance(command, _QUIET):
             return
-        before, after = difference(*change)
-        request_id = command.stop_id if isinstance(command, c.StopAll) else command.request_id
-        audited = Audited(
-            actor=actor,
-            request_id=request_id,
-            command=type(command).__name__,
-            detail=detail_of(command),
-            before=before,
-            after=after,
-            outcome=outcome,
-            count=1,
-            at_ns=now_ns,
-        )
-        self._books.record(audited)
+        self._books.record(entry_of(command, actor, outcome, now_ns, change))
 
-    def _matter(self, command: Any) -> Matter | None:
+    def _matter(self, command: Any, actor: str) -> Matter | None:
         """
         What two persons must want; None where one suffices.
 

@@ -1,7 +1,7 @@
 """
-Who commands, and what is stopped.
+The book of who commands and what is stopped: the facts, what recreates them, and the refusals of whoever has no control.
 
-All-stops are never refused; who lifts one needs its id, and a second person where identities are proven.
+What is done with it is the `Helm`'s.
 """
 
 from __future__ import annotations
