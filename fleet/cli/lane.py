@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -13,10 +12,10 @@ from fleet.cli.terminal import (
     ServerOption,
     TlsOption,
     commands,
-    needs_second_person,
     operator_of,
     print_json,
     print_table,
+    require_agreed,
 )
 
 if TYPE_CHECKING:
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from fleet.client.values import Lane
 
 KMH_PER_MPS: Final = 3.6
-# What each asks for, as the server words it while a second person is missing.
-LOOSENS: Final[Mapping[str, str]] = {"LimitLane": "limit", "SetLaneFriction": "grip"}
 COLUMNS: Final = ("lane", "state", "km/h", "limited to", "grip", "reason", "")
 
 app = commands('Lanes. Example: fleet lane close strip_north --reason "spilt coal"')
@@ -52,10 +49,7 @@ def _ask(ask: Ask[Lane], server: str, tls: Any, *, as_json: bool) -> None:
         print_json(lane)
     else:
         print_table(COLUMNS, [_row(lane)], "")
-    mine = LOOSENS.get(ask.method, "")
-    for asked in lane.asked.split("; ") if mine else ():
-        if asked.startswith(mine):
-            needs_second_person(asked)
+    require_agreed(ask.method, lane.asked)
 
 
 @app.command(name="list")

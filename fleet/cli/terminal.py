@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -29,6 +29,8 @@ ServerOption = Annotated[str, typer.Option("--server", help="Address of the serv
 TlsOption = Annotated[
     Path | None, typer.Option("--tls", help="Folder with ca.crt, me.crt and me.key; `fleet tls issue` makes it.", envvar="FLEET_TLS")
 ]
+# Requests that may need two persons, and how the server's words for what is asked begin meanwhile.
+ASKED: Final[Mapping[str, str]] = {"RemoveTruck": "removed", "RecommissionTruck": "brakes", "LimitLane": "limit", "SetLaneFriction": "grip"}
 JsonOption = Annotated[bool, typer.Option("--json", help="Print data, one JSON document.")]
 
 
@@ -46,6 +48,14 @@ def fail(sentence: str, exit_code: int = 1) -> NoReturn:
 def needs_second_person(asked: str) -> NoReturn:
     """Ends a command that only one person asked for yet: 1, for nothing has changed."""
     fail(f"needs a second person: {asked}. Another operator must give the same command within ten minutes.")
+
+
+def require_agreed(method: str, asked: str) -> None:
+    """Ends a command as `needs_second_person` does, where what *method* asks for is among what is *asked*, and not done."""
+    words = ASKED.get(method)
+    for each in asked.split("; "):
+        if words is not None and each.startswith(words):
+            needs_second_person(each)
 
 
 @contextmanager

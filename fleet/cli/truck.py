@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -16,11 +15,11 @@ from fleet.cli.terminal import (
     clock_time,
     commands,
     fail,
-    needs_second_person,
     operator_of,
     place,
     print_json,
     print_table,
+    require_agreed,
 )
 
 if TYPE_CHECKING:
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 
 KMH_PER_MPS: Final = 3.6
 COLUMNS: Final = ("truck", "session", "mission", "load", "place", "km/h", "authority to", "bound for", "trips", "battery kWh", "heard", "")
-# What each asks for, as the server words it while a second person is missing.
-LOOSENS: Final[Mapping[str, str]] = {"RemoveTruck": "removed", "RecommissionTruck": "brakes"}
 LANGUAGES: Final = ("en", "zh", "mn")
 
 app = commands("Trucks. Example: fleet truck why T007")
@@ -64,10 +61,7 @@ def _ask(ask: Ask[Truck], server: str, tls: Any, *, as_json: bool) -> None:
         print_json(truck)
     else:
         print_table(COLUMNS, [_row(truck)], "")
-    mine = LOOSENS.get(ask.method, "")
-    for asked in truck.asked.split("; ") if mine else ():
-        if asked.startswith(mine):
-            needs_second_person(asked)
+    require_agreed(ask.method, truck.asked)
 
 
 @app.command(name="list")
