@@ -19,6 +19,7 @@ import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
+from functools import cache
 from struct import Struct
 from typing import Any, ClassVar, Final, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -158,6 +159,7 @@ def _of(wanted: type[Any], value: Any) -> Any:
     return value
 
 
+@cache
 def _union_of(hint: Any) -> tuple[Any, bool] | None:
     """(the type, True) of `T | None`; None when *hint* is no union."""
     if get_origin(hint) not in {Union, types.UnionType}:
