@@ -46,16 +46,19 @@ class Codes:
     def __bool__(self) -> bool:
         return bool(self._keys)
 
-    def require_hello(self, truck_id: str, relayed: gateway_pb2.RelayedTruckMessage) -> None:
+    def require(self, truck_id: str, link: Link | None, relayed: gateway_pb2.RelayedTruckMessage) -> None:
         """
-        A hello that a gateway carries, of a truck that has a key, is that truck's.
+        What a gateway carries as the word of a truck that has a key is that truck's, and is new; *link* is the truck's.
 
         Raises:
             CodeWrong: it is not.
         """
-        key = self._keys.get(truck_id)
-        if key is not None and not right(hello_code(key, relayed.message.hello), relayed.mac):
-            raise CodeWrong(truck_id=truck_id, what="hello")
+        if relayed.message.HasField("hello"):
+            key = self._keys.get(truck_id)
+            if key is not None and not right(hello_code(key, relayed.message.hello), relayed.mac):
+                raise CodeWrong(truck_id=truck_id, what="hello")
+        elif link is not None and link.session is not None:
+            _require_word(link, link.session, relayed)
 
     def session(self, link: Link, epoch: int, version: int) -> Session | None:
         """The session that a welcome on *link* begins; None where the truck has no key or a line of its own."""
@@ -90,16 +93,8 @@ class Codes:
         return [code or b"" for code in _codes(made, beats.rows.tolist(), session_of, shared(frame, CURRENT))]
 
 
-def require_word(link: Link, relayed: gateway_pb2.RelayedTruckMessage) -> None:
-    """
-    A word that a gateway carries, of a truck that was welcomed on *link*, is that truck's, and is new.
-
-    Raises:
-        CodeWrong: it is not.
-    """
-    session, message = link.session, relayed.message
-    if session is None:
-        return
+def _require_word(link: Link, session: Session, relayed: gateway_pb2.RelayedTruckMessage) -> None:
+    message = relayed.message
     if message.HasField("report"):
         genuine = right(session.report(message.report), relayed.mac)
     else:

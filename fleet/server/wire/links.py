@@ -168,6 +168,11 @@ class Links:
         """The link that speaks for *row*."""
         return self._by_row.get(row)
 
+    def session_of(self, row: int) -> Session | None:
+        """What makes the codes of *row*'s truck; None where it needs none."""
+        link = self._by_row.get(row)
+        return None if link is None else link.session
+
     def owned_by(self, connection: Connection, rows: Any) -> FlagColumn:
         """Which of *rows* (k,) the connection may speak for; rows that do not exist are nobody's."""
         mine: FlagColumn = self.speakers(rows) == connection.number

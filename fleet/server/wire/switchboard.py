@@ -15,7 +15,7 @@ import numpy as np
 
 from fleet.errors import Code, FleetError, InvalidField
 from fleet.log import Event, Log
-from fleet.mac import CodeWrong, Session
+from fleet.mac import CodeWrong
 from fleet.server.columns import FlagColumn, RowColumn
 from fleet.server.dispatch.persons import ClaimsAnother
 from fleet.server.inputs import LinkLost, ReportsHeard
@@ -25,7 +25,7 @@ from fleet.server.wire import codec_out
 from fleet.server.wire.callers import HERE, Caller
 from fleet.server.wire.codec import ID_CHARS_MAX, Codec, FrameRead, identifier, select_reports
 from fleet.server.wire.codec_out import Speech
-from fleet.server.wire.codes import Codes, codes_of_rows, require_word, seal
+from fleet.server.wire.codes import Codes, codes_of_rows, seal
 from fleet.server.wire.inbox import Inbox
 from fleet.server.wire.links import NOBODY, Connection, Link, Links
 from fleet.server.wire.outbox import select_grants, select_heartbeats
@@ -119,7 +119,8 @@ class Switchboard:
             for relayed in message.relayed:
                 truck_id = identifier("truck_id", relayed.truck_id)
                 try:
-                    self._require_code(connection, truck_id, relayed)
+                    if self._codes:
+                        self._codes.require(truck_id, connection.named.get(truck_id), relayed)
                     self._hear(connection, truck_id, relayed.message)
                 except CodeWrong as wrong:
                     self._accuse(connection, wrong)
@@ -190,9 +191,9 @@ class Switchboard:
         connection.dirty.clear()
         grants, beats = connection.columns.take(control, leave_out=overtaken)
         if self._codes and grants is not None:
-            control.authorities.mac.extend(self._codes.of_grants(grants, self._session_of))
+            control.authorities.mac.extend(self._codes.of_grants(grants, self._links.session_of))
         if self._codes and beats is not None:
-            control.heartbeats.mac.extend(self._codes.of_heartbeats(beats, self._session_of, control.heartbeats))
+            control.heartbeats.mac.extend(self._codes.of_heartbeats(beats, self._links.session_of, control.heartbeats))
         self.counts.said += 1
         return control
 
@@ -263,19 +264,11 @@ class Switchboard:
             if (link := self._links.of_row(row)) is not None:
                 self._refuse_report(link, stamp_ns, fault)
 
-    def _require_code(self, connection: Connection, truck_id: str, relayed: gateway_pb2.RelayedTruckMessage) -> None:
-        if not self._codes:
-            return
-        if relayed.message.HasField("hello"):
-            self._codes.require_hello(truck_id, relayed)
-        elif (link := connection.named.get(truck_id)) is not None:
-            require_word(link, relayed)
-
     def _coded(self, connection: Connection, frame: gateway_pb2.ReportFrame, read: FrameRead) -> ReportsHeard | None:
         """The reports that are their trucks' own."""
         if read.reports is None:
             return None
-        genuine = self._codes.reports_right(read.reports, codes_of_rows(frame, read.at), self._session_of)
+        genuine = self._codes.reports_right(read.reports, codes_of_rows(frame, read.at), self._links.session_of)
         if genuine.all():
             return read.reports
         for row in read.reports.rows[~genuine].tolist():
@@ -290,10 +283,6 @@ class Switchboard:
         if wrong.truck_id not in connection.accused:
             connection.accused.add(wrong.truck_id)
             _LOG.alarm(Event.CODE_REFUSED, connection=connection.number, **wrong.facts())
-
-    def _session_of(self, row: int) -> Session | None:
-        link = self._links.of_row(row)
-        return None if link is None else link.session
 
     def _refuse_report(self, link: Link, stamp_ns: int, fault: InvalidField) -> None:
         self.counts.refused += 1
