@@ -103,7 +103,7 @@ class Session:
         told = _SESSION.pack(hello.report.stamp_ns, epoch, number)
         secret = blake2b(named + told, key=key, person=b"khulan session", digest_size=KEY_BYTES).digest()
         self.base = _keyed(secret)
-        self._version = version
+        self.version = version
 
     def report(self, said: truck_pb2.Report) -> bytes:
         """Of a report, alone or in a frame."""
@@ -127,34 +127,37 @@ class Session:
     def heartbeat(self, said: truck_pb2.Heartbeat) -> bytes:
         """Of a heartbeat, alone or in a frame."""
         packed = HEARTBEAT.pack(Kind.HEARTBEAT, said.tick, said.epoch, said.challenge_echo, said.challenge)
-        return _of(self.base, packed + shared(said, self._version))
+        return _of(self.base, packed + shared(said, self.version))
 
     def welcome(self, said: truck_pb2.Welcome) -> bytes:
         """Of the welcome that begins the session."""
-        return _of(self.base, bytes((Kind.WELCOME,)) + canonical(said, self._version))
+        return _of(self.base, bytes((Kind.WELCOME,)) + canonical(said, self.version))
 
     def word(self, kind: Kind, counter: int, said: Message) -> bytes:
         """Of any other word."""
-        return _of(self.base, _WORD.pack(kind, counter) + canonical(said, self._version))
+        return _of(self.base, _WORD.pack(kind, counter) + canonical(said, self.version))
 
 
 def shared(message: Message, version: int) -> bytes:
-    """What a frame says once for all its rows, and a single heartbeat for itself: the messages within, by number, in their one form."""
-    within = [field for field in _fields(message.DESCRIPTOR) if field.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE]
+    """What a frame says once for all its rows, and a single heartbeat for itself: the messages within, as of *version*."""
+    within = [field for field in _known(message, version) if field.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE]
     return b"".join(_value(field, value, version) for field in within for value in _values(message, field))
 
 
 def canonical(message: Message, version: int) -> bytes:
     """*message* in the one form that codes cover: set fields by number, each with its count and its values, as of *version*."""
     parts = []
-    for field in _fields(message.DESCRIPTOR):
-        if ADDED.get(field.full_name, 0) > version:
-            continue
+    for field in _known(message, version):
         values = list(_values(message, field))
         if values:
             parts.append(_FIELD.pack(field.number, len(values)))
             parts += [_value(field, value, version) for value in values]
     return b"".join(parts)
+
+
+def _known(message: Message, version: int) -> Iterator[FieldDescriptor]:
+    """The fields of *message* that a peer of *version* knows, by number."""
+    return (field for field in _fields(message.DESCRIPTOR) if ADDED.get(field.full_name, 0) <= version)
 
 
 @cache
