@@ -49,7 +49,9 @@ _WORD: Final = struct.Struct("<Bq")
 _FIELD: Final = struct.Struct("<II")
 _LENGTH: Final = struct.Struct("<I")
 _SESSION: Final = struct.Struct("<qqq")
-_WHOLE: Final = struct.Struct("<q")
+# With a sign or without: within one field no two numbers have the same 64 bits.
+_WHOLE: Final = struct.Struct("<Q")
+_WHOLE_MASK: Final = 2**64 - 1
 _REAL: Final = struct.Struct("<d")
 
 
@@ -185,7 +187,7 @@ def _value(field: FieldDescriptor, value: Any, version: int) -> bytes:
         case FieldDescriptor.CPPTYPE_DOUBLE | FieldDescriptor.CPPTYPE_FLOAT:
             return _REAL.pack(value + 0.0)
         case _:
-            return _WHOLE.pack(value)
+            return _WHOLE.pack(value & _WHOLE_MASK)
 
 
 def _text(value: str | bytes) -> bytes:
