@@ -36,7 +36,7 @@ from fleet.server.wire.codec_out import Speech, Terms
 from fleet.server.wire.gateway_service import GatewayService
 from fleet.server.wire.inbox import Inbox, Overloaded
 from fleet.server.wire.interceptors import ErrorInterceptor
-from fleet.server.wire.limiter import Limiter, Share
+from fleet.server.wire.limiter import Bounds, Limiter, Share
 from fleet.server.wire.pump import Patience, Pumps, ReaderTooSlow
 from fleet.server.wire.shedding import Shed, Shedding
 from fleet.server.wire.switchboard import Switchboard
@@ -257,8 +257,9 @@ class Desk(dispatch_pb2_grpc.DispatchServiceServicer):
 
 @contextlib.asynccontextmanager
 async def serving(shed: Shed, register: Callable[[grpc.aio.Server], None]) -> AsyncIterator[grpc.aio.Channel]:
-    """What *register* serves, limited, on a port of its own; and a channel to it."""
-    server = grpc.aio.server(interceptors=[Limiter(SystemClock(), shed, answer_within_s=0.2), ErrorInterceptor()])
+    """What *register* serves, with small bounds, on a port of its own; and a channel to it."""
+    bounds = Bounds(answer_within_s=0.2, streams_per_connection=2)
+    server = grpc.aio.server(interceptors=[Limiter(SystemClock(), shed, bounds), ErrorInterceptor()])
     register(server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
@@ -306,9 +307,8 @@ async def test_a_flood_of_requests_is_refused_by_name_and_a_stop_amid_it_is_not(
     assert shed.requests == len(refused)
 
 
-async def test_a_peer_has_so_many_streams_and_gets_one_back_for_each_that_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_peer_has_so_many_streams_and_gets_one_back_for_each_that_ends() -> None:
     """Streams that nobody reads are the cheapest way to hold a server's memory."""
-    monkeypatch.setattr("fleet.server.wire.limiter.STREAMS_PER_CONNECTION_MAX", 2)
     shed = Shed()
     async with serving(shed, lambda server: dispatch_pb2_grpc.add_DispatchServiceServicer_to_server(Desk(), server)) as channel:
         desk = dispatch_pb2_grpc.DispatchServiceStub(channel)

@@ -7,20 +7,16 @@ given bytes here, and parse after the question. Streams are parsed message by me
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Protocol
 
-import grpc
 from google.protobuf.message import DecodeError
-from grpc_status import rpc_status
 
 from fleet.errors import FleetError, InvalidField
 from fleet.server.wire.callers import Caller, caller_of
-from fleet.server.wire.interceptors import status_of
+from fleet.server.wire.handlers import Context, Handler, Surrounding
+from fleet.server.wire.interceptors import refuse
 from fleet.server.wire.rights import NotIdentified, require_right
-
-_Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class Refusals(Protocol):
@@ -31,7 +27,7 @@ class Refusals(Protocol):
         ...
 
 
-class AccessInterceptor(grpc.aio.ServerInterceptor):
+class AccessInterceptor(Surrounding):
     """
     Holds every method served against the table of rights, before anything parses.
 
@@ -43,53 +39,21 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
         self._refusals = refusals
         self._plaintext = plaintext
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """The method's handler, behind the question."""
-        handler = await continuation(handler_call_details)
-        if handler is None:
-            return None
-        method = handler_call_details.method
-        parse, write = handler.request_deserializer, handler.response_serializer
-        if handler.unary_unary is not None:
-            return grpc.unary_unary_rpc_method_handler(self._answering(method, handler.unary_unary, parse), None, write)
-        if handler.unary_stream is not None:
-            return grpc.unary_stream_rpc_method_handler(self._answering(method, handler.unary_stream, parse), None, write)
-        if handler.stream_stream is not None:
-            return grpc.stream_stream_rpc_method_handler(self._streaming(method, handler.stream_stream), parse, write)
-        raise AssertionError(f"{method} is of a shape that nothing here serves")
+    def around(self, handler: Handler) -> Handler:
+        """*handler*, behind the question."""
+        late = handler.parse if handler.asked_once else None
 
-    def _answering(self, method: str, behaviour: Callable[..., Any], parse: Any) -> Callable[..., Awaitable[Any]]:
-        async def answer(raw: bytes, context: _Context) -> Any:
-            await self._require(method, context)
+        async def answer(asked: Any, context: Context) -> Any:
+            await self._require(handler.method, context)
             try:
-                request = raw if parse is None else parse(raw)
+                request = asked if late is None else late(asked)
             except DecodeError:
-                return await _abort(context, InvalidField(name="request", problem="is not a message of this method"))
-            return await behaviour(request, context)
+                return await refuse(context, InvalidField(name="request", problem="is not a message of this method"))
+            return await handler.behaviour(request, context)
 
-        return answer
+        return replace(handler, behaviour=answer, parse=None if handler.asked_once else handler.parse)
 
-    def _streaming(self, method: str, behaviour: Callable[..., Any]) -> Callable[..., Any]:
-        if inspect.isasyncgenfunction(behaviour):
-
-            async def generate(requests: Any, context: _Context) -> AsyncIterator[Any]:
-                await self._require(method, context)
-                async for said in behaviour(requests, context):
-                    yield said
-
-            return generate
-
-        async def stream(requests: Any, context: _Context) -> None:
-            await self._require(method, context)
-            await behaviour(requests, context)
-
-        return stream
-
-    async def _require(self, method: str, context: _Context) -> Caller:
+    async def _require(self, method: str, context: Context) -> Caller:
         caller: Caller | None = None
         try:
             caller = caller_of(context, method)
@@ -98,15 +62,11 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
             require_right(caller.role, method)
         except FleetError as error:
             self._refusals.refused(caller.actor if caller is not None else _host_of(context), method, error)
-            await _abort(context, error)
+            await refuse(context, error)
         assert caller is not None, "who is not known was refused"
         return caller
 
 
-def _host_of(context: _Context) -> str:
+def _host_of(context: Context) -> str:
     # Each connection has a port of its own: with it, a flood from one machine would look like many.
     return str(context.peer()).rpartition(":")[0]
-
-
-async def _abort(context: _Context, error: FleetError) -> Any:
-    await context.abort_with_status(rpc_status.to_status(status_of(error)))

@@ -11,25 +11,21 @@ Everything here belongs to one thread: that of the streams.
 from __future__ import annotations
 
 import asyncio
-import inspect
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
-
-import grpc
-from grpc_status import rpc_status
 
 from fleet.clock import Clock
 from fleet.errors import FleetError
 from fleet.log import Event, Log
 from fleet.pki.bearers import Bearer, CertificateMissing
 from fleet.pki.trust import Trust
-from fleet.server.wire.interceptors import status_of
+from fleet.server.wire.handlers import Context, Handler, Surrounding
+from fleet.server.wire.interceptors import refuse
 
 KNOWN_MAX: Final = 4096  # certificates whose reading is kept; more than a site has bearers
 _PEM: Final = "x509_pem_cert"
-_Context = grpc.aio.ServicerContext[Any, Any]
 
 _LOG: Final = Log("identity")
 
@@ -58,7 +54,7 @@ class IdentityWatch:
         self.trust = trust
         self.check()
 
-    def bearer_of(self, context: _Context) -> Bearer:
+    def bearer_of(self, context: Context) -> Bearer:
         """
         Who calls.
 
@@ -110,56 +106,27 @@ class IdentityWatch:
                 _LOG.alarm(Event.IDENTITY_CUT, reason=fault.reason, **fault.facts())
 
 
-class IdentityInterceptor(grpc.aio.ServerInterceptor):
-    """Asks who calls, for every method served, health and all; the outermost of a server's interceptors."""
+class IdentityInterceptor(Surrounding):
+    """Asks who calls, for every method served, health and all; only the limiter stands further out."""
 
     def __init__(self, watch: IdentityWatch) -> None:
         self._watch = watch
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """The method's handler, behind the question."""
-        handler = await continuation(handler_call_details)
-        if handler is None:
-            return None
-        parse, write = handler.request_deserializer, handler.response_serializer
-        if handler.unary_unary is not None:
-            return grpc.unary_unary_rpc_method_handler(self._answering(handler.unary_unary), parse, write)
-        if handler.unary_stream is not None:
-            return grpc.unary_stream_rpc_method_handler(self._streaming(handler.unary_stream), parse, write)
-        if handler.stream_stream is not None:
-            return grpc.stream_stream_rpc_method_handler(self._streaming(handler.stream_stream), parse, write)
-        raise AssertionError(f"{handler_call_details.method} is of a shape that nothing here serves")
+    def around(self, handler: Handler) -> Handler:
+        """*handler*, behind the question."""
 
-    def _answering(self, method: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
-        async def answer(request: Any, context: _Context) -> Any:
+        async def answer(request: Any, context: Context) -> Any:
             try:
                 self._watch.bearer_of(context)
             except FleetError as disbelieved:
-                return await _refuse(context, disbelieved)
-            return await method(request, context)
+                return await refuse(context, disbelieved)
+            return await handler.behaviour(request, context)
 
-        return answer
-
-    def _streaming(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        yields = inspect.isasyncgenfunction(method)
-
-        async def stream(request: Any, context: _Context) -> None:
+        async def stream(request: Any, context: Context) -> None:
             try:
                 with self._watch.watched(self._watch.bearer_of(context)):
-                    if not yields:
-                        await method(request, context)
-                        return
-                    async for message in method(request, context):
-                        await context.write(message)
+                    await handler.behaviour(request, context)
             except FleetError as disbelieved:
-                await _refuse(context, disbelieved)
+                await refuse(context, disbelieved)
 
-        return stream
-
-
-async def _refuse(context: _Context, error: FleetError) -> Any:
-    await context.abort_with_status(rpc_status.to_status(status_of(error)))
+        return replace(handler, behaviour=answer if handler.answered_once else stream)

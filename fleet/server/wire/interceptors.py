@@ -7,8 +7,8 @@ Nothing else maps errors. A request larger than its method may carry is refused 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
 import grpc
@@ -22,6 +22,7 @@ from fleet.log import Event, Log
 from fleet.pki.bearers import DISBELIEVED
 from fleet.server.dispatch.persons import ClaimsAnother, NotYours
 from fleet.server.limits import FRAME_BYTES_MAX, REQUEST_BYTES_MAX, SITE_BYTES_MAX
+from fleet.server.wire.handlers import Context, Handler, Surrounding
 from fleet.server.wire.inbox import Overloaded
 from fleet.server.wire.rights import NotIdentified, NotPermitted
 
@@ -102,27 +103,32 @@ def _cut(words: str, bytes_max: int) -> str:
     return words if len(raw) <= bytes_max else f"{raw[: bytes_max - 3].decode(errors='ignore')}…"
 
 
-class ErrorInterceptor(grpc.aio.ServerInterceptor):
+class ErrorInterceptor(Surrounding):
     """Parses totally, and maps errors, for every method served."""
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """The method's handler, wrapped."""
-        handler = await continuation(handler_call_details)
-        if handler is None or not handler_call_details.method.startswith("/fleet."):
+    def around(self, handler: Handler) -> Handler:
+        """*handler*, if it is ours, given what could be read, and with its errors mapped."""
+        if not handler.method.startswith("/fleet."):
             return handler
-        parse = _total(handler.request_deserializer, BYTES_MAX.get(handler_call_details.method, REQUEST_BYTES_MAX))
-        write = handler.response_serializer
-        if handler.unary_unary is not None:
-            return grpc.unary_unary_rpc_method_handler(_answering(handler.unary_unary), parse, write)
-        if handler.unary_stream is not None:
-            return grpc.unary_stream_rpc_method_handler(_streaming(handler.unary_stream), parse, write)
-        if handler.stream_stream is not None:
-            return grpc.stream_stream_rpc_method_handler(_streaming(handler.stream_stream), parse, write)
-        return handler
+
+        async def answer(request: Any, context: Context) -> Any:
+            try:
+                return await handler.behaviour(_readable(request), context)
+            except FleetError as error:
+                return await refuse(context, error)
+            except Exception as fault:
+                if isinstance(fault, grpc.aio.AbortError):
+                    raise
+                return await _hide(context, fault)
+
+        return replace(handler, behaviour=answer, parse=_total(handler.parse, BYTES_MAX.get(handler.method, REQUEST_BYTES_MAX)))
+
+
+async def refuse(context: Context, error: FleetError) -> Any:
+    """Ends a call with *error*, as the wire has it."""
+    if error.code is Code.BUG:
+        _LOG.alarm(Event.REQUEST_FAILED, reason=error.reason, **error.facts())
+    await context.abort_with_status(rpc_status.to_status(status_of(error)))
 
 
 def _total(parse: Callable[[bytes], Message] | None, bytes_max: int) -> Callable[[bytes], Message | Unreadable]:
@@ -139,48 +145,13 @@ def _total(parse: Callable[[bytes], Message] | None, bytes_max: int) -> Callable
     return read
 
 
-def _answering(method: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
-    async def answer(request: Message | Unreadable, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-        try:
-            return await method(_readable(request), context)
-        except FleetError as error:
-            return await _refuse(context, error)
-        except Exception as fault:
-            if isinstance(fault, grpc.aio.AbortError):
-                raise
-            return await _hide(context, fault)
-
-    return answer
-
-
-def _streaming(method: Callable[..., Any]) -> Callable[..., Any]:
-    # The methods write to the context rather than yield: a cancelled call then unwinds in their own frames, at once.
-    async def stream(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
-        try:
-            await method(_readable(request), context)
-        except FleetError as error:
-            await _refuse(context, error)
-        except Exception as fault:
-            if isinstance(fault, grpc.aio.AbortError):
-                raise
-            await _hide(context, fault)
-
-    return stream
-
-
 def _readable(request: Any) -> Any:
     if isinstance(request, Unreadable):
         raise request.fault
     return request
 
 
-async def _refuse(context: grpc.aio.ServicerContext[Any, Any], error: FleetError) -> Any:
-    if error.code is Code.BUG:
-        _LOG.alarm(Event.REQUEST_FAILED, reason=error.reason, **error.facts())
-    await context.abort_with_status(rpc_status.to_status(status_of(error)))
-
-
-async def _hide(context: grpc.aio.ServicerContext[Any, Any], fault: Exception) -> Any:
+async def _hide(context: Context, fault: Exception) -> Any:
     # The log has the traceback; the peer learns only that it is not his fault.
     _LOG.alarm(Event.REQUEST_FAILED, reason=type(fault).__name__, exc_info=fault)
     await context.abort(grpc.StatusCode.INTERNAL, "The server failed on this request; its log says why.")

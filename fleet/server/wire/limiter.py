@@ -9,12 +9,8 @@ stop waits for nothing.
 from __future__ import annotations
 
 import asyncio
-import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, replace
 from typing import Any, Final
-
-import grpc
-from grpc_status import rpc_status
 
 from fleet.clock import NS_PER_S, Clock
 from fleet.errors import FleetError
@@ -30,8 +26,9 @@ from fleet.server.limits import (
     STREAMS_PER_TRUCK_MAX,
 )
 from fleet.server.wire.counter import NotAnswered
+from fleet.server.wire.handlers import Context, Handler, Surrounding
 from fleet.server.wire.identity import LOOPBACK, peer_of
-from fleet.server.wire.interceptors import TooManyRequests, TooManyStreams, status_of
+from fleet.server.wire.interceptors import TooManyRequests, TooManyStreams, refuse
 from fleet.server.wire.shedding import Shed
 
 STOPS: Final = frozenset({
@@ -40,7 +37,28 @@ STOPS: Final = frozenset({
 # Peers that have had their share back and hold nothing are forgotten whenever so many are known.
 PEERS_KEPT: Final = 1024
 
-_Context = grpc.aio.ServicerContext[Any, Any]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How many streams a peer may have at once, by who it is, and how long an answer may take."""
+
+    streams_per_connection: int = STREAMS_PER_CONNECTION_MAX
+    streams_per_truck: int = STREAMS_PER_TRUCK_MAX
+    streams_per_person: int = STREAMS_PER_PERSON_MAX
+    answer_within_s: float = ANSWER_WITHIN_S
+
+    def streams_of(self, peer: str) -> int:
+        """The most that *peer* may have."""
+        if peer.startswith(LOOPBACK):
+            return self.streams_per_connection
+        try:
+            role = read_principal(peer).role
+        except PrincipalUnreadable:
+            return self.streams_per_truck
+        return self.streams_per_truck if role in {Role.TRUCK, Role.GATEWAY} else self.streams_per_person
+
+
+REAL: Final = Bounds()
 
 
 class Share:
@@ -72,37 +90,41 @@ class Share:
         return self.streams == 0 and self._calls + CALLS_PER_S * (now_ns - self._at_ns) / NS_PER_S >= CALLS_BURST
 
 
-class Limiter(grpc.aio.ServerInterceptor):
+class Limiter(Surrounding):
     """
     Keeps every peer to its share, and every answer to a deadline. The first of a server's interceptors: what others refuse costs too.
 
     Belongs to the thread of the streams.
     """
 
-    def __init__(self, clock: Clock, shed: Shed, *, answer_within_s: float = ANSWER_WITHIN_S) -> None:
+    def __init__(self, clock: Clock, shed: Shed, bounds: Bounds = REAL) -> None:
         self._clock = clock
-        self._within_s = answer_within_s
+        self._bounds = bounds
         self._shed = shed
         self._shares: dict[str, Share] = {}
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """The method's handler, kept to the share of whoever calls."""
-        handler = await continuation(handler_call_details)
-        if handler is None:
-            return None
-        urgent = handler_call_details.method in STOPS
-        parse, write = handler.request_deserializer, handler.response_serializer
-        if handler.unary_unary is not None:
-            return grpc.unary_unary_rpc_method_handler(self._answering(handler.unary_unary, urgent=urgent), parse, write)
-        if handler.unary_stream is not None:
-            return grpc.unary_stream_rpc_method_handler(self._streaming(handler.unary_stream), parse, write)
-        if handler.stream_stream is not None:
-            return grpc.stream_stream_rpc_method_handler(self._streaming(handler.stream_stream), parse, write)
-        raise AssertionError(f"{handler_call_details.method} is of a shape that nothing here serves")
+    def around(self, handler: Handler) -> Handler:
+        """*handler*, once it is its caller's turn."""
+        urgent = handler.method in STOPS
+
+        async def answer(request: Any, context: Context) -> Any:
+            try:
+                await self._turn(self.share_of(peer_of(context)), urgent=urgent)
+                async with asyncio.timeout(self._bounds.answer_within_s):
+                    return await handler.behaviour(request, context)
+            except TimeoutError:
+                return await refuse(context, NotAnswered(within_s=self._bounds.answer_within_s))
+            except TooManyRequests as refused:
+                return await refuse(context, refused)
+
+        async def stream(requests: Any, context: Context) -> None:
+            share = await self._begin(context)
+            try:
+                await handler.behaviour(requests, context)
+            finally:
+                share.streams -= 1
+
+        return replace(handler, behaviour=answer if handler.answered_once else stream)
 
     def share_of(self, peer: str) -> Share:
         """The share of *peer*, whole when it is new."""
@@ -111,45 +133,10 @@ class Limiter(grpc.aio.ServerInterceptor):
             now_ns = self._clock.now_ns()
             if len(self._shares) >= PEERS_KEPT:
                 self._shares = {name: kept for name, kept in self._shares.items() if not kept.is_whole(now_ns)}
-            share = self._shares[peer] = Share(_streams_max(peer), now_ns)
+            share = self._shares[peer] = Share(self._bounds.streams_of(peer), now_ns)
         return share
 
-    def _answering(self, method: Callable[..., Awaitable[Any]], *, urgent: bool) -> Callable[..., Awaitable[Any]]:
-        async def answer(request: Any, context: _Context) -> Any:
-            try:
-                await self._turn(self.share_of(peer_of(context)), urgent=urgent)
-                async with asyncio.timeout(self._within_s):
-                    return await method(request, context)
-            except TimeoutError:
-                return await _abort(context, NotAnswered(within_s=self._within_s))
-            except TooManyRequests as refused:
-                return await _abort(context, refused)
-
-        return answer
-
-    def _streaming(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        if inspect.isasyncgenfunction(method):
-
-            async def generate(requests: Any, context: _Context) -> AsyncIterator[Any]:
-                share = await self._begin(context)
-                try:
-                    async for said in method(requests, context):
-                        yield said
-                finally:
-                    share.streams -= 1
-
-            return generate
-
-        async def stream(requests: Any, context: _Context) -> None:
-            share = await self._begin(context)
-            try:
-                await method(requests, context)
-            finally:
-                share.streams -= 1
-
-        return stream
-
-    async def _begin(self, context: _Context) -> Share:
+    async def _begin(self, context: Context) -> Share:
         """A stream more of the share of whoever calls."""
         share = self.share_of(peer_of(context))
         try:
@@ -159,7 +146,7 @@ class Limiter(grpc.aio.ServerInterceptor):
                 await asyncio.sleep(share.refusal_after_s(self._clock.now_ns()))
                 raise TooManyStreams(streams_max=share.streams_max)
         except FleetError as refused:
-            await _abort(context, refused)
+            await refuse(context, refused)
         share.streams += 1
         return share
 
@@ -172,17 +159,3 @@ class Limiter(grpc.aio.ServerInterceptor):
             raise TooManyRequests(per_s=CALLS_PER_S)
         if wait_s > 0.0:
             await asyncio.sleep(wait_s)
-
-
-def _streams_max(peer: str) -> int:
-    if peer.startswith(LOOPBACK):
-        return STREAMS_PER_CONNECTION_MAX
-    try:
-        role = read_principal(peer).role
-    except PrincipalUnreadable:
-        return STREAMS_PER_TRUCK_MAX
-    return STREAMS_PER_TRUCK_MAX if role in {Role.TRUCK, Role.GATEWAY} else STREAMS_PER_PERSON_MAX
-
-
-async def _abort(context: _Context, error: FleetError) -> Any:
-    await context.abort_with_status(rpc_status.to_status(status_of(error)))
