@@ -76,7 +76,7 @@ def init(
 
     with _saying():
         made = SiteCa.init(folder, _site_id(site), SystemClock().utc(), host or (), supervisor)
-    carried = made.folder.issued / f"{Role.SUPERVISOR}-{supervisor}"
+    carried = made.folder.issued_to(Principal(site_id=made.site_id, role=Role.SUPERVISOR, name=supervisor))
     typer.echo(f"{made.site_id} has a CA in {folder}: keep {made.folder.ca_key} where nobody finds it, for a trial site only.")
     typer.echo(f"Serve with: fleet serve --site {site} --data data --tls {folder}")
     typer.echo(f"Ask with:   fleet truck list --tls {carried}")

@@ -85,7 +85,7 @@ class Folder:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """One command at a time: of two that write the revoked list, neither may lose the other's word."""
+        """One command at a time: of two that change the folder, neither may lose the other's word."""
         with (self.path / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -62,6 +63,9 @@ class Signed:
 class SiteCa:
     """A folder that can sign. *now* is the wall's time, aware."""
 
+    cas: list[x509.Certificate]
+    pair: Pair
+
     def __init__(self, path: Path, now: datetime) -> None:
         """
         Opens the CA in *path*.
@@ -72,8 +76,7 @@ class SiteCa:
         """
         self.folder = Folder(path)
         self._now = now
-        self.cas = self._read_cas()
-        self.pair = Pair(certificate=self.cas[0], key=self._key(self.folder.ca_key, self.cas[0]))
+        self._look()
         self.site_id = next(iter(uris_of(self.cas[0])), "").removeprefix(SCHEME)
         begins, ends = self.cas[0].not_valid_before_utc, self.cas[0].not_valid_after_utc
         if not begins <= now < ends:
@@ -111,15 +114,16 @@ class SiteCa:
             OutlivesCa: the CA ends before that.
             FolderTaken: *out* is somebody else's.
         """
-        self._require_within(lasts)
-        where = self.folder.issued_to(principal) if out is None else out
-        _require_own(where, principal)
-        pair = new_client(self.pair, principal, Validity.of(self._now, lasts))
-        self._register(pair)
-        # The certificate last: whoever waits for it to change finds the rest in place.
-        put(where / files.CA, self.folder.ca.read_bytes())
-        put(where / files.MY_KEY, pair.key_pem, files.KEY_MODE)
-        put(where / files.MINE, pair.pem)
+        with self._alone():
+            self._require_within(lasts)
+            where = self.folder.issued_to(principal) if out is None else out
+            _require_own(where, principal)
+            pair = new_client(self.pair, principal, Validity.of(self._now, lasts))
+            self._register(pair)
+            # The certificate last: whoever waits for it to change finds the rest in place.
+            put(where / files.CA, self.folder.ca.read_bytes())
+            put(where / files.MY_KEY, pair.key_pem, files.KEY_MODE)
+            put(where / files.MINE, pair.pem)
         return where
 
     def renew_server(self, hosts: Sequence[str] = (), lasts: timedelta = timedelta(days=DAYS_USUAL)) -> None:
@@ -130,12 +134,8 @@ class SiteCa:
             OutlivesCa: the CA ends before that.
             HostUnusable: one of *hosts* cannot be in a certificate.
         """
-        self._require_within(lasts)
-        _require_hosts(hosts)
-        pair = new_server(self.pair, self.site_id, tuple(dict.fromkeys((*LOOPBACK, *hosts))), Validity.of(self._now, lasts))
-        self._register(pair)
-        put(self.folder.server_key, pair.key_pem, files.KEY_MODE)
-        put(self.folder.server, pair.pem)
+        with self._alone():
+            self._sign_for_server(hosts, lasts)
 
     def revoke(self, name: str) -> list[Signed]:
         """
@@ -146,7 +146,7 @@ class SiteCa:
             ServersIrrevocable: it is the server's.
             CaUnusable: a retired CA's key is gone, or the list of what it revoked.
         """
-        with self.folder.held():
+        with self._alone():
             chosen = self._chosen(name)
             if any(signed.uri == server_uri(self.site_id) for signed in chosen):
                 raise ServersIrrevocable(name=name)
@@ -157,14 +157,14 @@ class SiteCa:
             lists = []
             for ca in self.cas:
                 now_revoked = [found.serial_number for found in self._signed_by(ca) if serial_text(found) in serials]
-                before = [Revocation(serial=serial, since=since) for serial, since in self._revoked_by(ca).items()]
-                lists.append((self._pair_of(ca), [*before, *(Revocation(serial=serial, since=self._now) for serial in now_revoked)]))
+                fresh_of_ca = [Revocation(serial=serial, since=self._now) for serial in now_revoked]
+                lists.append((self._pair_of(ca), [*self._revocations(ca), *fresh_of_ca]))
             self._write_revoked(lists)
         return fresh
 
     def rotate(self) -> None:
         """A second CA that signs from now on, beside the one that did: both are trusted until `finish`."""
-        with self.folder.held():
+        with self._alone():
             old = self.pair
             fresh = new_ca(self.site_id, Validity.of(self._now, timedelta(days=DAYS_CA)))
             put(self.folder.retired_key(serial_text(old.certificate)), old.key_pem, files.KEY_MODE)
@@ -183,12 +183,12 @@ class SiteCa:
         Raises:
             StillCarried: somebody was signed for by those alone.
         """
-        with self.folder.held():
+        with self._alone():
             if laggards := self._laggards():
                 raise StillCarried(bearers=", ".join(laggards))
             gone = self.cas[1:]
             hosts = hosts_of(x509.load_pem_x509_certificate(self.folder.server.read_bytes()))
-            self.renew_server([host for host in hosts if host not in LOOPBACK])
+            self._sign_for_server(hosts)
             self._write_cas(self.cas[:1])
             self._write_revoked([(self.pair, self._revocations(self.pair.certificate))])
             for ca in gone:
@@ -200,6 +200,25 @@ class SiteCa:
         revoked = {serial_number for ca in self.cas for serial_number in self._revoked_by(ca)}
         found = [self._described(certificate, revoked) for certificate in self._registered()]
         return sorted(sorted(found, key=lambda signed: signed.begins, reverse=True), key=lambda signed: signed.uri)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One command at a time, each with what the one before it left: what was read on opening may be of before that."""
+        with self.folder.held():
+            self._look()
+            yield
+
+    def _look(self) -> None:
+        self.cas = self._read_cas()
+        self.pair = Pair(certificate=self.cas[0], key=self._key(self.folder.ca_key, self.cas[0]))
+
+    def _sign_for_server(self, hosts: Sequence[str], lasts: timedelta = timedelta(days=DAYS_USUAL)) -> None:
+        self._require_within(lasts)
+        _require_hosts(hosts)
+        pair = new_server(self.pair, self.site_id, tuple(dict.fromkeys((*LOOPBACK, *hosts))), Validity.of(self._now, lasts))
+        self._register(pair)
+        put(self.folder.server_key, pair.key_pem, files.KEY_MODE)
+        put(self.folder.server, pair.pem)
 
     def _laggards(self) -> list[str]:
         signs = self.pair.certificate.subject

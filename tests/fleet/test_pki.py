@@ -26,6 +26,7 @@ from fleet.pki.refusals import (
     StillCarried,
 )
 from fleet.pki.site_ca import SiteCa
+from fleet.pki.trust import read_server_papers
 from fleet.principal import Principal, PrincipalUnreadable, Role
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -190,3 +191,19 @@ def test_whom_to_revoke_must_be_clear(ca: SiteCa) -> None:
         with pytest.raises(FleetError) as refused:
             ca.revoke(name)
         assert isinstance(refused.value, refusal)
+
+
+def test_of_two_commands_at_once_neither_undoes_the_other(ca: SiteCa) -> None:
+    """Both looked before either wrote: a list without the new CA's would leave a server nothing to serve with."""
+    ca.issue(TRUCK)
+    rotates, revokes, issues, rotates_again = (SiteCa(ca.folder.path, NOW) for _ in range(4))
+
+    rotates.rotate()
+    revokes.revoke("T001")
+    carried = issues.issue(TRUCK)
+    rotates_again.rotate()
+
+    papers = read_server_papers(ca.folder.path, "mandula", NOW)
+    assert len(papers.trust.cas) == 3
+    assert len(papers.trust.revoked) == 1
+    assert read(carried / "me.crt").issuer == rotates.cas[0].subject
