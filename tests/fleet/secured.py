@@ -43,6 +43,12 @@ class Served:
     address: str
     path: Path
     channels: list[grpc.aio.Channel] = field(default_factory=list)
+    lines: dict[Principal, grpc.aio.Channel] = field(default_factory=dict)
+
+    @property
+    def data(self) -> Path:
+        """The folder of its journal."""
+        return self.path / "data"
 
     @property
     def ca(self) -> SiteCa:
@@ -58,6 +64,13 @@ class Served:
     def line(self, folder: Path) -> grpc.aio.Channel:
         """A line of whoever carries *folder*."""
         return self._opened(read_papers(folder).credentials())
+
+    def line_of(self, role: Role, name: str) -> grpc.aio.Channel:
+        """The one line of that person, truck or office, whose certificate is issued when he first comes."""
+        who = somebody(role, name)
+        if who not in self.lines:
+            self.lines[who] = self.line(self.ca.issue(who))
+        return self.lines[who]
 
     def line_with(self, ca: SiteCa, pair: Pair) -> grpc.aio.Channel:
         """A line of whoever has *pair*, to the server that is known by *ca*."""
@@ -85,11 +98,11 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(path: Path, corridor: Corridor = CORRIDOR) -> AsyncIterator[Served]:
+async def serving(path: Path, corridor: Corridor = CORRIDOR, kind: type[Server] = Server) -> AsyncIterator[Served]:
     """A server over the journal and the certificates in *path*, which are made if they are not there."""
     if not (path / "tls").exists():
         SiteCa.init(path / "tls", corridor.site_id, SystemClock().utc())
-    server = Server(corridor, ServerSettings(data=path / "data", listen="127.0.0.1:0", day_start_s=36_000, tls=path / "tls"))
+    server = kind(corridor, ServerSettings(data=path / "data", listen="127.0.0.1:0", day_start_s=36_000, tls=path / "tls"))
     running = await server.start()
     served = Served(server=server, address=running.address, path=path)
     try:

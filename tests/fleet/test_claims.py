@@ -8,50 +8,45 @@ from typing import Any
 
 import grpc
 import pytest
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 from typer.testing import CliRunner
 
 from fleet.cli import audit as audit_command
 from fleet.principal import Role
 from fleet.v1 import border_pb2, border_pb2_grpc, common_pb2, dispatch_pb2_grpc, gateway_pb2, gateway_pb2_grpc
 from fleet.v1 import dispatch_pb2 as d
-from tests.fleet.certified import CORRIDOR, Party, party
+from tests.fleet.refused import error_info
+from tests.fleet.secured import CORRIDOR, Served, serving
 
 WITHIN_S = 20.0
 STOP_M = {stand.stand_id: stand.stop_m for stand in CORRIDOR.stands}
 
 
 @pytest.fixture(scope="module")
-async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Party]:
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     """One server for the whole file; each test has people of its own."""
-    async with party(tmp_path_factory.mktemp("claims")) as made:
-        yield made
+    async with serving(tmp_path_factory.mktemp("claims")) as found:
+        yield found
 
 
-def desk_of(site: Party, name: str, role: Role = Role.DISPATCHER) -> Any:
+def desk_of(site: Served, name: str, role: Role = Role.DISPATCHER) -> Any:
     """The operators' desk, as *name* calls it."""
-    return dispatch_pb2_grpc.DispatchServiceStub(site.channel(role, name))
+    return dispatch_pb2_grpc.DispatchServiceStub(site.line_of(role, name))
 
 
-def border_of(site: Party, role: Role, name: str) -> Any:
+def border_of(site: Served, role: Role, name: str) -> Any:
     """The border, as *name* calls it."""
-    return border_pb2_grpc.BorderServiceStub(site.channel(role, name))
+    return border_pb2_grpc.BorderServiceStub(site.line_of(role, name))
 
 
 async def reason(call: Any) -> str:
     """The name of the refusal, and that it is one of rights."""
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await call
-    status = rpc_status.from_call(refused.value)
-    assert status is not None
-    found = error_details_pb2.ErrorInfo()
-    assert status.details[0].Unpack(found)
     assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
-    return str(found.reason)
+    return error_info(refused.value).reason
 
 
-async def recorded(site: Party, who: str, command: str) -> list[tuple[str, str]]:
+async def recorded(site: Served, who: str, command: str) -> list[tuple[str, str]]:
     """Outcomes of what *who* asked for, once there are any: what the streams refuse comes to the record with the next tick."""
     supervisor = desk_of(site, "gan", Role.SUPERVISOR)
     async with asyncio.timeout(WITHIN_S):
@@ -62,10 +57,10 @@ async def recorded(site: Party, who: str, command: str) -> list[tuple[str, str]]
                 return found
 
 
-async def test_a_truck_is_welcomed_under_its_own_name_alone(site: Party, standing_truck: Any) -> None:
+async def test_a_truck_is_welcomed_under_its_own_name_alone(site: Served, standing_truck: Any) -> None:
     """One stolen key must not put another truck's rear where it is not."""
     stand = "mn_park_01"
-    channel = site.channel(Role.TRUCK, "T1")
+    channel = site.line_of(Role.TRUCK, "T1")
     liar = standing_truck(channel, "T2", stand, STOP_M[stand])
     await liar.say_hello()
     first = await liar.hear()
@@ -78,9 +73,9 @@ async def test_a_truck_is_welcomed_under_its_own_name_alone(site: Party, standin
     assert await recorded(site, "T1", "Connect") == [("spiffe://mandula/truck/T1", "ClaimsAnother")]
 
 
-async def test_a_gateway_that_speaks_for_another_is_heard_no_more(site: Party) -> None:
+async def test_a_gateway_that_speaks_for_another_is_heard_no_more(site: Served) -> None:
     """Not one frame of it, and its stream ends with the reason."""
-    relay = gateway_pb2_grpc.GatewayServiceStub(site.channel(Role.GATEWAY, "east"))
+    relay = gateway_pb2_grpc.GatewayServiceStub(site.line_of(Role.GATEWAY, "east"))
 
     call = relay.Relay(iter([gateway_pb2.GatewayMessage(gateway_id="west")]), timeout=WITHIN_S)
 
@@ -88,7 +83,7 @@ async def test_a_gateway_that_speaks_for_another_is_heard_no_more(site: Party) -
     assert await recorded(site, "east", "Relay") == [("spiffe://mandula/gateway/east", "ClaimsAnother")]
 
 
-async def test_an_officer_signs_with_his_own_name(site: Party) -> None:
+async def test_an_officer_signs_with_his_own_name(site: Served) -> None:
     """A clearance in a colleague's name is a forged one."""
     customs = border_of(site, Role.CUSTOMS, "li")
     request = border_pb2.DecideCrossingRequest(
@@ -98,7 +93,7 @@ async def test_an_officer_signs_with_his_own_name(site: Party) -> None:
     assert await reason(customs.DecideCrossing(request, timeout=WITHIN_S)) == "ClaimsAnother"
 
 
-async def test_a_yard_proves_its_own_bays_and_gates(site: Party) -> None:
+async def test_a_yard_proves_its_own_bays_and_gates(site: Served) -> None:
     """A bay is clear when its own loader says so, and the barrier of the checkpoint is none of a yard's."""
     yard = border_of(site, Role.YARD, "mn")
     gates = {gate.role.value: gate.gate_id for gate in CORRIDOR.gates}
@@ -118,7 +113,7 @@ async def test_a_yard_proves_its_own_bays_and_gates(site: Party) -> None:
     assert await reason(yard.ReportBarrier(shut("y4", gates["customs"]), timeout=WITHIN_S)) == "NotYours"
 
 
-async def test_a_transponders_word_comes_from_who_has_one(site: Party) -> None:
+async def test_a_transponders_word_comes_from_who_has_one(site: Served) -> None:
     """It moves the bubble around a manned truck: road opens behind it. Anyone may close road by what he saw himself."""
     viewer = desk_of(site, "tsend", Role.VIEWER)
     place = common_pb2.LanePoint(lane_id="sb_2", chainage_m=50.0)
@@ -133,7 +128,7 @@ async def test_a_transponders_word_comes_from_who_has_one(site: Party) -> None:
     assert closed.intrusion_id == "van"
 
 
-async def test_a_closed_door_is_on_the_record_once_however_often_somebody_tries_it(site: Party) -> None:
+async def test_a_closed_door_is_on_the_record_once_however_often_somebody_tries_it(site: Served) -> None:
     """With who it was, and then how often."""
     viewer = desk_of(site, "curious", Role.VIEWER)
 
@@ -143,7 +138,7 @@ async def test_a_closed_door_is_on_the_record_once_however_often_somebody_tries_
     assert await recorded(site, "curious", "LiftStop") == [("spiffe://mandula/operator/curious/viewer", "NotPermitted")]
 
 
-async def test_two_persons_lift_a_stop_and_the_command_says_when_one_is_missing(site: Party) -> None:
+async def test_two_persons_lift_a_stop_and_the_command_says_when_one_is_missing(site: Served) -> None:
     """The first exits with 1 and names himself to the second, who lifts it; the audit names both."""
     lifts = {name: desk_of(site, name).LiftStop for name in ("sukh", "bold")}
     await desk_of(site, "tsend", Role.VIEWER).StopAll(d.StopAllRequest(stop_id="drill", reason="drill"), timeout=WITHIN_S)
@@ -160,7 +155,7 @@ async def test_two_persons_lift_a_stop_and_the_command_says_when_one_is_missing(
     assert await recorded(site, "bold", "LiftStop") == [(bold, "done")]
 
 
-async def test_the_audit_is_a_supervisors_to_read_beside_the_running_server(site: Party) -> None:
+async def test_the_audit_is_a_supervisors_to_read_beside_the_running_server(site: Served) -> None:
     """On the server's machine the folder is enough."""
     told = await asyncio.to_thread(CliRunner().invoke, audit_command.app, ["--data", str(site.data), "--last", "1", "--json"])
 
@@ -169,7 +164,7 @@ async def test_the_audit_is_a_supervisors_to_read_beside_the_running_server(site
 
 
 # The last one: what it takes keeps everybody else out for as long as the lease lasts.
-async def test_a_lease_is_held_under_ones_own_name(site: Party) -> None:
+async def test_a_lease_is_held_under_ones_own_name(site: Served) -> None:
     """Whoever looks who has control must find whom to call."""
     desk = desk_of(site, "bat")
 

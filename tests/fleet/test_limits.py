@@ -9,8 +9,6 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 
 from fleet.clock import NS_PER_S, SteppedClock, SystemClock
 from fleet.server.commands import CreateOrder, StopAll
@@ -42,6 +40,7 @@ from fleet.server.wire.shedding import Shed, Shedding
 from fleet.server.wire.switchboard import Switchboard
 from fleet.v1 import dispatch_pb2 as d
 from fleet.v1 import dispatch_pb2_grpc, gateway_pb2_grpc, truck_pb2, truck_pb2_grpc
+from tests.fleet.refused import error_info
 
 WITHIN_S = 20.0
 AT_NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -270,15 +269,6 @@ async def serving(shed: Shed, register: Callable[[grpc.aio.Server], None]) -> As
         await server.stop(None)
 
 
-def reason_of(refused: grpc.aio.AioRpcError) -> str:
-    """What the error says to programs."""
-    status = rpc_status.from_call(refused)
-    assert status is not None
-    found = error_details_pb2.ErrorInfo()
-    assert status.details[0].Unpack(found)
-    return str(found.reason)
-
-
 async def test_an_answer_has_a_deadline_though_the_client_gave_none() -> None:
     """A call that nobody ends is a call that somebody holds."""
     async with serving(Shed(), lambda server: dispatch_pb2_grpc.add_DispatchServiceServicer_to_server(Desk(), server)) as channel:
@@ -286,7 +276,7 @@ async def test_an_answer_has_a_deadline_though_the_client_gave_none() -> None:
             await dispatch_pb2_grpc.DispatchServiceStub(channel).ListTrucks(d.ListTrucksRequest())
 
     assert late.value.code() is grpc.StatusCode.ABORTED
-    assert reason_of(late.value) == "NotAnswered"
+    assert error_info(late.value).reason == "NotAnswered"
 
 
 async def test_a_flood_of_requests_is_refused_by_name_and_a_stop_amid_it_is_not() -> None:
@@ -303,7 +293,7 @@ async def test_a_flood_of_requests_is_refused_by_name_and_a_stop_amid_it_is_not(
     refused = [answer for answer in answers if isinstance(answer, grpc.aio.AioRpcError)]
     assert stopped.active
     assert 0 < len(refused) < len(answers)
-    assert {(answer.code(), reason_of(answer)) for answer in refused} == {(grpc.StatusCode.RESOURCE_EXHAUSTED, "TooManyRequests")}
+    assert {(answer.code(), error_info(answer).reason) for answer in refused} == {(grpc.StatusCode.RESOURCE_EXHAUSTED, "TooManyRequests")}
     assert shed.requests == len(refused)
 
 
@@ -324,7 +314,7 @@ async def test_a_peer_has_so_many_streams_and_gets_one_back_for_each_that_ends()
                     found = await desk.WatchFleet(d.WatchFleetRequest()).read()
                     break
 
-    assert reason_of(refused.value) == "TooManyStreams"
+    assert error_info(refused.value).reason == "TooManyStreams"
     assert shed.streams >= 1
     assert found.tick == 1
 

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import grpc
 import pytest
 import structlog.testing
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
-from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 from grpc_status import rpc_status
 
-from fleet.pki.folder import KEY_MODE, MINE, MY_KEY, put
 from fleet.principal import Role
+from fleet.server.app import Server
 from fleet.server.wire.inbox import Inbox
 from fleet.server.wire.refusals import KINDS_MAX, WINDOW_TICKS, Refusals
 from fleet.server.wire.rights import MAY, PEOPLE, NotPermitted, require_right
 from fleet.v1 import border_pb2, dispatch_pb2, gateway_pb2, lockstep_pb2, truck_pb2
-from tests.fleet.certified import Party, name_of, party
+from tests.fleet.refused import error_info
+from tests.fleet.secured import Served, serving
 
 WITHIN_S = 20.0
 SEEN_S = 0.5
@@ -48,11 +43,26 @@ METHODS: dict[str, MethodDescriptor] = {
 SERVED = [method for method in METHODS if not method.startswith("/fleet.v1.LockstepService/")]
 
 
+class OpenServer(Server):
+    """Serves behind the certificates of its settings' folder, and by a mistake somebody might make without any as well."""
+
+    plain_port = 0
+
+    def _listen(self) -> str:
+        self.plain_port = self._grpc.add_insecure_port("127.0.0.1:0")
+        return super()._listen()
+
+
 @pytest.fixture(scope="module")
-async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Party]:
+async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     """One server for the whole file."""
-    async with party(tmp_path_factory.mktemp("rights")) as made:
-        yield made
+    async with serving(tmp_path_factory.mktemp("rights"), kind=OpenServer) as found:
+        yield found
+
+
+def name_of(role: Role) -> str:
+    """Somebody in that role: a yard's name is a yard's."""
+    return "mn" if role is Role.YARD else f"{role}-1"
 
 
 async def answer_to(channel: grpc.aio.Channel, method: str, within_s: float) -> tuple[grpc.StatusCode, str]:
@@ -75,15 +85,6 @@ async def answer_to(channel: grpc.aio.Channel, method: str, within_s: float) -> 
     return grpc.StatusCode.OK, ""
 
 
-def error_info(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo:
-    """What the error says to programs."""
-    status = rpc_status.from_call(error)
-    assert status is not None
-    found = error_details_pb2.ErrorInfo()
-    assert status.details[0].Unpack(found)
-    return found
-
-
 def test_every_method_served_has_its_row() -> None:
     """A new method is refused to everybody until somebody has decided whose it is; here he is reminded."""
     assert set(MAY) == set(METHODS)
@@ -97,9 +98,9 @@ def test_simulated_time_is_in_nobodys_hand(role: Role) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-async def test_a_role_gets_what_its_rows_name_and_nothing_else(site: Party, role: Role) -> None:
+async def test_a_role_gets_what_its_rows_name_and_nothing_else(site: Served, role: Role) -> None:
     """Zero accepted: whoever steals one truck's key, or is curious, can do no more than its owner."""
-    channel = site.channel(role, name_of(role))
+    channel = site.line_of(role, name_of(role))
     mine = {method for method, may in MAY.items() if role in may}
 
     others = await asyncio.gather(*(answer_to(channel, method, WITHIN_S) for method in SERVED if method not in mine))
@@ -107,26 +108,6 @@ async def test_a_role_gets_what_its_rows_name_and_nothing_else(site: Party, role
 
     assert set(others) == {(grpc.StatusCode.PERMISSION_DENIED, "NotPermitted")}
     assert [reason for _, reason in own if reason in {"NotPermitted", "NotIdentified"}] == []
-
-
-def certificate(site: Party, uris: list[str]) -> grpc.aio.Channel:
-    """A line with a certificate of the site's CA that carries these names."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    now = datetime.now(UTC)
-    pair = site.ca.pair
-    builder = x509.CertificateBuilder().subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "somebody")]))
-    builder = builder.issuer_name(pair.certificate.subject).public_key(key.public_key()).serial_number(x509.random_serial_number())
-    builder = builder.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + timedelta(hours=1))
-    builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
-    if uris:
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri) for uri in uris]), critical=False)
-    signed = type(pair)(certificate=builder.sign(pair.key, hashes.SHA256()), key=key)
-    folder = site.ca.folder.path / f"odd-{len(site.channels)}"
-    put(folder / MY_KEY, signed.key_pem, KEY_MODE)
-    put(folder / MINE, signed.pem)
-    put(folder / "ca.crt", site.ca.folder.ca.read_bytes())
-    site.channels[str(folder)] = site.channel_with(folder)
-    return site.channels[str(folder)]
 
 
 @pytest.mark.parametrize(
@@ -139,27 +120,27 @@ def certificate(site: Party, uris: list[str]) -> grpc.aio.Channel:
         ["spiffe://mandula/operator/bat/viewer", "spiffe://mandula/operator/bat/supervisor"],
     ],
 )
-async def test_a_certificate_without_one_name_of_ours_is_nobodys(site: Party, uris: list[str]) -> None:
+async def test_a_certificate_without_one_name_of_ours_is_nobodys(site: Served, uris: list[str]) -> None:
     """Signed is not enough: whoever cannot be named cannot be asked why he did it, so he does nothing, not even look."""
-    channel = certificate(site, uris)
+    channel = site.line_named(*uris)
 
     answers = await asyncio.gather(*(answer_to(channel, method, WITHIN_S) for method in SERVED))
 
-    assert {code for code, _ in answers} == {grpc.StatusCode.UNAUTHENTICATED}
+    assert set(answers) == {(grpc.StatusCode.UNAUTHENTICATED, "NameUnfit")}
 
 
-async def test_a_plain_port_beside_certificates_is_nobodys(site: Party, connect: Callable[[str], grpc.aio.Channel]) -> None:
+async def test_a_plain_port_beside_certificates_is_nobodys(site: Served) -> None:
     """On loopback whoever is there may everything; a server with certificates has no such caller, however he came in."""
-    channel = connect(f"127.0.0.1:{site.server.plain_port}")
+    assert isinstance(site.server, OpenServer)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{site.server.plain_port}") as channel:
+        answers = await asyncio.gather(*(answer_to(channel, method, WITHIN_S) for method in SERVED))
 
-    answers = await asyncio.gather(*(answer_to(channel, method, WITHIN_S) for method in SERVED))
-
-    assert {code for code, _ in answers} == {grpc.StatusCode.UNAUTHENTICATED}
+    assert set(answers) == {(grpc.StatusCode.UNAUTHENTICATED, "CertificateMissing")}
 
 
-async def test_a_refusal_says_who_may(site: Party) -> None:
+async def test_a_refusal_says_who_may(site: Served) -> None:
     """The one who was refused wants to know whom to ask; his program wants names, not sentences."""
-    lift = site.channel(Role.VIEWER, "od").unary_unary("/fleet.v1.DispatchService/LiftStop")
+    lift = site.line_of(Role.VIEWER, "od").unary_unary("/fleet.v1.DispatchService/LiftStop")
 
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await lift(b"\xff\xff not even a message", timeout=WITHIN_S)
@@ -170,9 +151,9 @@ async def test_a_refusal_says_who_may(site: Party) -> None:
     assert found.metadata["may"] == "dispatcher, supervisor"
 
 
-async def test_what_cannot_be_read_is_refused_by_name_where_it_may_be_asked(site: Party) -> None:
+async def test_what_cannot_be_read_is_refused_by_name_where_it_may_be_asked(site: Served) -> None:
     """Health checks are parsed here too: garbage must not show a peer our insides."""
-    check = site.channel(Role.VIEWER, "od").unary_unary("/grpc.health.v1.Health/Check")
+    check = site.line_of(Role.VIEWER, "od").unary_unary("/grpc.health.v1.Health/Check")
 
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await check(b"\xff\xff\xff", timeout=WITHIN_S)
@@ -181,9 +162,9 @@ async def test_what_cannot_be_read_is_refused_by_name_where_it_may_be_asked(site
 
 
 @pytest.mark.parametrize("role", sorted(PEOPLE))
-async def test_every_person_and_office_stops_everything(site: Party, role: Role) -> None:
+async def test_every_person_and_office_stops_everything(site: Served, role: Role) -> None:
     """Whoever sees it first stops it, whatever his job is."""
-    stop = site.channel(role, name_of(role)).unary_unary("/fleet.v1.DispatchService/StopAll")
+    stop = site.line_of(role, name_of(role)).unary_unary("/fleet.v1.DispatchService/StopAll")
     request = dispatch_pb2.StopAllRequest(stop_id=f"fire-{role}", reason="fire").SerializeToString()
 
     answer = dispatch_pb2.AllStop.FromString(await stop(request, timeout=WITHIN_S))

@@ -6,10 +6,8 @@ from typing import Any
 
 import grpc
 import pytest
-from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from grpc_status import rpc_status
 
 from fleet.clock import SystemClock
 from fleet.onboard import Command, Identity, LanePoint, MemoryStore, Sensors, TruckClient
@@ -19,6 +17,7 @@ from fleet.site import load_site
 from fleet.v1 import border_pb2, border_pb2_grpc, common_pb2, gateway_pb2, gateway_pb2_grpc, truck_pb2
 from fleet.v1 import dispatch_pb2 as d
 from fleet.v1 import dispatch_pb2_grpc as dispatch_grpc
+from tests.fleet.refused import error_info
 
 WITHIN_S = 10.0
 STANDS = [f"mn_park_{at:02}" for at in range(1, 10)]
@@ -56,15 +55,6 @@ def order(request_id: str, **changes: Any) -> d.CreateTransportOrderRequest:
     """A request for an order."""
     fields: dict[str, Any] = {"request_id": request_id, "from_yard_id": "mn", "to_yard_id": "cn", "container_count": 1}
     return d.CreateTransportOrderRequest(**{**fields, **changes})
-
-
-def error_info(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo:
-    """What the error says to programs."""
-    status = rpc_status.from_call(error)
-    assert status is not None
-    found = error_details_pb2.ErrorInfo()
-    assert status.details[0].Unpack(found)
-    return found
 
 
 async def test_a_truck_that_says_hello_is_welcomed_and_kept_alive(truck: Any) -> None:
