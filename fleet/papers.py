@@ -9,14 +9,12 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar
 
 import grpc
 
 from fleet.errors import Code, FleetError
-
-FILES: Final = ("ca.crt", "me.key", "me.crt")
-Stamp = tuple[tuple[int, int, int], ...]  # of each file, what changes when it is written
+from fleet.stamp import Stamp, stamp_of_files
 
 
 @dataclass(eq=False)
@@ -44,19 +42,6 @@ class Papers:
         return grpc.ssl_channel_credentials(root_certificates=self.ca, private_key=self.key, certificate_chain=self.certificate)
 
 
-def stamp_of(folder: Path) -> Stamp:
-    """What the files look like now; files that are not there look like nothing."""
-    found = []
-    for name in FILES:
-        try:
-            about = (folder / name).stat()
-        except OSError:
-            found.append((0, 0, 0))
-        else:
-            found.append((about.st_ino, about.st_mtime_ns, about.st_size))
-    return tuple(found)
-
-
 def read_papers(folder: Path) -> Papers:
     """
     Reads a bearer's folder.
@@ -66,7 +51,7 @@ def read_papers(folder: Path) -> Papers:
     """
     stamp = stamp_of(folder)
     try:
-        ca, key, certificate = ((folder / name).read_bytes() for name in FILES)
+        ca, key, certificate = (file.read_bytes() for file in _read_by_bearers(folder))
         mine = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         mine.load_cert_chain(folder / "me.crt", folder / "me.key", password=_no_password)
         mine.load_verify_locations(cadata=ca.decode("ascii"))
@@ -80,6 +65,15 @@ def read_papers(folder: Path) -> Papers:
     if stamp_of(folder) != stamp:
         raise PapersUnusable(folder=str(folder), problem="the files change just now")
     return Papers(ca=ca, certificate=certificate, key=key, stamp=stamp)
+
+
+def stamp_of(folder: Path) -> Stamp:
+    """What a bearer's files look like now."""
+    return stamp_of_files(_read_by_bearers(folder))
+
+
+def _read_by_bearers(folder: Path) -> tuple[Path, ...]:
+    return folder / "ca.crt", folder / "me.key", folder / "me.crt"
 
 
 def _no_password() -> bytes:

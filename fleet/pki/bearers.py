@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import ClassVar, Final
 
 from fleet.errors import Code, FleetError
-from fleet.principal import Principal
+from fleet.principal import Principal, PrincipalUnreadable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class CertificateUnfit(FleetError):
 class NameUnfit(FleetError):
     """A certificate must carry exactly one URI, and one that names somebody."""
 
-    hint: ClassVar[str] = "Names look like spiffe://SITE/truck/T001 or spiffe://SITE/operator/bataa/dispatcher."
+    hint: ClassVar[str] = PrincipalUnreadable.hint
 
     uris: str
 

@@ -23,6 +23,7 @@ from fleet.principal import SCHEME, Principal
 
 # Clocks on trucks and servers differ; a certificate made now is good on one that lags.
 BACKDATED: Final = timedelta(hours=1)
+ENDS_SOON: Final = timedelta(days=7)  # what it takes to bring a new one to every truck
 _COMMON_NAME_MAX: Final = 64
 _LEAF_USAGE: Final = x509.KeyUsage(
     digital_signature=True, content_commitment=False, key_encipherment=False, data_encipherment=False, key_agreement=False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -13,13 +13,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from fleet.errors import FleetError
-from fleet.pki.certificates import server_uri, uris_of
+from fleet.pki.certificates import ENDS_SOON, server_uri, uris_of
 from fleet.pki.folder import CA, MINE, MY_KEY, Folder
 from fleet.pki.site_ca import read_crls
 from fleet.pki.trust import Trust, is_signed_by
 from fleet.principal import SCHEME
 
-ENDS_SOON: Final = timedelta(days=7)
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 

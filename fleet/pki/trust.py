@@ -31,8 +31,8 @@ from fleet.pki.certificates import serial_text, server_uri, uris_of
 from fleet.pki.folder import Folder
 from fleet.pki.site_ca import read_crls
 from fleet.principal import SCHEME, PrincipalUnreadable, read_principal
+from fleet.stamp import Stamp, stamp_of_files
 
-Stamp = tuple[tuple[int, int, int], ...]  # of each file, what changes when it is written
 _TOLD_MAX: Final = 300  # characters of a stranger's certificate that reach a log
 
 
@@ -117,19 +117,6 @@ class ServerPapers:
     stamp: Stamp
 
 
-def stamp_of(path: Path) -> Stamp:
-    """What the files of a server look like now; files that are not there look like nothing."""
-    found = []
-    for file in _read_by_servers(path):
-        try:
-            about = file.stat()
-        except OSError:
-            found.append((0, 0, 0))
-        else:
-            found.append((about.st_ino, about.st_mtime_ns, about.st_size))
-    return tuple(found)
-
-
 def read_server_papers(path: Path, site_id: str | None, now: datetime) -> ServerPapers:
     """
     Reads a server's folder; *site_id* is the site it must be of, None for that of the certificate in it.
@@ -159,6 +146,11 @@ def read_server_papers(path: Path, site_id: str | None, now: datetime) -> Server
         raise CertificatesUnusable(folder=str(path), problem=problem)
     trust = Trust(site_id=site_id, cas=cas, revoked=revoked)
     return ServerPapers(trust=trust, ca=ca_pem, certificate=server_pem, key=key_pem, ends=server.not_valid_after_utc, stamp=stamp)
+
+
+def stamp_of(path: Path) -> Stamp:
+    """What a server's files look like now."""
+    return stamp_of_files(_read_by_servers(path))
 
 
 def _read_by_servers(path: Path) -> tuple[Path, ...]:

@@ -8,7 +8,6 @@ Files are read on another thread; what cannot be used changes nothing, and is to
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -16,11 +15,12 @@ import grpc
 
 from fleet.clock import Clock, SystemClock
 from fleet.log import Event, Log
-from fleet.pki.trust import CertificatesUnusable, ServerPapers, Stamp, read_server_papers, stamp_of
+from fleet.pki.certificates import ENDS_SOON
+from fleet.pki.trust import CertificatesUnusable, ServerPapers, read_server_papers, stamp_of
 from fleet.server.wire.identity_watch import IdentityWatch
+from fleet.stamp import Stamp
 
 CHECK_PERIOD_S: Final = 1.0  # half of what is promised: nobody is obeyed for 2 s after he has become nobody
-ENDS_SOON: Final = timedelta(days=7)
 
 _LOG: Final = Log("certificates")
 

@@ -15,9 +15,10 @@ import grpc
 import pytest
 
 from fleet.clock import SteppedClock, SystemClock
+from fleet.pki.bearers import CertificateUnfit
 from fleet.pki.certificates import Validity, new_server
 from fleet.pki.site_ca import SiteCa
-from fleet.pki.trust import CertificatesUnusable
+from fleet.pki.trust import CertificatesUnusable, read_server_papers
 from fleet.principal import Role
 from fleet.server.app import Server, _certificates
 from fleet.server.certificates import Certificates
@@ -179,7 +180,7 @@ async def test_no_tls_older_than_1_2_is_spoken(served: Served, newest: ssl.TLSVe
 
 
 async def test_a_bearer_is_asked_again_by_the_servers_own_clock(tmp_path: Path) -> None:
-    """To the second: good until it ends, nobody from then on; and nobody at once when the list or the CAs say so."""
+    """To the second: good until it ends, nobody from then on."""
     clock = SteppedClock(utc_at_zero=NOON)
     made = SiteCa.init(tmp_path / "tls", SITE_ID, NOON)
     old = made.issue(somebody(Role.TRUCK, "old"), lasts=timedelta(minutes=1))
@@ -195,6 +196,17 @@ async def test_a_bearer_is_asked_again_by_the_servers_own_clock(tmp_path: Path) 
     assert good is None
     assert ended is not None
     assert ended.reason == "CertificateExpired"
+
+
+@pytest.mark.parametrize("shown", ["me.key", "../../server.crt", "../../ca.crt"])
+def test_what_is_no_callers_certificate_names_nobody(tmp_path: Path, shown: str) -> None:
+    """A server's key, once stolen, gives no orders, and neither does the CA's."""
+    made = SiteCa.init(tmp_path / "tls", SITE_ID, NOON)
+    carried = made.issue(somebody(Role.TRUCK, "t1"))
+    trust = read_server_papers(tmp_path / "tls", SITE_ID, NOON).trust
+
+    with pytest.raises(CertificateUnfit):
+        trust.identify((carried / shown).read_bytes())
 
 
 @pytest.mark.parametrize(
