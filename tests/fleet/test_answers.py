@@ -9,8 +9,7 @@ import pytest
 
 from fleet.errors import AlreadyExists
 from fleet.server import commands as c
-from fleet.server.dispatch import answers as shelf
-from fleet.server.dispatch.answers import DAY_NS, KEPT_NS, AnswersFull
+from fleet.server.dispatch.answers import DAY_NS, KEPT_NS, AnswersFull, Room
 from fleet.server.fact_form import encode
 from fleet.site import load_site
 from tests.fleet.desk_road import DeskRoad
@@ -60,9 +59,9 @@ def test_another_request_under_a_known_id_is_refused(road: DeskRoad) -> None:
     assert count(road) == 1
 
 
-def test_no_answer_goes_before_its_time(road: DeskRoad, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_answer_goes_before_its_time(road: DeskRoad) -> None:
     """At the bound new requests are refused by name; what was done is not forgotten to make room, and room comes with time."""
-    monkeypatch.setattr(shelf, "ANSWERS_MAX", 10)
+    road.desk.books.answers.room = Room(answers_max=10)
     for number in range(10):
         road.give(order(number))
         road.now_ns += DAY_NS // 10
@@ -78,9 +77,9 @@ def test_no_answer_goes_before_its_time(road: DeskRoad, monkeypatch: pytest.Monk
     assert count(road) == 11
 
 
-def test_one_who_asks_without_end_is_refused_before_everybody_is(road: DeskRoad, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_who_asks_without_end_is_refused_before_everybody_is(road: DeskRoad) -> None:
     """A script gone mad must not take the desk from the people at it."""
-    monkeypatch.setattr(shelf, "ANSWERS_OF_ONE_MAX", 5)
+    road.desk.books.answers.room = Room(of_one_max=5)
     for number in range(5):
         road.give(order(number), "script")
 
@@ -103,10 +102,10 @@ def test_one_who_asks_without_end_is_refused_before_everybody_is(road: DeskRoad,
     ],
     ids=lambda command: type(command).__name__,
 )
-def test_what_makes_things_safer_is_never_refused_for_want_of_memory(command: c.Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_makes_things_safer_is_never_refused_for_want_of_memory(command: c.Command) -> None:
     """A full shelf is no reason to keep a fleet moving."""
-    monkeypatch.setattr(shelf, "ANSWERS_MAX", 1)
     road = DeskRoad(MANDULA, ["mn_park_01"])
+    road.desk.books.answers.room = Room(answers_max=1)
     road.give(CREATE)
 
     road.give(command)
@@ -115,9 +114,9 @@ def test_what_makes_things_safer_is_never_refused_for_want_of_memory(command: c.
         road.give(order(1))
 
 
-def test_proofs_of_gates_push_nobodys_requests_out(road: DeskRoad, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proofs_of_gates_push_nobodys_requests_out(road: DeskRoad) -> None:
     """Barriers report thousands of times a day; an operator's order must still be known on the seventh."""
-    monkeypatch.setattr(shelf, "PROOFS_MAX", 100)
+    road.desk.books.answers.room = Room(proofs_max=100)
     road.give(CREATE)
     for number in range(500):
         road.give(replace(SHUT, request_id=f"b{number}"))

@@ -18,8 +18,7 @@ from fleet.server import commands as c
 from fleet.server.dispatch.audit import ASKED, DONE, REFUSALS_MAX, TEXT_MAX, WINDOW_NS, Audited
 from fleet.server.dispatch.control import ControlNotHeld
 from fleet.server.dispatch.dispatch import DispatchOptions
-from fleet.server.journal import audit_trail
-from fleet.server.journal.audit_trail import AuditTrail, AuditUnreadable
+from fleet.server.journal.audit_trail import NEWEST, AuditTrail, AuditUnreadable
 from fleet.server.journal.journal import JournalCorrupt
 from fleet.server.journal.records import records_of
 from fleet.server.journal.sqlite import JOURNAL_FILE, SqliteJournal
@@ -210,10 +209,9 @@ def test_entries_are_found_by_time_and_by_person(folder: Path) -> None:
     assert numbers(folder, who="od") == []
 
 
-def test_pages_follow_each_other_without_gap(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_follow_each_other_without_gap(folder: Path) -> None:
     """However little is looked through at a time."""
-    monkeypatch.setattr(audit_trail, "LOOKED_THROUGH_MAX", 3)
-    trail, found, before = AuditTrail(folder), [], audit_trail.NEWEST
+    trail, found, before = AuditTrail(folder, looked_through_max=3), [], NEWEST
     while before:
         page = trail.page(count=2, before=before, who="loopback")
         found += [entry.request_id for _, entry in page.entries]

@@ -46,9 +46,6 @@ from fleet.server.site_commands import SiteAnswer
 DAY_NS: Final = 86_400 * NS_PER_S
 KEPT_NS: Final = 7 * DAY_NS
 PROOFS_KEPT_NS: Final = DAY_NS
-ANSWERS_MAX: Final = 200_000
-ANSWERS_OF_ONE_MAX: Final = 150_000
-PROOFS_MAX: Final = 50_000
 _REDUCES: Final = (StopAll, HoldTruck, CloseLane, ReportIntrusion)
 _PROOFS: Final = (ReportBarrier, ReportBay)
 
@@ -158,10 +155,20 @@ def kept_answer(command: Command, actor: str, answer: Answer, now_ns: int) -> An
     return CommandAnswered(**about, **kept)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """How many answers are kept: to requests, to those of one sender, and to proofs of gates and bays."""
+
+    answers_max: int = 200_000
+    of_one_max: int = 150_000
+    proofs_max: int = 50_000
+
+
 class Answers:
-    """What was answered of late, the oldest first."""
+    """What was answered of late, the oldest first, and for how many there is room."""
 
     def __init__(self) -> None:
+        self.room = Room()
         self.people: dict[str, Answered] = {}
         self.proofs: dict[str, Answered] = {}
         self._of_one: dict[str, int] = {}
@@ -195,11 +202,11 @@ class Answers:
         """
         if isinstance(command, _PROOFS):
             return True
-        whose = actor if self._of_one.get(actor, 0) >= ANSWERS_OF_ONE_MAX else "everybody" if len(self.people) >= ANSWERS_MAX else ""
+        whose = self._without_room(actor)
         if not whose:
             return True
         self._forget(self.people, now_ns - KEPT_NS)
-        if self._of_one.get(actor, 0) < ANSWERS_OF_ONE_MAX and len(self.people) < ANSWERS_MAX:
+        if not self._without_room(actor):
             return True
         if isinstance(command, _REDUCES):
             return False
@@ -209,11 +216,16 @@ class Answers:
         """What recreates them."""
         return [*self.people.values(), *self.proofs.values()]
 
+    def _without_room(self, actor: str) -> str:
+        if self._of_one.get(actor, 0) >= self.room.of_one_max:
+            return actor
+        return "everybody" if len(self.people) >= self.room.answers_max else ""
+
     def _keep(self, kept: Answered) -> None:
         if isinstance(kept, CommandAnswered) and (kept.gate is not None or kept.bay is not None):
             self.proofs[kept.request_id] = kept
             self._forget(self.proofs, kept.at_ns - PROOFS_KEPT_NS)
-            while len(self.proofs) > PROOFS_MAX:
+            while len(self.proofs) > self.room.proofs_max:
                 del self.proofs[next(iter(self.proofs))]
             return
         self.people[kept.request_id] = kept

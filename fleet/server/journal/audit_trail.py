@@ -46,10 +46,11 @@ class Page:
 
 
 class AuditTrail:
-    """Of one data folder."""
+    """Of one data folder. *looked_through_max*: entries for one page."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, looked_through_max: int = LOOKED_THROUGH_MAX) -> None:
         self._folder = folder
+        self._looked_max = looked_through_max
 
     def page(self, *, count: int, before: int = NEWEST, since_ns: int = 0, who: str = "") -> Page:
         """
@@ -64,26 +65,25 @@ class AuditTrail:
             raise AuditUnreadable(folder=str(self._folder), problem="there is no journal")
         try:
             with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=BUSY_S)) as connection:
-                return _page(connection, count, before, since_ns, who)
+                return self._page(connection, count, before, since_ns, who)
         except sqlite3.Error as fault:
             raise AuditUnreadable(folder=str(self._folder), problem=str(fault)) from fault
 
-
-def _page(connection: sqlite3.Connection, count: int, before: int, since_ns: int, who: str) -> Page:
-    rows = connection.execute(
-        f"select {COLUMNS} from audit where sequence < ? order by sequence desc limit ?",  # noqa: S608 - our own column list
-        (before, LOOKED_THROUGH_MAX),
-    )
-    entries: list[tuple[int, Audited]] = []
-    for looked, (sequence, epoch, kind, key, body, previous, digest) in enumerate(rows, 1):
-        if digest_of(sequence, epoch, Record(kind=kind, key=key, body=body), previous) != digest:
-            raise JournalCorrupt(place=f"audit {sequence}", problem="the content does not match its digest")
-        audited = decode(kind, body)
-        assert isinstance(audited, Audited), "nothing else is put into that table"
-        if audited.at_ns < since_ns:
-            return Page(entries=entries, older=0)
-        if not who or is_called(audited.actor, who):
-            entries.append((sequence, audited))
-        if len(entries) == count or looked == LOOKED_THROUGH_MAX:
-            return Page(entries=entries, older=sequence)
-    return Page(entries=entries, older=0)
+    def _page(self, connection: sqlite3.Connection, count: int, before: int, since_ns: int, who: str) -> Page:
+        rows = connection.execute(
+            f"select {COLUMNS} from audit where sequence < ? order by sequence desc limit ?",  # noqa: S608 - our own column list
+            (before, self._looked_max),
+        )
+        entries: list[tuple[int, Audited]] = []
+        for looked, (sequence, epoch, kind, key, body, previous, digest) in enumerate(rows, 1):
+            if digest_of(sequence, epoch, Record(kind=kind, key=key, body=body), previous) != digest:
+                raise JournalCorrupt(place=f"audit {sequence}", problem="the content does not match its digest")
+            audited = decode(kind, body)
+            assert isinstance(audited, Audited), "nothing else is put into that table"
+            if audited.at_ns < since_ns:
+                return Page(entries=entries, older=0)
+            if not who or is_called(audited.actor, who):
+                entries.append((sequence, audited))
+            if len(entries) == count or looked == self._looked_max:
+                return Page(entries=entries, older=sequence)
+        return Page(entries=entries, older=0)
