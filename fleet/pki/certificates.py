@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -24,6 +25,10 @@ from fleet.principal import SCHEME, Principal
 # Clocks on trucks and servers differ; a certificate made now is good on one that lags.
 BACKDATED: Final = timedelta(hours=1)
 ENDS_SOON: Final = timedelta(days=7)  # what it takes to bring a new one to every truck
+# What `cryptography` says of what is no certificate, key or list that it knows; some of it only when a field is looked at.
+UNREADABLE: Final = (
+    ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType,
+)  # fmt: skip
 _COMMON_NAME_MAX: Final = 64
 _LEAF_USAGE: Final = x509.KeyUsage(
     digital_signature=True, content_commitment=False, key_encipherment=False, data_encipherment=False, key_agreement=False,

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from fleet.errors import FleetError
-from fleet.pki.certificates import ENDS_SOON, server_uri, uris_of
+from fleet.pki.certificates import ENDS_SOON, UNREADABLE, server_uri, uris_of
 from fleet.pki.folder import CA, MINE, MY_KEY, Folder
 from fleet.pki.site_ca import read_crls
 from fleet.pki.trust import Trust, is_signed_by
@@ -87,7 +87,7 @@ def _server(folder: Folder, cas: list[x509.Certificate]) -> Iterator[Found]:
         lists = read_crls(folder.revoked.read_bytes())
         missing = [ca for ca in cas if not any(each.is_signature_valid(ca.public_key()) for each in lists)]  # type: ignore[arg-type]
         problem = "" if not missing else "a CA has no list in it that it signed"
-    except (OSError, ValueError) as fault:
+    except (OSError, *UNREADABLE) as fault:
         lists, problem = [], str(fault)
     count = sum(len(each) for each in lists)
     yield Found(what="revoked.crl", sound=not problem, found=problem or f"{count} revoked", advice="Bring it from where the CA is.")
@@ -107,7 +107,7 @@ def _matching(path: Path, certificate: x509.Certificate) -> Found:
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), None)
         mode = stat.S_IMODE(path.stat().st_mode)
-    except (OSError, ValueError, TypeError) as fault:
+    except (OSError, *UNREADABLE) as fault:
         why = fault.strerror if isinstance(fault, OSError) else "is no key without a password"
         return Found(what=path.name, sound=False, found=str(why), advice="Issue certificate and key anew.")
     if key.public_key() != certificate.public_key():
@@ -119,9 +119,13 @@ def _matching(path: Path, certificate: x509.Certificate) -> Found:
 
 def _certificates(path: Path) -> list[x509.Certificate]:
     try:
-        return x509.load_pem_x509_certificates(path.read_bytes())
-    except (OSError, ValueError):
+        found = x509.load_pem_x509_certificates(path.read_bytes())
+        for certificate in found:  # what is looked at below
+            uris_of(certificate)
+            certificate.public_key()
+    except (OSError, *UNREADABLE):
         return []
+    return found
 
 
 def _site_of(cas: list[x509.Certificate]) -> str:

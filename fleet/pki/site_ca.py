@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from fleet.pki import folder as files
 from fleet.pki.certificates import (
+    UNREADABLE,
     Pair,
     Revocation,
     Validity,
@@ -258,7 +259,7 @@ class SiteCa:
     def _revoked_by(self, ca: x509.Certificate) -> dict[int, datetime]:
         try:
             lists = read_crls(self.folder.revoked.read_bytes())
-        except (OSError, ValueError) as fault:
+        except (OSError, *UNREADABLE) as fault:
             raise CaUnusable(folder=str(self.folder.path), problem=f"revoked.crl: {fault}") from fault
         return {entry.serial_number: entry.revocation_date_utc for each in lists if each.issuer == ca.subject for entry in each}
 
@@ -286,13 +287,13 @@ class SiteCa:
     def _read_cas(self) -> list[x509.Certificate]:
         try:
             return x509.load_pem_x509_certificates(self.folder.ca.read_bytes())
-        except (OSError, ValueError) as fault:
+        except (OSError, *UNREADABLE) as fault:
             raise CaUnusable(folder=str(self.folder.path), problem=f"ca.crt: {_why(fault)}") from fault
 
     def _key(self, path: Path, ca: x509.Certificate) -> ec.EllipticCurvePrivateKey:
         try:
             key = serialization.load_pem_private_key(path.read_bytes(), None)
-        except (OSError, ValueError, TypeError) as fault:
+        except (OSError, *UNREADABLE) as fault:
             raise CaUnusable(folder=str(self.folder.path), problem=f"{path.name}: {_why(fault)}") from fault
         if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != ca.public_key():
             raise CaUnusable(folder=str(self.folder.path), problem=f"{path.name} is not the key of the CA in ca.crt")
@@ -335,7 +336,7 @@ def _require_own(where: Path, principal: Principal) -> None:
         return
     try:
         bearer = ", ".join(uris_of(x509.load_pem_x509_certificate(mine.read_bytes())))
-    except ValueError:
+    except UNREADABLE:
         bearer = "unreadable"
     if bearer != principal.uri:
         raise FolderTaken(folder=str(where), bearer=bearer)

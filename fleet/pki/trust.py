@@ -27,7 +27,7 @@ from fleet.pki.bearers import (
     NameUnfit,
     SiteForeign,
 )
-from fleet.pki.certificates import serial_text, server_uri, uris_of
+from fleet.pki.certificates import UNREADABLE, serial_text, server_uri, uris_of
 from fleet.pki.folder import Folder
 from fleet.pki.site_ca import read_crls
 from fleet.principal import SCHEME, PrincipalUnreadable, read_principal
@@ -69,7 +69,7 @@ class Trust:
             certificate = x509.load_pem_x509_certificate(pem)
             uris = uris_of(certificate)
             fit = _is_callers(certificate)
-        except ValueError as fault:
+        except UNREADABLE as fault:
             raise CertificateUnfit(problem="it cannot be read") from fault
         if not fit:
             raise CertificateUnfit(problem="it is not for callers")
@@ -134,12 +134,12 @@ def read_server_papers(path: Path, site_id: str | None, now: datetime) -> Server
         server = x509.load_pem_x509_certificate(server_pem)
         key = serialization.load_pem_private_key(key_pem, None)
         revoked = _revoked(cas, read_crls(crl_pem))
-    except (ValueError, TypeError) as fault:
+        site_id = site_id or next((uri.removeprefix(SCHEME).partition("/")[0] for uri in uris_of(server)), "")
+        problem = _problem_of(server, site_id, cas, now)
+        if key.public_key() != server.public_key():
+            problem = "server.key is not the key of server.crt"
+    except UNREADABLE as fault:
         raise CertificatesUnusable(folder=str(path), problem="a file is not the certificates, key or list that it should be") from fault
-    site_id = site_id or next((uri.removeprefix(SCHEME).partition("/")[0] for uri in uris_of(server)), "")
-    problem = _problem_of(server, site_id, cas, now)
-    if key.public_key() != server.public_key():
-        problem = "server.key is not the key of server.crt"
     if stamp_of(path) != stamp:
         problem = "its files change just now"
     if problem:
@@ -185,7 +185,7 @@ def is_signed_by(ca: x509.Certificate, certificate: x509.Certificate) -> bool:
     """Whether *ca* signed *certificate*."""
     try:
         certificate.verify_directly_issued_by(ca)
-    except (ValueError, TypeError, InvalidSignature):
+    except (*UNREADABLE, InvalidSignature):
         return False
     return True
 

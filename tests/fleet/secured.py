@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
@@ -33,6 +36,12 @@ YEAR = timedelta(days=365)
 def somebody(role: Role, name: str, site_id: str = SITE_ID) -> Principal:
     """Somebody of this site."""
     return Principal(site_id=site_id, role=role, name=name)
+
+
+def unheard_of(pem: bytes) -> bytes:
+    """The certificate *pem*, as if of a version that there is none of."""
+    der = x509.load_pem_x509_certificate(pem).public_bytes(serialization.Encoding.DER)
+    return ssl.DER_cert_to_PEM_cert(der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x07", 1)).encode()
 
 
 @dataclass

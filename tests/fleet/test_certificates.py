@@ -25,7 +25,7 @@ from fleet.server.certificates import Certificates
 from fleet.server.settings import ServerSettings
 from fleet.v1 import dispatch_pb2 as d
 from fleet.v1 import dispatch_pb2_grpc as dispatch_grpc
-from tests.fleet.secured import CORRIDOR, SITE_ID, YEAR, Served, fault_of, serving, somebody
+from tests.fleet.secured import CORRIDOR, SITE_ID, YEAR, Served, fault_of, serving, somebody, unheard_of
 
 STOP_M = {stand.stand_id: stand.stop_m for stand in CORRIDOR.stands}
 UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
@@ -207,6 +207,8 @@ def test_what_is_no_callers_certificate_names_nobody(tmp_path: Path, shown: str)
 
     with pytest.raises(CertificateUnfit):
         trust.identify((carried / shown).read_bytes())
+    with pytest.raises(CertificateUnfit):
+        trust.identify(unheard_of((carried / "me.crt").read_bytes()))
 
 
 @pytest.mark.parametrize(
@@ -217,6 +219,7 @@ def test_what_is_no_callers_certificate_names_nobody(tmp_path: Path, shown: str)
         (lambda ca, other: ca.folder.revoked.write_bytes(other.folder.revoked.read_bytes()), "certificates, key or list"),
         (lambda ca, other: ca.folder.ca.write_bytes(other.folder.ca.read_bytes()), "certificates, key or list"),
         (lambda ca, _: ca.folder.server.write_bytes(b"garbage"), "certificates, key or list"),
+        (lambda ca, _: ca.folder.server.write_bytes(unheard_of(ca.folder.server.read_bytes())), "certificates, key or list"),
         (lambda ca, _: ca.renew_server(lasts=timedelta(hours=-1)), "is good from"),
     ],
 )
@@ -265,6 +268,10 @@ async def test_what_cannot_be_used_changes_nothing(tmp_path: Path) -> None:
 
     ca.folder.revoked.write_bytes(sound[:-40])
     await certificates.refresh()
+    mine = ca.folder.server.read_bytes()
+    ca.folder.server.write_bytes(unheard_of(mine))
+    await certificates.refresh()
+    ca.folder.server.write_bytes(mine)
     spoiled = certificates.identities.trust
     ca.folder.revoked.write_bytes(sound)
     await certificates.refresh()

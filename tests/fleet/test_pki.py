@@ -28,6 +28,7 @@ from fleet.pki.refusals import (
 from fleet.pki.site_ca import SiteCa
 from fleet.pki.trust import read_server_papers
 from fleet.principal import Principal, PrincipalUnreadable, Role
+from tests.fleet.secured import unheard_of
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TRUCK = Principal(site_id="mandula", role=Role.TRUCK, name="T001")
@@ -159,13 +160,15 @@ def test_no_certificate_outlives_its_ca(ca: SiteCa) -> None:
 
 
 @pytest.mark.parametrize("spoiled", ["ca.crt", "ca.key"])
-@pytest.mark.parametrize("how", ["missing", "garbage", "of another"])
+@pytest.mark.parametrize("how", ["missing", "garbage", "of no version", "of another"])
 def test_a_ca_that_cannot_sign_says_so(ca: SiteCa, tmp_path: Path, spoiled: str, how: str) -> None:
     """A sentence, not a traceback."""
     other = SiteCa.init(tmp_path / "other", "mandula", NOW)
     path = ca.folder.path / spoiled
     if how == "missing":
         path.unlink()
+    elif how == "of no version":
+        path.write_bytes(unheard_of(ca.folder.ca.read_bytes()))
     else:
         path.write_bytes(b"-----BEGIN NOTHING-----" if how == "garbage" else (other.folder.path / spoiled).read_bytes())
 

@@ -16,6 +16,7 @@ from fleet.pki.certificates import Validity, new_bearer
 from fleet.pki.examine import examine
 from fleet.pki.site_ca import SiteCa
 from fleet.principal import Principal, Role
+from tests.fleet.secured import unheard_of
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TRUCK = Principal(site_id="mandula", role=Role.TRUCK, name="T001")
@@ -50,6 +51,7 @@ def _twice_named(ca: SiteCa, carried: Path) -> None:
         (lambda _, carried: (carried / "me.key").chmod(0o644), "me.key", "others can read it"),
         (lambda ca, carried: (carried / "me.key").write_bytes(ca.folder.server_key.read_bytes()), "me.key", "another certificate"),
         (lambda _, carried: (carried / "me.crt").write_bytes(b"garbage"), "me.crt", "cannot be read"),
+        (lambda _, carried: (carried / "me.crt").write_bytes(unheard_of((carried / "me.crt").read_bytes())), "me.crt", "cannot be read"),
         (lambda _, carried: (carried / "me.crt").unlink(), "me.crt", "neither"),
         (lambda _, carried: (carried / "ca.crt").write_bytes(b""), "ca.crt", "no certificate"),
         (_twice_named, "bearer", "exactly one URI"),
@@ -59,7 +61,7 @@ def _twice_named(ca: SiteCa, carried: Path) -> None:
             "no CA",
         ),
     ],
-    ids=["no key", "open key", "other key", "garbage", "no certificate", "no CA", "two names", "other CA"],
+    ids=["no key", "open key", "other key", "garbage", "no version", "no certificate", "no CA", "two names", "other CA"],
 )
 def test_what_a_bearer_cannot_be_known_by_is_named(tmp_path: Path, spoil: Spoil, what: str, said: str) -> None:
     """Each with its file, in words."""
