@@ -12,12 +12,12 @@ import typer
 
 from fleet.cli.terminal import JsonOption, clock_time, commands, fail, print_json, print_table
 from fleet.errors import FleetError
+from fleet.pki import DAYS_USUAL, FIRST_SUPERVISOR
 from fleet.principal import PLAIN, RANKS, Principal, Role
 
 if TYPE_CHECKING:
     from fleet.pki.site_ca import SiteCa
 
-DAYS_USUAL: Final = 365
 SERVER: Final = "server"
 OPERATOR: Final = "operator"
 KINDS: Final = (*PLAIN, OPERATOR, SERVER)
@@ -64,7 +64,7 @@ def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the CA; made when it is not there.")],
     site: Annotated[str, typer.Option(help="The site's id, or its file.")],
     host: HostOption = None,
-    supervisor: Annotated[str, typer.Option(help="Name of the first supervisor.")] = "first",
+    supervisor: Annotated[str, typer.Option(help="Name of the first supervisor.")] = FIRST_SUPERVISOR,
 ) -> None:
     """
     Makes a CA for a site, a certificate for its server, and one for a first supervisor.

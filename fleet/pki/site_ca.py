@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from fleet.pki import DAYS_USUAL, FIRST_SUPERVISOR
 from fleet.pki import folder as files
 from fleet.pki.certificates import (
     UNREADABLE,
@@ -44,10 +45,8 @@ from fleet.pki.refusals import (
 )
 from fleet.principal import SCHEME, Principal, Role
 
-DAYS_USUAL: Final = 365
 DAYS_CA: Final = 3650
 LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
-FIRST_SUPERVISOR: Final = "first"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,20 +11,8 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from fleet.errors import FleetError
+from fleet.pki import refusals
 from fleet.pki.certificates import uris_of
-from fleet.pki.refusals import (
-    CaExists,
-    CaUnusable,
-    ClockUnsound,
-    FolderTaken,
-    HostUnusable,
-    NameShared,
-    NobodyNamed,
-    OutlivesCa,
-    RevokedAlready,
-    ServersIrrevocable,
-    StillCarried,
-)
 from fleet.pki.site_ca import SiteCa
 from fleet.pki.trust import read_server_papers
 from fleet.principal import Principal, PrincipalUnreadable, Role
@@ -87,7 +75,7 @@ def test_who_is_revoked_is_revoked_with_every_certificate_it_got(ca: SiteCa) -> 
     assert len(revoked) == 2
     assert states(ca)[TRUCK.uri] == ["revoked", "revoked"]
     assert states(ca)["spiffe://mandula/operator/first/supervisor"] == ["valid"]
-    with pytest.raises(RevokedAlready):
+    with pytest.raises(refusals.RevokedAlready):
         ca.revoke(TRUCK.uri)
 
 
@@ -115,7 +103,7 @@ def test_both_cas_sign_off_what_they_signed_until_the_old_one_goes(ca: SiteCa) -
     assert len(x509.load_pem_x509_certificates((carried / "ca.crt").read_bytes())) == 2
     assert states(again)[TRUCK.uri] == ["revoked"]
     assert read(carried / "me.crt").issuer == again.cas[0].subject
-    with pytest.raises(StillCarried, match="supervisor"):
+    with pytest.raises(refusals.StillCarried, match="supervisor"):
         again.finish()
     again.issue(Principal(site_id="mandula", role=Role.SUPERVISOR, name="first"))
     assert again.finish() == 1
@@ -126,7 +114,7 @@ def test_both_cas_sign_off_what_they_signed_until_the_old_one_goes(ca: SiteCa) -
 
 def test_a_second_ca_in_the_folder_is_refused(ca: SiteCa) -> None:
     """It would make strangers of a whole fleet by one command too many."""
-    with pytest.raises(CaExists):
+    with pytest.raises(refusals.CaExists):
         SiteCa.init(ca.folder.path, "mandula", NOW)
 
 
@@ -142,20 +130,20 @@ def test_a_site_whose_name_cannot_be_read_back_is_refused(tmp_path: Path, site_i
 @pytest.mark.parametrize("host", ["", "https://x", "control:50051", "a b", "монгол", "h" * 254])
 def test_a_host_that_no_client_can_call_is_refused(tmp_path: Path, host: str) -> None:
     """A certificate for a name with a port in it fits no server."""
-    with pytest.raises(HostUnusable):
+    with pytest.raises(refusals.HostUnusable):
         SiteCa.init(tmp_path / "tls", "mandula", NOW, [host])
 
 
 def test_a_clock_outside_the_life_of_the_ca_is_noticed(ca: SiteCa) -> None:
     """What is signed on a machine whose clock stands at its maker's date is good for nobody, and nobody would know why."""
     for now in (NOW - DAY, NOW + 3651 * DAY):
-        with pytest.raises(ClockUnsound):
+        with pytest.raises(refusals.ClockUnsound):
             SiteCa(ca.folder.path, now)
 
 
 def test_no_certificate_outlives_its_ca(ca: SiteCa) -> None:
     """It would end with the CA, on a day nobody has in his book."""
-    with pytest.raises(OutlivesCa):
+    with pytest.raises(refusals.OutlivesCa):
         ca.issue(TRUCK, 4000 * DAY)
 
 
@@ -172,7 +160,7 @@ def test_a_ca_that_cannot_sign_says_so(ca: SiteCa, tmp_path: Path, spoiled: str,
     else:
         path.write_bytes(b"-----BEGIN NOTHING-----" if how == "garbage" else (other.folder.path / spoiled).read_bytes())
 
-    with pytest.raises(CaUnusable):
+    with pytest.raises(refusals.CaUnusable):
         SiteCa(ca.folder.path, NOW)
 
 
@@ -181,7 +169,7 @@ def test_one_folder_has_one_bearer(ca: SiteCa, tmp_path: Path) -> None:
     ca.issue(TRUCK, out=tmp_path / "t")
     ca.issue(TRUCK, out=tmp_path / "t")
 
-    with pytest.raises(FolderTaken):
+    with pytest.raises(refusals.FolderTaken):
         ca.issue(Principal(site_id="mandula", role=Role.TRUCK, name="T002"), out=tmp_path / "t")
 
 
@@ -190,7 +178,7 @@ def test_whom_to_revoke_must_be_clear(ca: SiteCa) -> None:
     ca.issue(TRUCK)
     ca.issue(Principal(site_id="mandula", role=Role.CUSTOMS, name="T001"))
 
-    for name, refusal in (("T001", NameShared), ("T009", NobodyNamed), ("server", ServersIrrevocable)):
+    for name, refusal in (("T001", refusals.NameShared), ("T009", refusals.NobodyNamed), ("server", refusals.ServersIrrevocable)):
         with pytest.raises(FleetError) as refused:
             ca.revoke(name)
         assert isinstance(refused.value, refusal)

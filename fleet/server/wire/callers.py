@@ -8,11 +8,10 @@ from typing import Any, Final
 import grpc
 
 from fleet.principal import PrincipalUnreadable, Role, read_principal
-from fleet.server.wire.identity import LOOPBACK, actor_of
+from fleet.server.wire.identity import LOOPBACK, names_of
 from fleet.server.wire.rights import NotIdentified
 
 _SECURED_BY: Final = "transport_security_type"
-_NAMES: Final = "x509_subject_alternative_name"
 _SECURE: Final = frozenset({b"ssl", b"tls"})
 
 
@@ -40,16 +39,13 @@ def caller_of(context: grpc.aio.ServicerContext[Any, Any], method: str) -> Calle
     Raises:
         NotIdentified: the line is secured, and no certificate or no single name of ours came over it.
     """
-    actor = actor_of(context)
-    about = context.auth_context()
-    if actor == LOOPBACK:
-        if _SECURE & set(about.get(_SECURED_BY, ())):
-            raise NotIdentified(method=method)
+    names = names_of(context)
+    if not names and not _SECURE & set(context.auth_context().get(_SECURED_BY, ())):
         return HERE
-    if sum(bytes(name).startswith(b"spiffe://") for name in about.get(_NAMES, ())) != 1:
+    if len(names) != 1:
         raise NotIdentified(method=method)
     try:
-        principal = read_principal(actor)
+        principal = read_principal(names[0])
     except PrincipalUnreadable as unreadable:
         raise NotIdentified(method=method) from unreadable
-    return Caller(actor=actor, role=principal.role, name=principal.name)
+    return Caller(actor=names[0], role=principal.role, name=principal.name)

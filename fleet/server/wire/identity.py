@@ -6,18 +6,21 @@ from typing import Any, Final
 
 import grpc
 
+from fleet.principal import SCHEME
+
 # Plaintext is served on loopback only; whoever is on this machine is taken for one and the same person.
 LOOPBACK: Final = "loopback"
 
 
+def names_of(context: grpc.aio.ServicerContext[Any, Any]) -> list[str]:
+    """Every name of ours that the caller's certificate carries; none where there is none."""
+    texts = (bytes(name).decode(errors="replace") for name in context.auth_context().get("x509_subject_alternative_name", ()))
+    return [text for text in texts if text.startswith(SCHEME)]
+
+
 def actor_of(context: grpc.aio.ServicerContext[Any, Any]) -> str:
     """The proven identity of the caller: the URI name of its certificate, or `loopback` where there is none."""
-    names = context.auth_context().get("x509_subject_alternative_name", ())
-    for name in names:
-        text = bytes(name).decode(errors="replace")
-        if text.startswith("spiffe://"):
-            return text
-    return LOOPBACK
+    return next(iter(names_of(context)), LOOPBACK)
 
 
 def peer_of(context: grpc.aio.ServicerContext[Any, Any]) -> str:
