@@ -41,7 +41,8 @@ class Certificates:
         self._site_id = self._papers.trust.site_id
         self._configuration = _configuration(self._papers)
         self._shown = self._configuration
-        self._unusable: tuple[Stamp, bool] | None = None  # what could not be used, and whether that was told
+        self._unusable: Stamp | None = None
+        self._told: Stamp | None = None
         self._warned: Stamp | None = None
         self.identities = IdentityWatch(self._papers.trust, self._clock)
 
@@ -90,17 +91,16 @@ class Certificates:
     def _changed(self) -> ServerPapers | None:
         stamp = stamp_of(self._folder)
         if stamp == self._papers.stamp:
-            self._unusable = None
+            self._unusable = self._told = None
             return None
         try:
             return read_server_papers(self._folder, self._site_id, self._clock.utc())
         except CertificatesUnusable as fault:
             # Files are written one by one: what does not fit together now may in a moment.
-            before = self._unusable
-            stays = before is not None and before[0] == stamp
-            if stays and before is not None and not before[1]:
+            if self._unusable == stamp != self._told:
+                self._told = stamp
                 _LOG.alarm(Event.CERTIFICATES_UNUSABLE, **fault.facts())
-            self._unusable = (stamp, stays)
+            self._unusable = stamp
             return None
 
     def _warn(self) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import grpc
 import pytest
+import structlog.testing
 
 from fleet.clock import SteppedClock, SystemClock
 from fleet.pki.bearers import CertificateUnfit
@@ -258,7 +259,7 @@ async def test_a_map_that_follows_under_another_name_keeps_the_sites_certificate
 
 
 async def test_what_cannot_be_used_changes_nothing(tmp_path: Path) -> None:
-    """A slip of somebody who edits the folder must not stop the fleet; what he wrote counts once it fits."""
+    """A slip of somebody who edits the folder must not stop the fleet, and is told once; what he wrote counts once it fits."""
     ca = SiteCa.init(tmp_path / "tls", SITE_ID, SystemClock().utc())
     certificates = Certificates(tmp_path / "tls", SITE_ID)
     before = certificates.identities.trust
@@ -266,8 +267,10 @@ async def test_what_cannot_be_used_changes_nothing(tmp_path: Path) -> None:
     ca.revoke("t1")
     sound = ca.folder.revoked.read_bytes()
 
-    ca.folder.revoked.write_bytes(sound[:-40])
-    await certificates.refresh()
+    with structlog.testing.capture_logs() as told:
+        ca.folder.revoked.write_bytes(sound[:-40])
+        for _ in range(4):
+            await certificates.refresh()
     mine = ca.folder.server.read_bytes()
     ca.folder.server.write_bytes(unheard_of(mine))
     await certificates.refresh()
@@ -276,6 +279,7 @@ async def test_what_cannot_be_used_changes_nothing(tmp_path: Path) -> None:
     ca.folder.revoked.write_bytes(sound)
     await certificates.refresh()
 
+    assert [said["event"] for said in told] == ["certificates_unusable"]
     assert spoiled is before
     assert len(certificates.identities.trust.revoked) == 1
 
