@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import closing
+from errno import ENOSPC
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,10 +17,12 @@ from fleet.server.journal import archive
 from fleet.server.journal.backup import back_up, restore
 from fleet.server.journal.journal import JournalCorrupt, Record
 from fleet.server.journal.journal_writer import JournalWriter, Listener
-from fleet.server.journal.sqlite import JOURNAL_FILE, SqliteJournal
+from fleet.server.journal.sqlite import JOURNAL_FILE, RESERVE_FILE, SqliteJournal
 
 ROUNDS = 4
 FACTS = 100
+PAGE = 4096
+TABLE_LEAF = b"\x0d"
 
 
 def record(number: int) -> Record:
@@ -121,6 +125,62 @@ def test_a_damaged_record_is_not_put_away_as_though_it_were_sound(tmp_path: Path
         assert archive.segments(tmp_path, up_to=10**9) == []
 
 
+def test_an_old_page_that_cannot_be_read_is_told_as_damage_and_stays(tmp_path: Path) -> None:
+    """A disk that loses what no restart reads must not end the server again and again, after each snapshot."""
+    with closing(SqliteJournal(tmp_path)) as journal:
+        journal.recover()
+        epoch = journal.acquire()
+        journal.append(epoch, [record(number) for number in range(FACTS)])
+        journal.snapshot(epoch, [record(-1)])
+    with (tmp_path / JOURNAL_FILE).open("r+b") as file:
+        raw = file.read()
+        for at in range(PAGE, len(raw), PAGE):
+            if raw[at : at + 1] == TABLE_LEAF and b"Fact7" + bytes(200) in raw[at : at + PAGE]:
+                file.seek(at)
+                file.write(b"?")
+                break
+
+    with closing(SqliteJournal(tmp_path)) as journal:
+        assert len(journal.recover().records) == 1
+        with pytest.raises(JournalCorrupt, match="record 1"):
+            journal.compact()
+
+
+def test_what_finds_no_room_in_the_archive_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last room on a disk is for stops and answers; what is old can wait for another time."""
+    with closing(SqliteJournal(tmp_path)) as journal:
+        journal.recover()
+        epoch = journal.acquire()
+        journal.append(epoch, [record(number) for number in range(10)])
+        journal.snapshot(epoch, [record(-1)])
+        with monkeypatch.context() as full:
+            full.setattr(os, "fsync", no_room)
+            journal.compact()
+        drafts = archive.segments(tmp_path, up_to=10**9)
+        journal.compact()
+
+        assert drafts == []
+        assert [segment.last for segment in archive.segments(tmp_path, up_to=10**9)] == [11]
+        assert journal.verify() == 14
+
+
+def no_room(_: int) -> None:
+    """A disk that is full."""
+    raise OSError(ENOSPC, "No space left on device")
+
+
+def test_a_half_file_of_a_server_at_work_is_not_copied(tmp_path: Path) -> None:
+    """It may be gone the next moment, and the copy needs none of it."""
+    grown(tmp_path / "data")
+    draft = tmp_path / "data" / f"{archive.PREFIX}{10**6:012d}-{2 * 10**6:012d}"
+    draft.write_bytes(b"half")
+
+    back_up(tmp_path / "data", tmp_path / "copy", now_ns=1)
+
+    assert archive.segments(tmp_path / "copy", up_to=10**9)
+    assert not (tmp_path / "copy" / draft.name).exists()
+
+
 def test_a_copy_takes_the_archive_along(tmp_path: Path) -> None:
     """What was restored is as whole as what was copied."""
     grown(tmp_path / "data")
@@ -133,18 +193,21 @@ def test_a_copy_takes_the_archive_along(tmp_path: Path) -> None:
             assert journal.verify() > ROUNDS * FACTS
 
 
-def test_a_writer_puts_away_after_each_snapshot(tmp_path: Path) -> None:
-    """Nobody has to remember it."""
-    done = threading.Event()
+def test_a_writer_puts_away_after_each_snapshot_and_fills_the_reserve_again(tmp_path: Path) -> None:
+    """Nobody has to remember it; and what it took of the reserve on a disk that is all but full is missed at once."""
+    begun, done = threading.Event(), threading.Event()
     with closing(SqliteJournal(tmp_path)) as journal:
         journal.recover()
         writer = JournalWriter(journal, journal.acquire(), Listener(changed=lambda *_: None, failed=lambda _: None))
         writer.start()
         fact = AllStopLifted(stop_id="a", actor="op", at_ns=1)
-        writer.submit([fact], lambda: None)
+        writer.submit([fact], begun.set)
+        assert begun.wait(10)
+        (tmp_path / RESERVE_FILE).unlink()
         writer.submit_snapshot([fact])
         writer.submit([fact], done.set)
 
         assert done.wait(10)
         writer.close()
+        assert (tmp_path / RESERVE_FILE).exists()
         assert [segment.last for segment in archive.segments(tmp_path, up_to=10**9)] == [2]

@@ -11,14 +11,13 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from fleet.server.journal.folder import sync_folder
-from fleet.server.journal.journal import DIGEST_BYTES, Head, JournalCorrupt, Record, Sealed, digest_of
+from fleet.server.journal.journal import DIGEST_BYTES, Head, JournalCorrupt, Record, Sealed, checked, seal
 
 PREFIX: Final = "archive-"
 SEGMENT_RECORDS: Final = 5000
@@ -42,20 +41,21 @@ class Segment:
 
 def segments(folder: Path, up_to: int) -> list[Segment]:
     """The archive of the journal in *folder*, in order, as far as it has let go of records. Files beyond that are drafts."""
-    found = []
-    for path in folder.glob(f"{PREFIX}*"):
-        first, _, last = path.name.removeprefix(PREFIX).partition("-")
-        if first.isdigit() and last.isdigit() and int(last) <= up_to:
-            found.append(Segment(first=int(first), last=int(last), path=path))
-    return sorted(found)
+    return sorted(segment for segment in _found(folder) if segment.last <= up_to)
 
 
 def forget_drafts(folder: Path, up_to: int) -> None:
-    """Removes what was written before a crash, and not taken out of the journal after it."""
-    kept = {segment.path for segment in segments(folder, up_to)}
+    """Removes what was written and then not taken out of the journal: there was a crash in between, or no room."""
+    for segment in _found(folder):
+        if segment.last > up_to:
+            segment.path.unlink()
+
+
+def _found(folder: Path) -> Iterator[Segment]:
     for path in folder.glob(f"{PREFIX}*"):
-        if path not in kept:
-            path.unlink()
+        first, _, last = path.name.removeprefix(PREFIX).partition("-")
+        if first.isdigit() and last.isdigit():
+            yield Segment(first=int(first), last=int(last), path=path)
 
 
 def write(folder: Path, sealed: Sequence[Sealed]) -> None:
@@ -66,24 +66,17 @@ def write(folder: Path, sealed: Sequence[Sealed]) -> None:
         JournalCorrupt: they do not fit each other: such records stay where they are.
         OSError: the disk is full, or failed.
     """
-    head = Head(sequence=sealed[0].sequence - 1, digest=sealed[0].previous)
-    marks, body = array("Q"), bytearray()
-    for row in sealed:
-        place = f"record {row.sequence}"
-        if row.sequence != head.sequence + 1 or row.previous != head.digest:
-            raise JournalCorrupt(place=place, problem="does not follow the record before it")
-        if row.digest != digest_of(row.sequence, row.epoch, row.record, row.previous):
-            raise JournalCorrupt(place=place, problem="the content does not match its digest")
-        head = Head(sequence=row.sequence, digest=row.digest)
-        marks.append(head.mark)
+    marks, body = bytearray(), bytearray()
+    for row in checked(sealed, sealed[0].head_before):
+        marks += _MARK.pack(row.head.mark)
         kind, key = row.record.kind.encode(), row.record.key.encode()
         body += _RECORD.pack(row.epoch, len(kind), len(key), len(row.record.body)) + kind + key + row.record.body
     first, last = sealed[0], sealed[-1]
     path = folder / f"{PREFIX}{first.sequence:012d}-{last.sequence:012d}"
     with path.open("wb") as file:
         file.write(_HEAD.pack(_MAGIC, first.sequence, last.sequence, first.previous, last.digest))
-        file.write(b"".join(map(_MARK.pack, marks)))
-        file.write(zlib.compress(bytes(body), _LEVEL))
+        file.write(marks)
+        file.write(zlib.compress(body, _LEVEL))
         file.flush()
         os.fsync(file.fileno())
     sync_folder(folder)
@@ -111,7 +104,7 @@ def read(segment: Segment, head: Head) -> Iterator[Sealed]:
     if (rows[-1].sequence, rows[-1].digest) != (last, digest):
         raise JournalCorrupt(place=place, problem="the content does not match its digest")
     marks = raw[_HEAD.size : _HEAD.size + _MARK.size * len(rows)]
-    if marks != b"".join(_MARK.pack(Head(sequence=row.sequence, digest=row.digest).mark) for row in rows):
+    if marks != b"".join(_MARK.pack(row.head.mark) for row in rows):
         raise JournalCorrupt(place=place, problem="the marks are not those of the records")
     yield from rows
 
@@ -135,6 +128,6 @@ def _rows(body: bytes, head: Head) -> Iterator[Sealed]:
         at += kind_size + key_size
         record = Record(kind=kind, key=key, body=body[at : at + size])
         at += size
-        digest = digest_of(head.sequence + 1, epoch, record, head.digest)
-        yield Sealed(sequence=head.sequence + 1, epoch=epoch, record=record, previous=head.digest, digest=digest)
-        head = Head(sequence=head.sequence + 1, digest=digest)
+        (sealed,) = seal(head, epoch, [record])
+        yield sealed
+        head = sealed.head

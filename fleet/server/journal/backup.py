@@ -23,12 +23,12 @@ from fleet.server.journal.folder import HeadFile, locked, sync_folder
 from fleet.server.journal.journal import Head, JournalCorrupt
 from fleet.server.journal.records import records_of
 from fleet.server.journal.sqlite import DAMAGED_FILE, HEAD_FILE, JOURNAL_FILE, WAL_FILE, SqliteJournal
+from fleet.server.replay.rotating_log import FOLDER as INPUT_LOG_FOLDER
 
 STOP_ID: Final = "journal_restored"
 ACTOR: Final = "khulan"
 # More terms than any journal begins while its backups are of use.
 EPOCHS_SKIPPED: Final = 1_000_000
-INPUT_LOG_FOLDER: Final = "inputs"
 
 
 @dataclass(eq=False)
@@ -67,11 +67,15 @@ def back_up(folder: Path, to: Path, now_ns: int) -> BackedUp:
     try:
         copied = _copied(folder, part)
         with closing(SqliteJournal(part)) as journal:
+            # Files of the archive never change, and none that the copied moment needs is ever removed.
+            for segment in archive.segments(folder, journal.archived()):
+                _copy(segment.path, part)
             journal.verify()
             recovery = journal.recover()
             epoch = journal.acquire(skip=EPOCHS_SKIPPED)
             stop = AllStopSet(stop_id=STOP_ID, reason="the journal is a restored copy", actor=ACTOR, at_ns=now_ns)
             journal.append(epoch, records_of([stop]))
+        sync_folder(part)
         part.rename(to)
         sync_folder(to.parent)
     except BaseException:
@@ -101,8 +105,7 @@ def restore(backup: Path, folder: Path) -> Path | None:
             # The head last: until it is there, a server finds a journal without one and lets nobody move.
             for name in (*_archive_names(backup), JOURNAL_FILE, WAL_FILE, HEAD_FILE):
                 with suppress(FileNotFoundError):
-                    shutil.copyfile(backup / name, folder / name)
-                    _sync(folder / name)
+                    _copy(backup / name, folder)
             sync_folder(folder)
         finally:
             os.close(lock)
@@ -122,9 +125,6 @@ def _copied(folder: Path, part: Path) -> Head:
             found = copy.execute("select sequence, digest from record order by sequence desc limit 1").fetchone()
     except sqlite3.Error as fault:
         raise JournalCorrupt(place=JOURNAL_FILE, problem=str(fault)) from fault
-    # Files of the archive never change, and none that the copied moment needs is ever removed.
-    for name in _archive_names(folder):
-        shutil.copyfile(folder / name, part / name)
     copied = Head(sequence=found[0], digest=found[1]) if found else Head()
     if copied.sequence < noted.sequence:
         raise JournalCorrupt(place=f"record {copied.sequence + 1}", problem=f"is missing; records up to {noted.sequence} were written")
@@ -156,6 +156,8 @@ def _set_aside(folder: Path) -> Path | None:
     return aside
 
 
-def _sync(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
+def _copy(file: Path, folder: Path) -> None:
+    """Copies *file* into *folder*, durably but for its name there."""
+    copy = Path(shutil.copyfile(file, folder / file.name))
+    with copy.open("rb+") as written:
+        os.fsync(written.fileno())

@@ -11,7 +11,7 @@ older epoch is refused by the journal itself, which is what makes two live serve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from struct import Struct
@@ -103,6 +103,16 @@ class Sealed:
     previous: bytes
     digest: bytes
 
+    @property
+    def head(self) -> Head:
+        """Of the chain that ends here."""
+        return Head(sequence=self.sequence, digest=self.digest)
+
+    @property
+    def head_before(self) -> Head:
+        """Of the chain that this follows, as it says itself."""
+        return Head(sequence=self.sequence - 1, digest=self.previous)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
@@ -115,6 +125,9 @@ class Head:
     def mark(self) -> int:
         """Enough of the digest to tell journals apart, as the wire has it."""
         return int.from_bytes(self.digest[:8], "little")
+
+
+NOTHING: Final = Head()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +217,37 @@ def epoch_record(epoch: int) -> Record:
     return Record(kind=EPOCH_BEGAN, key="", body=str(epoch).encode())
 
 
+def next_head(head: Head, sealed: Sealed) -> Head:
+    """
+    The head of a chain once *sealed* has followed *head*.
+
+    Raises:
+        JournalCorrupt: it does not follow, or is not what was sealed.
+    """
+    problem = ""
+    if sealed.sequence != head.sequence + 1:
+        problem = f"follows record {head.sequence}: records are missing" if head.sequence else "the chain does not begin at its beginning"
+    elif sealed.previous != head.digest:
+        problem = "does not name the record before it"
+    elif sealed.digest != digest_of(sealed.sequence, sealed.epoch, sealed.record, sealed.previous):
+        problem = "the content does not match its digest"
+    if problem:
+        raise JournalCorrupt(place=f"record {sealed.sequence}", problem=problem)
+    return sealed.head
+
+
+def checked(chain: Iterable[Sealed], head: Head = NOTHING) -> Iterator[Sealed]:
+    """
+    *chain* as it is, as far as its records follow each other, the first of them *head*.
+
+    Raises:
+        JournalCorrupt: one does not.
+    """
+    for sealed in chain:
+        head = next_head(head, sealed)
+        yield sealed
+
+
 class ChainReader:
     """
     Reads a chain from the newest snapshot on (or from its first record) and refuses whatever does not fit.
@@ -232,9 +276,11 @@ class ChainReader:
         Raises:
             JournalCorrupt: it does not follow.
         """
-        self._require_chained(sealed)
-        self.head = Head(sequence=sealed.sequence, digest=sealed.digest)
-        self._epoch = sealed.epoch
+        # What comes before the newest snapshot is not read: its own word for that is taken.
+        head = next_head(sealed.head_before if self._first and self._awaits_snapshot else self.head, sealed)
+        if sealed.epoch < self._epoch:
+            self._fault(sealed.sequence, "the epoch fell")
+        self.head, self._epoch = head, sealed.epoch
         kind = sealed.record.kind
         if kind == SNAPSHOT_BEGAN:
             self._begin_snapshot(sealed)
@@ -258,20 +304,6 @@ class ChainReader:
             self._fault(self.head.sequence, "the snapshot is not whole")
         return Recovery(epoch=self._epoch, records=self.records, head=self.head)
 
-    def _require_chained(self, sealed: Sealed) -> None:
-        place = sealed.sequence
-        if self._first:
-            if not self._awaits_snapshot and (place != 1 or sealed.previous != GENESIS):
-                self._fault(place, "the chain does not begin at its beginning")
-        elif place != self.head.sequence + 1:
-            self._fault(place, f"follows record {self.head.sequence}: records are missing")
-        elif sealed.previous != self.head.digest:
-            self._fault(place, "does not name the record before it")
-        if sealed.epoch < self._epoch:
-            self._fault(place, "the epoch fell")
-        if sealed.digest != digest_of(place, sealed.epoch, sealed.record, sealed.previous):
-            self._fault(place, "the content does not match its digest")
-
     def _begin_snapshot(self, sealed: Sealed) -> None:
         if not self._awaits_snapshot:
             self._fault(sealed.sequence, "a snapshot that nobody noted")
@@ -288,14 +320,13 @@ class ChainReader:
 
 
 class MemoryJournal:
-    """A journal for virtual time: same epochs, same fence, same order; keeps only counts unless told to *keep* the records."""
+    """A journal for virtual time: same epochs, same fence, same order; keeps only a count unless told to *keep* the records."""
 
     def __init__(self, *, keep: bool = False) -> None:
         self._keep = keep
         self._epoch = 0
         self._kept: list[Record] = []
         self.sequence = 0
-        self.body_bytes = 0
 
     def recover(self) -> Recovery:
         """What was kept; the head has no digest, for nothing can change it behind our back."""
@@ -317,7 +348,6 @@ class MemoryJournal:
         if epoch != self._epoch:
             raise JournalFenced(epoch=epoch, newest_epoch=self._epoch)
         self.sequence += len(records)
-        self.body_bytes += sum(len(record.body) for record in records)
         if self._keep:
             self._kept.extend(records)
         return self.sequence

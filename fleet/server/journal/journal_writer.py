@@ -103,6 +103,7 @@ class JournalWriter:
                     batch.then()
                 if batches[0].snapshot and not self._closing:
                     self._put_away()
+                    self._look_for_room()  # on a disk that is all but full it may have taken what is kept in reserve
             self.wrote_all = True
         except FleetError as fault:
             self._listener.failed(fault)

@@ -37,7 +37,7 @@ from fleet.server.journal.journal import (
     Record,
     Recovery,
     Sealed,
-    digest_of,
+    checked,
     epoch_record,
     framed,
     seal,
@@ -249,13 +249,8 @@ class SqliteJournal:
         self._require_journal()
         head = Head()
         with self._reading(lambda: head.sequence):
-            for sealed in self._all_rows():
-                place = f"record {sealed.sequence}"
-                if sealed.sequence != head.sequence + 1 or sealed.previous != head.digest:
-                    raise JournalCorrupt(place=place, problem="does not follow the record before it")
-                if sealed.digest != digest_of(sealed.sequence, sealed.epoch, sealed.record, sealed.previous):
-                    raise JournalCorrupt(place=place, problem="the content does not match its digest")
-                head = Head(sequence=sealed.sequence, digest=sealed.digest)
+            for sealed in checked(self._all_rows()):
+                head = sealed.head
         return head.sequence
 
     def chain(self) -> Iterator[Sealed]:
@@ -276,26 +271,35 @@ class SqliteJournal:
             JournalFailed: a disk failed.
             JournalCorrupt: an old record is damaged; it stays where it is, and so does everything after it.
         """
-        first = self._one("select max(first) from snapshot") or 0
-        for _ in range(SEGMENTS_AT_ONCE):
-            up_to = self._archived()
-            sealed = list(islice(self._rows(up_to + 1), min(first - 1 - up_to, archive.SEGMENT_RECORDS)))
-            if not sealed:
-                return
-            try:
-                archive.forget_drafts(self.folder, up_to)
-                archive.write(self.folder, sealed)
-                with self._transaction():
-                    self._connection.execute("delete from record where sequence <= ?", (sealed[-1].sequence,))
-                    self._connection.execute("delete from snapshot where first < ?", (first,))
-                    self._connection.execute("insert into archived (up_to) values (?)", (sealed[-1].sequence,))
-                    self._connection.execute("delete from archived where up_to < ?", (sealed[-1].sequence,))
-            except JournalFull:
-                return
-            except OSError as fault:
-                if fault.errno == ENOSPC:
-                    return
+        first = self._one("select max(first) from snapshot") or 1
+        try:
+            archive.forget_drafts(self.folder, self.archived())
+            for _ in range(SEGMENTS_AT_ONCE):
+                self._put_away(first)
+        except (JournalFull, OSError) as fault:
+            if isinstance(fault, OSError) and fault.errno != ENOSPC:
                 raise JournalFailed(problem=str(fault)) from fault
+            archive.forget_drafts(self.folder, self.archived())  # half a file takes room as well
+
+    def _put_away(self, first: int) -> None:
+        """Moves the oldest records into a file of the archive, as far as they are older than *first*."""
+        up_to = self.archived()
+        with self._reading(lambda: up_to):
+            sealed = list(islice(self._rows(up_to + 1), min(first - 1 - up_to, archive.SEGMENT_RECORDS)))
+        if not sealed:
+            return
+        archive.write(self.folder, sealed)
+        with self._transaction():
+            self._connection.execute("delete from record where sequence <= ?", (sealed[-1].sequence,))
+            self._connection.execute("delete from snapshot where first < ?", (first,))
+            self._connection.execute("insert into archived (up_to) values (?)", (sealed[-1].sequence,))
+            self._connection.execute("delete from archived where up_to < ?", (sealed[-1].sequence,))
+
+    def archived(self) -> int:
+        """Up to which record the archive has them."""
+        self._require_journal()
+        with self._reading(lambda: 0):
+            return self._one("select max(up_to) from archived") or 0
 
     def close(self) -> None:
         """Lets go of the files; the lock last."""
@@ -342,16 +346,12 @@ class SqliteJournal:
         if self._fault is not None:
             raise self._fault
 
-    def _archived(self) -> int:
-        """Up to which record the archive has them."""
-        return self._one("select max(up_to) from archived") or 0
-
     def _all_rows(self) -> Iterator[Sealed]:
-        up_to, head = self._archived(), Head()
+        up_to, head = self.archived(), Head()
         for segment in archive.segments(self.folder, up_to):
             for sealed in archive.read(segment, head):
                 yield sealed
-                head = Head(sequence=sealed.sequence, digest=sealed.digest)
+                head = sealed.head
         if head.sequence != up_to:
             raise JournalCorrupt(place=f"record {head.sequence + 1}", problem=f"is not in the archive, which should go up to {up_to}")
         yield from self._rows(up_to + 1)
@@ -378,7 +378,7 @@ class SqliteJournal:
         sealed = seal(self._head, epoch, records)
         self._put("record", sealed)
         self._put("audit", [row for row in sealed if row.record.kind == AUDITED])
-        return Head(sequence=sealed[-1].sequence, digest=sealed[-1].digest) if sealed else self._head
+        return sealed[-1].head if sealed else self._head
 
     def _put(self, table: str, sealed: Sequence[Sealed]) -> None:
         self._connection.executemany(

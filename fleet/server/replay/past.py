@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final
 
 from fleet.server.journal.journal import (
     EPOCH_BEGAN,
     SNAPSHOT_BEGAN,
     SNAPSHOT_ENDED,
-    Head,
-    JournalCorrupt,
     Record,
     Sealed,
-    digest_of,
+    checked,
 )
 
 NONE_AHEAD: Final = 0
@@ -27,7 +25,7 @@ class Past:
     """
 
     def __init__(self, chain: Iterable[Sealed]) -> None:
-        self._chain = _checked(chain)
+        self._chain = (sealed.record for sealed in checked(chain))
         self._kept: list[Record] = []  # what a server that starts here would remember
         self._snapshot: list[Record] | None = None
         self._ahead = NONE_AHEAD  # the epoch whose beginning was read and not yet asked for
@@ -76,15 +74,3 @@ class Past:
     def skip(self, count: int) -> bool:
         """Passes over *count* records; false when the epoch has fewer."""
         return all(self.decided() is not None for _ in range(count))
-
-
-def _checked(chain: Iterable[Sealed]) -> Iterator[Record]:
-    head = Head()
-    for sealed in chain:
-        place = f"record {sealed.sequence}"
-        if sealed.sequence != head.sequence + 1 or sealed.previous != head.digest:
-            raise JournalCorrupt(place=place, problem="does not follow the record before it")
-        if sealed.digest != digest_of(sealed.sequence, sealed.epoch, sealed.record, sealed.previous):
-            raise JournalCorrupt(place=place, problem="the content does not match its digest")
-        head = Head(sequence=sealed.sequence, digest=sealed.digest)
-        yield sealed.record
