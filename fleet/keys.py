@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
 
+from fleet.durable import write_whole
 from fleet.errors import Code, FleetError
 
 KEYS_FILE: Final = "keys"
@@ -90,25 +91,8 @@ def make_key(path: Path, truck_id: str, *, renew: bool = False) -> bytes:
     if truck_id in known and not renew:
         raise KeyExists(truck_id=truck_id)
     key = secrets.token_bytes(KEY_BYTES)
-    write_private(path, _text_of({**known, truck_id: key}))
+    write_whole(path, _text_of({**known, truck_id: key}).encode())
     return key
-
-
-def write_private(path: Path, text: str) -> None:
-    """*text* in a file that its owner alone can read; it appears whole or not at all."""
-    draft = path.with_name(f"{path.name}.new")
-    draft.unlink(missing_ok=True)
-    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _text_of(keys: Mapping[str, bytes]) -> str:

@@ -225,15 +225,16 @@ def key(
 
     Example: fleet truck key T007 --data data --out T007.key
     """
+    from fleet.durable import write_whole  # noqa: PLC0415 - as above
     from fleet.errors import FleetError  # noqa: PLC0415 - as above
-    from fleet.keys import KEYS_FILE, make_key, write_private  # noqa: PLC0415 - as above
+    from fleet.keys import KEYS_FILE, make_key  # noqa: PLC0415 - as above
 
     if not data.is_dir():
         fail(f"there is no folder {data}; give the one of fleet serve --data.", 2)
     try:
         made = make_key(data / KEYS_FILE, truck_id, renew=renew)
         if out is not None:
-            write_private(out, f"{made.hex()}\n")
+            write_whole(out, f"{made.hex()}\n".encode())
     except (FleetError, OSError) as refused:
         fail(str(refused), 1)
     typer.echo(made.hex() if out is None else f"{out} holds the key of {truck_id}: bring it to the truck, and to nobody else.")

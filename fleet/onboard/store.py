@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol, runtime_checkable
 
+from fleet.durable import write_whole
+
 _RECORD: Final = struct.Struct("<8sQQQ")  # magic, writes so far, epoch, sequence; the checksum follows
 _SEEN: Final = struct.Struct("<QQ")  # sequence and mark of a journal's record; its own checksum follows
 _CHECK: Final = struct.Struct("<I")
@@ -108,7 +110,7 @@ class FileStore:
     def __init__(self, path: Path) -> None:
         self._path = path
         if not path.exists():
-            _create(path)
+            write_whole(path, _slot(0, NEVER, NOTHING_SEEN))
         self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         slots = list(self._slots())
         if not slots:
@@ -126,7 +128,10 @@ class FileStore:
             return
         # The slot that holds the present term stays untouched, whatever becomes of this write.
         writes = self._writes + 1
-        _write_slot(self._fd, writes, term, self._seen)
+        record = _slot(writes, term, self._seen)
+        written = os.pwrite(self._fd, record, (writes % 2) * _SLOT_BYTES)
+        if written != len(record):
+            raise OSError(f"wrote {written} of {len(record)} bytes")
         os.fsync(self._fd)
         self._writes, self._term = writes, term
 
@@ -161,26 +166,6 @@ def _seen_in(raw: bytes) -> JournalSeen:
     return JournalSeen(*_SEEN.unpack_from(raw)) if check == zlib.crc32(raw[: _SEEN.size]) else NOTHING_SEEN
 
 
-def _write_slot(fd: int, writes: int, term: Term, seen: JournalSeen) -> None:
+def _slot(writes: int, term: Term, seen: JournalSeen) -> bytes:
     body, behind = _RECORD.pack(_MAGIC, writes, *term), _SEEN.pack(*seen)
-    record = body + _CHECK.pack(zlib.crc32(body)) + behind + _CHECK.pack(zlib.crc32(behind))
-    written = os.pwrite(fd, record, (writes % 2) * _SLOT_BYTES)
-    if written != len(record):
-        raise OSError(f"wrote {written} of {len(record)} bytes")
-
-
-def _create(path: Path) -> None:
-    """Makes a memory that knows nothing; it appears whole or not at all, and its name is durable too."""
-    draft = path.with_name(f"{path.name}.new")
-    fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        _write_slot(fd, 0, NEVER, NOTHING_SEEN)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    return body + _CHECK.pack(zlib.crc32(body)) + behind + _CHECK.pack(zlib.crc32(behind))

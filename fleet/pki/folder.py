@@ -18,13 +18,13 @@ who has ca.key can be anybody. A client's `--tls` is a folder with ca.crt, me.cr
 from __future__ import annotations
 
 import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from fleet.durable import write_whole
 from fleet.principal import Principal
 
 CA: Final = "ca.crt"
@@ -92,12 +92,6 @@ class Folder:
 
 
 def put(path: Path, content: bytes, mode: int = OPEN_MODE) -> None:
-    """Writes a file whole or not at all, never readable by more than *mode* says, and with its folder."""
+    """Writes a file whole or not at all, durably, never readable by more than *mode* says, and with its folder."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    write_whole(path, content, mode)

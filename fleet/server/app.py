@@ -22,6 +22,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from fleet.durable import write_whole
 from fleet.errors import FleetError
 from fleet.log import Event, Log
 from fleet.server.certificates import Certificates
@@ -61,6 +62,7 @@ from planner.corridor import Corridor
 
 DRAIN_WITHIN_S: Final = 1.0
 DIGEST_SHOWN: Final = 12
+SITE_FILE_MODE: Final = 0o644  # no secret
 SERVICES: Final = (
     truck_pb2.DESCRIPTOR.services_by_name["TruckService"].full_name,
     gateway_pb2.DESCRIPTOR.services_by_name["GatewayService"].full_name,
@@ -384,7 +386,7 @@ def _kept_file(data: Path, switch: SiteSwitch) -> str:
     text = next(fact.text for fact in switch.facts if isinstance(fact, SiteInForce))
     path = (data / f"{switch.corridor.site_id}-{switch.corridor.digest[:DIGEST_SHOWN]}.yaml").absolute()
     try:
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text.encode(), SITE_FILE_MODE)
     except OSError as fault:
         # The journal has it too: `fleet journal site` gives it.
         _LOG.alarm(Event.SITE_FILE_LOST, path=str(path), problem=str(fault))

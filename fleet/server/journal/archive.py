@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from fleet.server.journal.folder import sync_folder
+from fleet.durable import sync_folder
 from fleet.server.journal.journal import DIGEST_BYTES, Head, JournalCorrupt, Record, Sealed, checked, seal
 
 PREFIX: Final = "archive-"

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
 
+from fleet.durable import sync_folder
 from fleet.errors import Code, FleetError
 from fleet.server.facts import AllStopSet
 from fleet.server.journal import archive
-from fleet.server.journal.folder import HeadFile, locked, sync_folder
+from fleet.server.journal.folder import HeadFile, locked
 from fleet.server.journal.journal import Head, JournalCorrupt
 from fleet.server.journal.records import records_of
 from fleet.server.journal.sqlite import DAMAGED_FILE, HEAD_FILE, JOURNAL_FILE, WAL_FILE, SqliteJournal

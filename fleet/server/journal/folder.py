@@ -9,6 +9,7 @@ from pathlib import Path
 from struct import Struct
 from typing import Final
 
+from fleet.durable import sync_folder
 from fleet.server.journal.journal import DIGEST_BYTES, Head, JournalLocked
 
 LOCK_FILE: Final = "lock"
@@ -61,15 +62,6 @@ def make(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for path in missing:
         sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """What was made in *folder* stays made."""
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 def locked(folder: Path) -> int:

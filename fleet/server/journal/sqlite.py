@@ -24,8 +24,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, NoReturn
 
+from fleet.durable import sync_folder
 from fleet.server.journal import archive
-from fleet.server.journal.folder import HeadFile, locked, make, sync_folder
+from fleet.server.journal.folder import HeadFile, locked, make
 from fleet.server.journal.journal import (
     AUDITED,
     ChainReader,
