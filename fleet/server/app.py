@@ -18,12 +18,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from fleet.durable import write_whole
-from fleet.errors import FleetError
 from fleet.log import Event, Log
 from fleet.server.certificates import Certificates
 from fleet.server.control_thread import ControlThread
@@ -32,25 +30,20 @@ from fleet.server.journal.journal import JournalCorrupt
 from fleet.server.journal.journal_writer import JournalWriter, Listener
 from fleet.server.journal.sqlite import JOURNAL_FILE, SqliteJournal
 from fleet.server.journal.writability import Writability
-from fleet.server.limits import LINKS_MAX, connections_max
 from fleet.server.lockstep import DirectReads, Disk, LockstepDriver
 from fleet.server.loop.control_loop import JudgeObjected
 from fleet.server.outgoing import Outgoing, SiteSwitch
-from fleet.server.process import keep_heap_small, raise_file_limit
 from fleet.server.replay.blocks import head_block
 from fleet.server.replay.rotating_log import LogLimits, RotatingLog
 from fleet.server.server_clock import EpochClock, engine_options
 from fleet.server.settings import ServerSettings
 from fleet.server.site_facts import SiteInForce
 from fleet.server.standstill import StandstillCounter
+from fleet.server.transport import grpc_server, listen
 from fleet.server.warm_up import warm_up
 from fleet.server.wire import border_service, dispatch_service, gateway_service, lockstep_service, truck_service
-from fleet.server.wire.access import AccessInterceptor
 from fleet.server.wire.audit_reads import AuditReads
 from fleet.server.wire.counter import Counter
-from fleet.server.wire.identity_watch import IdentityInterceptor
-from fleet.server.wire.interceptors import ErrorInterceptor
-from fleet.server.wire.limiter import Limiter
 from fleet.server.wire.pump import REAL, SIMULATED, Pumps
 from fleet.server.wire.reads import Reads
 from fleet.server.wire.refusals import Refusals
@@ -73,14 +66,6 @@ SERVICES: Final = (
 _LOG: Final = Log("app")
 
 
-@dataclass(eq=False)
-class AddressTaken(FleetError):
-    """The server cannot listen there."""
-
-    listen: str
-    problem: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
     """Where a server serves, which site, in which term, and how much it remembered; *damage*: why it lets nobody move."""
@@ -99,38 +84,34 @@ class Server:
         self._settings = settings
         self._corridor = corridor
         self._streams = asyncio.get_running_loop()
+        # How it ends.
+        self._ended: asyncio.Future[Exception | None] = self._streams.create_future()
         self._stopped = False
         self.switched_to: SiteSwitch | None = None
         self.damage: JournalCorrupt | None = None
-        self._facts_since_snapshot = 0
-        self._ended: asyncio.Future[Exception | None] = self._streams.create_future()
         # Before anything is made in the data folder: what it has in it already says whether a journal begins.
         self._certificates = None if settings.tls is None else _certificates(settings.tls, corridor, settings.data)
+        # What decides, and when.
         self._clock = EpochClock()
         self._inputs = self._input_log()
-        self._engine = Engine(corridor, engine_options(corridor, settings, self._clock), self._inputs)
-        self._journal = SqliteJournal(settings.data)
-        shed = self._engine.inbox.shed
-        self._pumps = Pumps(SIMULATED if settings.lockstep else REAL, shed)
-        self._shedding = Shedding(shed)
-        self._counter = Counter(self._engine.inbox, self._engine.reader, self._engine.writer)
-        self._speaker = Speaker(self._engine.switchboard, self._counter, self._engine.board)
-        self._writability = Writability(self._engine.inbox)
+        self._engine = engine = Engine(corridor, engine_options(corridor, settings, self._clock), self._inputs)
+        shed = engine.inbox.shed
         self._control = ControlThread(self._clock, self._tick, self._fail, shed)
+        # What keeps that; the thread that writes begins with the term.
+        self._journal = SqliteJournal(settings.data)
+        self._writability = Writability(engine.inbox)
+        self._facts_since_snapshot = 0
+        # What hears and says it, on the streams' thread.
+        self._pumps = Pumps(SIMULATED if settings.lockstep else REAL, shed)
+        self._counter = Counter(engine.inbox, engine.reader, engine.writer)
+        self._speaker = Speaker(engine.switchboard, self._counter, engine.board)
+        self._shedding = Shedding(shed)
+        self._refusals = Refusals(engine.inbox)
+        self._counter.claimed = engine.switchboard.claimed = self._refusals.refused
+        # Where all of that is reached.
+        self._grpc = grpc_server(settings, self._certificates, self._refusals, self._clock, shed)
         self._health = health.aio.HealthServicer()
         self._following: asyncio.Task[None] | None = None
-        self._refusals = Refusals(self._engine.inbox)
-        self._counter.claimed = self._engine.switchboard.claimed = self._refusals.refused
-        access = AccessInterceptor(self._refusals, plaintext=settings.tls is None)
-        interceptors: list[grpc.aio.ServerInterceptor] = [access, ErrorInterceptor()]
-        if self._certificates is not None:
-            interceptors.insert(0, IdentityInterceptor(self._certificates.identities))
-        if not settings.lockstep:  # simulated time asks as fast as the machine can: nobody there is held back
-            interceptors.insert(0, Limiter(self._clock, shed))
-        keep_heap_small()
-        transport = replace(settings.transport, streams_max=LINKS_MAX) if settings.lockstep else settings.transport
-        options = transport.server_options(connections_max=connections_max(raise_file_limit()))
-        self._grpc = grpc.aio.server(interceptors=interceptors, options=options)
 
     async def start(self) -> Running:
         """
@@ -147,13 +128,9 @@ class Server:
             return await self._stand_still(damage)
         self._engine.switchboard.journal = self._journal
         _LOG.fact(Event.JOURNAL_RECOVERED, facts=recovered.fact_count, epoch=recovered.epoch)
-        self._epoch = recovered.epoch
         listener = Listener(changed=self._room_changed, failed=self._fail)
-        self._writer = JournalWriter(self._journal, self._epoch, listener)
-        self._register()
-        address = self._listen()
-        await self._grpc.start()
-        self._follow()
+        self._writer = JournalWriter(self._journal, recovered.epoch, listener)
+        address = await self._open()
         await asyncio.to_thread(warm_up, self._corridor, self._settings.policy)
         _LOG.fact(Event.KERNELS_WARMED)
         self._writer.start()
@@ -162,8 +139,8 @@ class Server:
         if not self._settings.lockstep:
             self._control.start()
         await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
-        _LOG.fact(Event.SERVER_STARTED, address=address, epoch=self._epoch, site=self._corridor.site_id)
-        return Running(address=address, site_id=self._corridor.site_id, epoch=self._epoch, recovered_count=recovered.fact_count)
+        _LOG.fact(Event.SERVER_STARTED, address=address, epoch=recovered.epoch, site=self._corridor.site_id)
+        return Running(address=address, site_id=self._corridor.site_id, epoch=recovered.epoch, recovered_count=recovered.fact_count)
 
     async def _stand_still(self, damage: JournalCorrupt) -> Running:
         """Serves what `standstill` promises, over what could be read before the damage."""
@@ -173,10 +150,7 @@ class Server:
         await asyncio.to_thread(self._engine.remember, believed)
         self._counter = StandstillCounter(self._engine, damage, self._clock.now_ns)
         self._engine.switchboard.closed = damage
-        self._register()
-        address = self._listen()
-        await self._grpc.start()
-        self._follow()
+        address = await self._open()
         await self._health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
         return Running(address=address, site_id=self._corridor.site_id, epoch=0, recovered_count=len(believed), damage=damage)
 
@@ -216,9 +190,16 @@ class Server:
         if self._inputs is not None:
             await asyncio.to_thread(partial(self._inputs.close, durable=self._writer.wrote_all))
 
+    async def _open(self) -> str:
+        """Whoever calls is answered from now on; the answer is where."""
+        self._register()
+        address = self._listen()
+        await self._grpc.start()
+        self._follow()
+        return address
+
     def _register(self) -> None:
         engine = self._engine
-        driver = LockstepDriver(engine, self._speaker, self._counter, self._pumps, Disk(write=self._write, failed=self._fail))
         between = DirectReads() if self._settings.lockstep or self.damage is not None else self._control
         reads = Reads(between, engine, engine.drawer, engine.writer, site_map(engine.corridor))
         truck_service.register(self._grpc, engine.switchboard, self._pumps)
@@ -232,23 +213,12 @@ class Server:
             # Whoever asks what is served here is on this machine.
             reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), self._grpc)
         if self._settings.lockstep:
+            driver = LockstepDriver(engine, self._speaker, self._counter, self._pumps, Disk(write=self._write, failed=self._fail))
             engine.switchboard.noted = self._counter.noted = driver.note
             lockstep_service.register(self._grpc, driver)
 
     def _listen(self) -> str:
-        listen = self._settings.listen
-        try:
-            if self._certificates is None:
-                port = self._grpc.add_insecure_port(listen)
-            else:
-                port = self._grpc.add_secure_port(listen, self._certificates.credentials())
-        except RuntimeError as fault:
-            raise AddressTaken(listen=listen, problem=str(fault)) from fault
-        if self._certificates is None:
-            _LOG.fact(Event.PLAINTEXT_SERVED, listen=listen)
-        else:
-            _LOG.fact(Event.CERTIFICATES_SERVED, listen=listen, **self._certificates.facts())
-        return f"{self._settings.host}:{port}"
+        return listen(self._grpc, self._settings, self._certificates)
 
     def _follow(self) -> None:
         """From now on identities are asked again each second; a server that cannot do that any more must not go on."""
@@ -256,9 +226,8 @@ class Server:
             return
 
         def ended(following: asyncio.Task[None]) -> None:
-            if not following.cancelled() and (fault := following.exception()) is not None:
-                _LOG.alarm(Event.REQUEST_FAILED, reason=type(fault).__name__, exc_info=fault)
-                self._end(fault if isinstance(fault, Exception) else RuntimeError(str(fault)))
+            if not following.cancelled() and isinstance(fault := following.exception(), Exception):
+                self._fail(fault)
 
         self._following = asyncio.create_task(self._certificates.follow())
         self._following.add_done_callback(ended)

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from fleet.server.app import AddressTaken, Running, Server
+from fleet.server.app import Running, Server
 from fleet.server.journal.journal import JournalLocked
 from fleet.server.journal.sqlite import SqliteJournal
 from fleet.server.outgoing import Reaction
 from fleet.server.settings import ServerSettings, TransportSettings
+from fleet.server.transport import AddressTaken
 from fleet.server.wire.codec_out import Rung, Terms
 from fleet.site import load_site
 from fleet.v1 import dispatch_pb2, dispatch_pb2_grpc
