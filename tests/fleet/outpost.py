@@ -122,7 +122,7 @@ class Outpost:
 @asynccontextmanager
 async def outpost(data: Path, trucks: int, together: int) -> AsyncIterator[Outpost]:
     """So many trucks behind a line, so many *together* in a process, all of them live; the journal is in *data*."""
-    server = RealServer(SITE, data, module="tests.fleet.blockable")
+    server = RealServer(SITE, data, module="tests.fleet.blockable", within_s=WITHIN_S)
     await server.start()
     stands = tuple(f"mn_park_{at:02}" for at in range(1, trucks + 1))
     try:

@@ -22,6 +22,7 @@ SETTLING_S: Final = 2.0
 AFTER_S: Final = 1.0
 MEMORY_MORE_MIB: Final = 64.0
 ATTACK_WITHIN_S: Final = 120.0
+SERVES_WITHIN_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +106,7 @@ async def begun(kind: str, address: str, seconds: float) -> asyncio.subprocess.P
 @asynccontextmanager
 async def besieged(data: Path) -> AsyncIterator[Siege]:
     """A server with its journal in *data*, and its trucks, all of them live."""
-    server = RealServer(SITE, data)
+    server = RealServer(SITE, data, within_s=SERVES_WITHIN_S)
     await server.start()
     healthy = Healthy(load_site(SITE), TRUCKS, server.address)
     try:

@@ -21,7 +21,7 @@ from fleet.server.journal.sqlite import JOURNAL_FILE, SqliteJournal
 from fleet.site import load_site
 from fleet.v1 import dispatch_pb2 as d
 from fleet.v1 import dispatch_pb2_grpc as dispatch_grpc
-from tests.soak.serving import ServerProcess
+from tests.fleet.real_server import RealServer, real_server
 
 WITHIN_S = 30.0
 STAND = next(stand for stand in load_site("mandula").stands if stand.stand_id.startswith("mn_park"))
@@ -39,13 +39,10 @@ def grown(folder: Path, count: int) -> None:
 
 
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[ServerProcess]:
+async def server(tmp_path: Path) -> AsyncIterator[RealServer]:
     """A server that serves, and is gone after the test."""
-    process = ServerProcess(tmp_path / "data")
-    await process.start()
-    yield process
-    if process.runs:
-        await process.end(signal.SIGKILL)
+    async with real_server(tmp_path / "data") as process:
+        yield process
 
 
 async def journal_command(*arguments: object) -> str:
@@ -61,7 +58,7 @@ async def journal_command(*arguments: object) -> str:
 
 @pytest.mark.processes
 async def test_on_a_restored_copy_nothing_is_granted_until_a_person_says_so(
-    server: ServerProcess, connect: Callable[[str], Any], standing_truck: Any, tmp_path: Path
+    server: RealServer, connect: Callable[[str], Any], standing_truck: Any, tmp_path: Path
 ) -> None:
     """Even if every truck that calls knows no more than the copy: others may hold road that it has never heard of."""
     desk = dispatch_grpc.DispatchServiceStub(connect(server.address))
@@ -94,7 +91,7 @@ async def test_on_a_restored_copy_nothing_is_granted_until_a_person_says_so(
 
 @pytest.mark.processes
 async def test_on_a_copy_that_was_made_by_hand_whoever_heard_of_more_stops_everybody(
-    server: ServerProcess, connect: Callable[[str], Any], standing_truck: Any, tmp_path: Path
+    server: RealServer, connect: Callable[[str], Any], standing_truck: Any, tmp_path: Path
 ) -> None:
     """Nothing in the files tells an old copy of all of them; heartbeats told the trucks, even those that were given nothing since."""
     truck = standing_truck(connect(server.address), "t0", STAND.stand_id, STAND.stop_m)

@@ -15,8 +15,8 @@ from fleet.server.journal.sqlite import RESERVE_FILE, SqliteJournal
 from fleet.site import load_site
 from fleet.v1 import dispatch_pb2 as d
 from fleet.v1 import dispatch_pb2_grpc as dispatch_grpc
+from tests.fleet.real_server import RealServer, real_server
 from tests.soak.disk_log import NO_LIMIT, Fault, built, watched
-from tests.soak.serving import ServerProcess
 
 WITHIN_S = 30.0
 STANDS = [stand for stand in load_site("mandula").stands if stand.stand_id.startswith("mn_park")][:3]
@@ -34,33 +34,30 @@ def order(number: int) -> d.CreateTransportOrderRequest:
 
 
 @pytest.fixture(scope="module")
-async def disk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[ServerProcess, Fault]]:
+async def disk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[RealServer, Fault]]:
     """A server whose disk can be filled, or made to fail; each of these tests leaves it on a sound one."""
     folder = tmp_path_factory.mktemp("disk")
     fault, data = Fault(folder / "fault"), folder / "data"
-    process = ServerProcess(data, environment=watched(built(folder), data, fault=fault.path))
-    await process.start()
-    yield process, fault
-    if process.runs:
-        await process.end(signal.SIGKILL)
+    async with real_server(data, watched(built(folder), data, fault=fault.path)) as process:
+        yield process, fault
     fault.close()
 
 
 @pytest.fixture
-def server(disk: tuple[ServerProcess, Fault]) -> ServerProcess:
+def server(disk: tuple[RealServer, Fault]) -> RealServer:
     """The server."""
     return disk[0]
 
 
 @pytest.fixture
-def fault(disk: tuple[ServerProcess, Fault]) -> Iterator[Fault]:
+def fault(disk: tuple[RealServer, Fault]) -> Iterator[Fault]:
     """What goes wrong on its disk."""
     yield disk[1]
     disk[1].heal()
 
 
 @pytest.fixture
-def desk(server: ServerProcess, connect: Callable[[str], Any]) -> Any:
+def desk(server: RealServer, connect: Callable[[str], Any]) -> Any:
     """An operator's desk."""
     return dispatch_grpc.DispatchServiceStub(connect(server.address))
 
@@ -79,7 +76,7 @@ async def heard_on(truck: Any, words: int) -> int:
 
 
 async def test_a_full_disk_grants_nothing_and_takes_stops_until_there_is_room(
-    server: ServerProcess, fault: Fault, desk: Any, connect: Callable[[str], Any], standing_truck: Any
+    server: RealServer, fault: Fault, desk: Any, connect: Callable[[str], Any], standing_truck: Any
 ) -> None:
     """What was kept in reserve is for people; trucks get road again by themselves, once there is room for it to spare."""
     trucks = [standing_truck(connect(server.address), f"t{at}", stand.stand_id, stand.stop_m) for at, stand in enumerate(STANDS[:2])]
@@ -98,16 +95,16 @@ async def test_a_full_disk_grants_nothing_and_takes_stops_until_there_is_room(
 
     assert (taken.container_count, stopped.active, stop.stop_id, lifted.active) == (1, True, "fire", False)
     assert [granted(truck, since) for truck, since in zip(trucks, before, strict=True)] == [False, False]
-    assert "journal_append_failed" in server.log.read_text("utf-8")
+    assert server.said("journal_append_failed")
 
     fault.leave_room(NO_LIMIT)
     await asyncio.gather(*(truck.hear_until("authority") for truck in trucks))
     assert (server.data / RESERVE_FILE).exists()
-    assert "journal_space_returned" in server.log.read_text("utf-8")
+    assert server.said("journal_space_returned")
 
 
 async def test_without_any_room_a_stop_still_leaves_and_nothing_is_answered_that_is_not_kept(
-    server: ServerProcess, fault: Fault, desk: Any, connect: Callable[[str], Any], standing_truck: Any
+    server: RealServer, fault: Fault, desk: Any, connect: Callable[[str], Any], standing_truck: Any
 ) -> None:
     """The last byte is gone: what only reduces need not wait, and whoever asks for more hears of it when it is in the journal."""
     truck = standing_truck(connect(server.address), "t2", STANDS[2].stand_id, STANDS[2].stop_m)
@@ -130,7 +127,7 @@ async def test_without_any_room_a_stop_still_leaves_and_nothing_is_answered_that
     assert [found.order_id for found in listed.orders].count(again.order_id) == 1
 
 
-async def test_a_disk_that_fails_ends_the_server_and_what_was_answered_is_there(server: ServerProcess, fault: Fault, desk: Any) -> None:
+async def test_a_disk_that_fails_ends_the_server_and_what_was_answered_is_there(server: RealServer, fault: Fault, desk: Any) -> None:
     """After a failed sync nobody knows what the disk kept: the server must not go on as though it knew."""
     kept = await desk.CreateTransportOrder(order(2), timeout=WITHIN_S)
 
@@ -151,7 +148,7 @@ async def test_a_disk_that_fails_ends_the_server_and_what_was_answered_is_there(
 
 
 async def test_a_server_starts_on_a_full_disk_with_what_it_kept_in_reserve(
-    server: ServerProcess, fault: Fault, connect: Callable[[str], Any]
+    server: RealServer, fault: Fault, connect: Callable[[str], Any]
 ) -> None:
     """Whoever finds a stopped server beside a full disk must be able to start it, and is not told that the journal is damaged."""
     epoch = server.epoch
@@ -166,5 +163,5 @@ async def test_a_server_starts_on_a_full_disk_with_what_it_kept_in_reserve(
     assert not (server.data / RESERVE_FILE).exists()
     desk = dispatch_grpc.DispatchServiceStub(connect(server.address))
     async with asyncio.timeout(WITHIN_S):
-        while "journal_append_failed" not in server.log.read_text("utf-8"):
+        while not server.said("journal_append_failed"):
             await desk.ListLanes(d.ListLanesRequest())

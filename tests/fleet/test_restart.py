@@ -19,8 +19,8 @@ from fleet.site import load_site
 from fleet.v1 import common_pb2
 from fleet.v1 import dispatch_pb2 as d
 from fleet.v1 import dispatch_pb2_grpc as dispatch_grpc
+from tests.fleet.real_server import RealServer, real_server
 from tests.soak.kill_storm import storm
-from tests.soak.serving import ServerProcess
 
 WITHIN_S = 30.0
 CORRIDOR = load_site("mandula")
@@ -34,13 +34,10 @@ pytestmark = pytest.mark.processes
 
 
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[ServerProcess]:
+async def server(tmp_path: Path) -> AsyncIterator[RealServer]:
     """A server that serves, and is gone after the test."""
-    process = ServerProcess(tmp_path / "data")
-    await process.start()
-    yield process
-    if process.runs:
-        await process.end(signal.SIGKILL)
+    async with real_server(tmp_path / "data") as process:
+        yield process
 
 
 async def fleet_of(desk: Any) -> dict[str, d.Truck]:
@@ -55,7 +52,7 @@ async def mission_of(truck: Any) -> Any:
     return mission
 
 
-async def test_after_a_kill_everything_is_as_it_was(server: ServerProcess, connect: Callable[[str], Any], standing_truck: Any) -> None:
+async def test_after_a_kill_everything_is_as_it_was(server: RealServer, connect: Callable[[str], Any], standing_truck: Any) -> None:
     """Kill -9 loses no order, no mission and no authority, and nobody moves before he has said hello again."""
     desk = dispatch_grpc.DispatchServiceStub(connect(server.address))
     order = d.CreateTransportOrderRequest(request_id="r", from_yard_id="mn", to_yard_id="cn", container_count=40)
@@ -94,7 +91,7 @@ async def test_after_a_kill_everything_is_as_it_was(server: ServerProcess, conne
 
 
 async def test_what_two_servers_decided_replays_across_the_kill(
-    server: ServerProcess, connect: Callable[[str], Any], standing_truck: Any
+    server: RealServer, connect: Callable[[str], Any], standing_truck: Any
 ) -> None:
     """Inputs and journal of a night with a kill in it give every decision again, of both servers."""
     for number in (1, SERVERS):
@@ -124,7 +121,7 @@ async def test_what_two_servers_decided_replays_across_the_kill(
 
 
 async def test_a_truck_that_knows_more_than_the_journal_is_given_nothing(
-    server: ServerProcess, connect: Callable[[str], Any], standing_truck: Any
+    server: RealServer, connect: Callable[[str], Any], standing_truck: Any
 ) -> None:
     """It met a server that this journal never heard of: somebody restored a backup, and the ledger is not the truth."""
     truck = standing_truck(connect(server.address), "t0", STANDS[0].stand_id, STANDS[0].stop_m)
@@ -136,12 +133,12 @@ async def test_a_truck_that_knows_more_than_the_journal_is_given_nothing(
     assert not any(message.HasField("authority") for message in truck.heard)
 
 
-async def test_asked_to_end_it_ends_well(server: ServerProcess) -> None:
+async def test_asked_to_end_it_ends_well(server: RealServer) -> None:
     """Exit 0 tells the supervisor of the process that nothing needs repair."""
     assert await server.end(signal.SIGTERM) == 0
 
 
-async def test_a_second_process_on_the_same_data_says_so_and_ends(server: ServerProcess) -> None:
+async def test_a_second_process_on_the_same_data_says_so_and_ends(server: RealServer) -> None:
     """Exit 1 and one sentence; the first goes on."""
     command = ["-m", "fleet.cli.main", "serve", "--site", "mandula", "--data", str(server.data), "--listen", "127.0.0.1:0"]
     second = await asyncio.create_subprocess_exec(sys.executable, *command, stderr=asyncio.subprocess.PIPE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sqlite3
 from collections.abc import AsyncIterator, Callable
@@ -18,7 +17,7 @@ from fleet.server.journal.sqlite import JOURNAL_FILE, WAL_FILE
 from fleet.v1 import common_pb2
 from fleet.v1 import dispatch_pb2 as d
 from fleet.v1 import dispatch_pb2_grpc as dispatch_grpc
-from tests.soak.serving import ServerProcess
+from tests.fleet.real_server import RealServer, real_server
 
 WITHIN_S = 30.0
 
@@ -49,7 +48,7 @@ def damage(data: Path) -> int:
 class Damaged:
     """A server that lost its second order to the disk, and was started again."""
 
-    process: ServerProcess
+    process: RealServer
     bad_record: int
     rows: list[tuple[Any, ...]]
 
@@ -57,19 +56,16 @@ class Damaged:
 @pytest.fixture(scope="module")
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Damaged]:
     """The same for all of these: it lets nothing change it."""
-    process = ServerProcess(tmp_path_factory.mktemp("standstill") / "data")
-    await process.start()
-    async with grpc.aio.insecure_channel(process.address) as channel:
-        desk = dispatch_grpc.DispatchServiceStub(channel)
-        for number, count in enumerate((16, 17)):
-            await desk.CreateTransportOrder(order(f"r{number}", count), timeout=WITHIN_S)
-    await process.end(signal.SIGKILL)
-    bad_record = damage(process.data)
-    before = rows(process.data)
-    await process.start()
-    yield Damaged(process=process, bad_record=bad_record, rows=before)
-    if process.runs:
+    async with real_server(tmp_path_factory.mktemp("standstill") / "data") as process:
+        async with grpc.aio.insecure_channel(process.address) as channel:
+            desk = dispatch_grpc.DispatchServiceStub(channel)
+            for number, count in enumerate((16, 17)):
+                await desk.CreateTransportOrder(order(f"r{number}", count), timeout=WITHIN_S)
         await process.end(signal.SIGKILL)
+        bad_record = damage(process.data)
+        before = rows(process.data)
+        await process.start()
+        yield Damaged(process=process, bad_record=bad_record, rows=before)
 
 
 async def test_it_names_the_record_and_shows_what_came_before(server: Damaged, connect: Callable[[str], Any]) -> None:
@@ -81,7 +77,7 @@ async def test_it_names_the_record_and_shows_what_came_before(server: Damaged, c
 
     said = server.process.log.read_text("utf-8")
     assert f"place record {server.bad_record}, problem the content does not match its digest" in said
-    assert any(json.loads(line).get("event") == "journal_damaged" for line in said.splitlines() if line.startswith("{"))
+    assert server.process.said("journal_damaged")
     assert [order.container_count for order in orders] == [16]
     assert list(trucks.trucks) == []
 

@@ -19,7 +19,7 @@ import grpc
 
 from fleet.v1 import dispatch_pb2 as d
 from fleet.v1 import dispatch_pb2_grpc as dispatch_grpc
-from tests.soak.serving import ServerProcess
+from tests.fleet.real_server import RealServer
 from tests.soak.verdict import Verdict
 
 OPERATORS: Final = 400
@@ -87,7 +87,7 @@ async def ask(address: str, numbers: Iterable[int], storm: Storm) -> dict[int, s
     return answers
 
 
-async def _kill_at(server: ServerProcess, storm: Storm, counts: list[int]) -> None:
+async def _kill_at(server: RealServer, storm: Storm, counts: list[int]) -> None:
     """Kills the server whenever so many are answered, and starts it again."""
     for count in counts:
         while len(storm.answers) < count:
@@ -131,7 +131,7 @@ class Outcome:
 async def storm(data: Path, *, commands: int, kills: int, again: int, seed: int) -> Outcome:
     """So many commands through so many kills; then *again* of them, drawn, are asked once more."""
     chance = random.Random(seed)  # noqa: S311 - chance that replays
-    server, weather = ServerProcess(data), Storm()
+    server, weather = RealServer("mandula", data), Storm()
     await server.start()
     try:
         counts = sorted(chance.sample(range(commands // 20, commands - commands // 20), kills))
@@ -141,8 +141,7 @@ async def storm(data: Path, *, commands: int, kills: int, again: int, seed: int)
         second = await ask(server.address, chance.sample(range(commands), again), Storm())
         orders = await listed(server.address)
     finally:
-        if server.runs:
-            await server.end(signal.SIGKILL)
+        await server.end(signal.SIGKILL)
     return Outcome(
         storm=weather,
         missing=set(first.values()) - set(orders),
