@@ -82,18 +82,18 @@ def test_what_a_truck_remembers_of_an_archived_record_is_known(tmp_path: Path) -
 def test_a_damaged_missing_or_exchanged_file_is_noticed(tmp_path: Path) -> None:
     """An archive that can be changed unnoticed proves nothing; and a restart, which does not read it, does not mind."""
     grown(tmp_path)
-    first, second = archive.segments(tmp_path, up_to=10**9)[:2]
-    whole = {segment: segment.path.read_bytes() for segment in (first, second)}
+    first, second = files(tmp_path)[:2]
+    whole = {file: file.read_bytes() for file in (first, second)}
     damages = [bytes([byte ^ 0x41]) for byte in whole[first][::37]]
     found = set()
     for at, flipped in zip(range(0, len(whole[first]), 37), damages, strict=True):
-        first.path.write_bytes(whole[first][:at] + flipped + whole[first][at + 1 :])
+        first.write_bytes(whole[first][:at] + flipped + whole[first][at + 1 :])
         found.add(verified(tmp_path))
-    first.path.write_bytes(whole[second])
+    first.write_bytes(whole[second])
     found.add(verified(tmp_path))
-    first.path.unlink()
+    first.unlink()
     found.add(verified(tmp_path))
-    first.path.write_bytes(whole[first])
+    first.write_bytes(whole[first])
 
     assert found == {"JournalCorrupt"}
     assert verified(tmp_path) == ""
@@ -122,7 +122,7 @@ def test_a_damaged_record_is_not_put_away_as_though_it_were_sound(tmp_path: Path
         with pytest.raises(JournalCorrupt):
             journal.compact()
 
-        assert archive.segments(tmp_path, up_to=10**9) == []
+        assert files(tmp_path) == []
 
 
 def test_an_old_page_that_cannot_be_read_is_told_as_damage_and_stays(tmp_path: Path) -> None:
@@ -156,11 +156,11 @@ def test_what_finds_no_room_in_the_archive_leaves_no_half_file(tmp_path: Path, m
         with monkeypatch.context() as full:
             full.setattr(os, "fsync", no_room)
             journal.compact()
-        drafts = archive.segments(tmp_path, up_to=10**9)
+        drafts = files(tmp_path)
         journal.compact()
 
         assert drafts == []
-        assert [segment.last for segment in archive.segments(tmp_path, up_to=10**9)] == [11]
+        assert [segment.last for segment in journal.segments()] == [11]
         assert journal.verify() == 14
 
 
@@ -177,8 +177,27 @@ def test_a_half_file_of_a_server_at_work_is_not_copied(tmp_path: Path) -> None:
 
     back_up(tmp_path / "data", tmp_path / "copy", now_ns=1)
 
-    assert archive.segments(tmp_path / "copy", up_to=10**9)
-    assert not (tmp_path / "copy" / draft.name).exists()
+    copied, there = ([file.name for file in files(tmp_path / name)] for name in ("copy", "data"))
+    assert [*copied, draft.name] == there
+
+
+def test_what_a_crash_left_of_a_file_is_gone_with_the_next_start(tmp_path: Path) -> None:
+    """Nobody would ever read it, and the disk is not ours alone."""
+    grown(tmp_path)
+    kept = files(tmp_path)
+    for name in (f"{archive.PREFIX}000000000900-000000000999", f".{archive.PREFIX}000000000900-000000000999.new"):
+        (tmp_path / name).write_bytes(b"half")
+
+    with closing(SqliteJournal(tmp_path)) as journal:
+        journal.recover()
+        assert journal.verify() > 0
+
+    assert files(tmp_path) == kept
+
+
+def files(folder: Path) -> list[Path]:
+    """All that is there of an archive, drafts too."""
+    return sorted(path for path in folder.iterdir() if archive.PREFIX in path.name)
 
 
 def test_a_copy_takes_the_archive_along(tmp_path: Path) -> None:
@@ -210,4 +229,4 @@ def test_a_writer_puts_away_after_each_snapshot_and_fills_the_reserve_again(tmp_
         assert done.wait(10)
         writer.close()
         assert (tmp_path / RESERVE_FILE).exists()
-        assert [segment.last for segment in archive.segments(tmp_path, up_to=10**9)] == [2]
+        assert [segment.last for segment in journal.segments()] == [2]

@@ -22,9 +22,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: p
         with pytest.raises(OSError, match="No space"):
             write_whole(path, b"new")
 
-    assert path.read_bytes() == b"old"
-    write_whole(path, b"newer")
-    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("keys", b"newer")]
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("keys", b"old")]
 
 
 def test_nobody_else_may_read_it_though_the_file_before_was_open(tmp_path: Path) -> None:

@@ -3,6 +3,9 @@ The audit as it is read: beside a running server, or without one.
 
 Entries are read from the journal's own file, by whoever may read that; the server's control thread has no part in it. Each is held
 against the digest it was sealed with, so that one that was altered is not told as if it had happened.
+
+Entries stay in that file for ever, some 400 bytes each, and there is one for each command that changed anything or was refused; of a
+flood of refusals there are as many as `refusals` lets through.
 """
 
 from __future__ import annotations

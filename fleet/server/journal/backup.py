@@ -69,7 +69,7 @@ def back_up(folder: Path, to: Path, now_ns: int) -> BackedUp:
         copied = _copied(folder, part)
         with closing(SqliteJournal(part)) as journal:
             # Files of the archive never change, and none that the copied moment needs is ever removed.
-            for segment in archive.segments(folder, journal.archived()):
+            for segment in archive.segments(folder, (segment.last for segment in journal.segments())):
                 _copy(segment.path, part)
             journal.verify()
             recovery = journal.recover()

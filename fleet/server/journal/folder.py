@@ -1,9 +1,10 @@
-"""The folder of a journal: made, locked to one server, and a small file that remembers how far the journal went."""
+"""The folder of a journal: made, locked to one server, with a file that remembers how far the journal went, and one of ballast."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from struct import Struct
@@ -13,6 +14,7 @@ from fleet.durable import sync_folder
 from fleet.server.journal.journal import DIGEST_BYTES, Head, JournalLocked
 
 LOCK_FILE: Final = "lock"
+RESERVE_BYTES: Final = 4 << 20
 
 _SLOT: Final = Struct(f"<q{DIGEST_BYTES}s{DIGEST_BYTES}s")
 
@@ -50,6 +52,32 @@ class HeadFile:
         """Makes the head durable and lets go."""
         self.sync()
         os.close(self._file)
+
+
+class Reserve:
+    """Ballast in the file *path*: room for what must still be written when the disk is full."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def fill(self) -> bool:
+        """Whether it is there, or could be filled again, with as much to spare."""
+        if self._path.exists():
+            return True
+        try:
+            with self._path.open("wb") as reserve:
+                # Twice as much: what was just enough would be gone, and cried for, in no time.
+                os.posix_fallocate(reserve.fileno(), 0, 2 * RESERVE_BYTES)
+                os.ftruncate(reserve.fileno(), RESERVE_BYTES)
+        except OSError:
+            self.give_way()
+            return False
+        return True
+
+    def give_way(self) -> None:
+        """Gives the room back."""
+        with suppress(OSError):
+            self._path.unlink()
 
 
 def _slot_check(sequence: int, digest: bytes) -> bytes:

@@ -26,7 +26,7 @@ from typing import Final, NoReturn
 
 from fleet.durable import sync_folder
 from fleet.server.journal import archive
-from fleet.server.journal.folder import HeadFile, locked, make
+from fleet.server.journal.folder import HeadFile, Reserve, locked, make
 from fleet.server.journal.journal import (
     AUDITED,
     ChainReader,
@@ -49,7 +49,6 @@ HEAD_FILE: Final = "head"
 WAL_FILE: Final = f"{JOURNAL_FILE}-wal"
 DAMAGED_FILE: Final = f"{WAL_FILE}.damaged"
 RESERVE_FILE: Final = "reserve"
-RESERVE_BYTES: Final = 4 << 20
 READ_ROWS: Final = 512
 # An old journal is not archived in one go: meanwhile nothing becomes durable.
 SEGMENTS_AT_ONCE: Final = 4
@@ -67,6 +66,8 @@ create table if not exists audit (
 ) strict;
 create table if not exists archived (up_to integer primary key) strict;
 """
+# The last records of two files of the archive: of the one before a record's, and of its own.
+AROUND: Final = "select coalesce(max(up_to), 0), (select min(up_to) from archived where up_to >= ?) from archived where up_to < ?"
 COLUMNS: Final = "sequence, epoch, kind, key, body, previous, digest"
 COLUMN_TYPES: Final = (int, int, str, str, bytes, bytes, bytes)
 # Raised by a full disk: by the file itself, and by the write-ahead log's shared index, before anything is written.
@@ -88,6 +89,7 @@ class SqliteJournal:
         self.folder = folder
         self.believed: tuple[Record, ...] = ()  # what could be read before a fault was found
         self._lock = locked(folder)
+        self._reserve = Reserve(folder / RESERVE_FILE)
         self._turn = 0
         self._head = Head()
         self._reader: sqlite3.Connection | None = None  # of whoever asks beside the one who appends
@@ -96,7 +98,7 @@ class SqliteJournal:
             try:
                 self._open()
             except JournalFull:
-                self._give_way()
+                self._reserve.give_way()
                 self._open()
         except BaseException:
             os.close(self._lock)
@@ -125,6 +127,8 @@ class SqliteJournal:
         self._head = recovery.head
         with suppress(OSError):
             (self.folder / DAMAGED_FILE).unlink()
+        with suppress(OSError, sqlite3.Error):  # what is wrong with the archive keeps no server from its work
+            archive.forget_drafts(self.folder, self._archived())
         return recovery
 
     def _read(self) -> tuple[Recovery, int]:
@@ -218,27 +222,16 @@ class SqliteJournal:
             if self._reader is None:
                 self._reader = sqlite3.connect(self.folder / JOURNAL_FILE, check_same_thread=False)
             found = self._reader.execute("select digest from record where sequence = ?", (sequence,)).fetchone()
+            if found is not None:
+                return Head(sequence=sequence, digest=found[0]).mark == mark
+            before, last = self._reader.execute(AROUND, (sequence, sequence)).fetchone()
         except sqlite3.Error:
             return False
-        if found is None:
-            kept = (segment for segment in archive.segments(self.folder, self._head.sequence) if segment.first <= sequence <= segment.last)
-            return any(archive.mark_of(segment, sequence) == mark for segment in kept)
-        return Head(sequence=sequence, digest=found[0]).mark == mark
+        return last is not None and archive.mark_of(archive.Segment(folder=self.folder, first=before + 1, last=last), sequence) == mark
 
     def has_room(self) -> bool:
         """Whether the reserve is there, or could be filled again, with as much to spare."""
-        path = self.folder / RESERVE_FILE
-        if path.exists():
-            return True
-        try:
-            with path.open("wb") as reserve:
-                # Twice as much: what was just enough would be gone, and cried for, in no time.
-                os.posix_fallocate(reserve.fileno(), 0, 2 * RESERVE_BYTES)
-                os.ftruncate(reserve.fileno(), RESERVE_BYTES)
-        except OSError:
-            self._give_way()
-            return False
-        return True
+        return self._reserve.fill()
 
     def verify(self) -> int:
         """
@@ -274,33 +267,39 @@ class SqliteJournal:
         """
         first = self._one("select max(first) from snapshot") or 1
         try:
-            archive.forget_drafts(self.folder, self.archived())
             for _ in range(SEGMENTS_AT_ONCE):
                 self._put_away(first)
-        except (JournalFull, OSError) as fault:
-            if isinstance(fault, OSError) and fault.errno != ENOSPC:
+        except JournalFull:
+            return
+        except OSError as fault:
+            if fault.errno != ENOSPC:
                 raise JournalFailed(problem=str(fault)) from fault
-            archive.forget_drafts(self.folder, self.archived())  # half a file takes room as well
 
     def _put_away(self, first: int) -> None:
         """Moves the oldest records into a file of the archive, as far as they are older than *first*."""
-        up_to = self.archived()
+        up_to = 0
         with self._reading(lambda: up_to):
+            up_to = self._archived()
             sealed = list(islice(self._rows(up_to + 1), min(first - 1 - up_to, archive.SEGMENT_RECORDS)))
         if not sealed:
             return
-        archive.write(self.folder, sealed)
-        with self._transaction():
-            self._connection.execute("delete from record where sequence <= ?", (sealed[-1].sequence,))
-            self._connection.execute("delete from snapshot where first < ?", (first,))
-            self._connection.execute("insert into archived (up_to) values (?)", (sealed[-1].sequence,))
-            self._connection.execute("delete from archived where up_to < ?", (sealed[-1].sequence,))
+        segment = archive.write(self.folder, sealed)
+        try:
+            with self._transaction():
+                self._connection.execute("delete from record where sequence <= ?", (segment.last,))
+                self._connection.execute("delete from snapshot where first < ?", (first,))
+                self._connection.execute("insert into archived (up_to) values (?)", (segment.last,))
+        except JournalFull:
+            segment.path.unlink()
+            raise
 
-    def archived(self) -> int:
-        """Up to which record the archive has them."""
+    def segments(self) -> list[archive.Segment]:
+        """The files of the archive."""
         self._require_journal()
         with self._reading(lambda: 0):
-            return self._one("select max(up_to) from archived") or 0
+            return archive.segments(
+                self.folder, (last for (last,) in self._connection.execute("select up_to from archived order by up_to"))
+            )
 
     def close(self) -> None:
         """Lets go of the files; the lock last."""
@@ -348,14 +347,15 @@ class SqliteJournal:
             raise self._fault
 
     def _all_rows(self) -> Iterator[Sealed]:
-        up_to, head = self.archived(), Head()
-        for segment in archive.segments(self.folder, up_to):
+        head = Head()
+        for segment in self.segments():
             for sealed in archive.read(segment, head):
                 yield sealed
                 head = sealed.head
-        if head.sequence != up_to:
-            raise JournalCorrupt(place=f"record {head.sequence + 1}", problem=f"is not in the archive, which should go up to {up_to}")
-        yield from self._rows(up_to + 1)
+        yield from self._rows(head.sequence + 1)
+
+    def _archived(self) -> int:
+        return self._one("select max(up_to) from archived") or 0
 
     def _rows(self, first: int) -> Iterator[Sealed]:
         found = self._connection.execute(f"select {COLUMNS} from record where sequence >= ? order by sequence", (first,))  # noqa: S608 - our own column list
@@ -402,7 +402,7 @@ class SqliteJournal:
     def _fail(self, fault: sqlite3.Error) -> NoReturn:
         self._roll_back()
         if getattr(fault, "sqlite_errorcode", 0) in FULL_CODES:
-            self._give_way()
+            self._reserve.give_way()
             raise JournalFull(folder=str(self.folder)) from fault
         raise JournalFailed(problem=str(fault)) from fault
 
@@ -430,10 +430,6 @@ class SqliteJournal:
         if not begun and self._head_file.read() is None:
             self._head_file.write(Head(), self._turn)
             self._head_file.sync()
-
-    def _give_way(self) -> None:
-        with suppress(OSError):
-            (self.folder / RESERVE_FILE).unlink()
 
 
 def _connect(path: Path) -> sqlite3.Connection:
