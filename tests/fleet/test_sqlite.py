@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import threading
 from contextlib import closing
+from errno import ENOSPC
 from pathlib import Path
 
 import pytest
@@ -269,6 +271,29 @@ def test_the_writer_waits_out_a_full_disk_in_order(tmp_path: Path) -> None:
         writer.close()
         assert order == [str(at) for at in range(200)]
         assert heard.events == [(False, "JournalFull"), (True, "")]
+
+
+def test_room_that_returns_while_nobody_says_anything_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fleet that stands for want of room has nothing to write; it must not stand until somebody asks for something."""
+    heard = Heard()
+    with closing(SqliteJournal(tmp_path)) as journal:
+        journal.recover()
+        writer = JournalWriter(journal, journal.acquire(), heard.listener())
+        with monkeypatch.context() as full:
+            full.setattr(os, "posix_fallocate", no_room)
+            (tmp_path / RESERVE_FILE).unlink()
+            writer.start()
+            assert heard.changed.wait(10)
+            heard.changed.clear()
+
+        assert heard.changed.wait(10)
+        writer.close()
+        assert heard.events == [(False, "JournalFull"), (True, "")]
+
+
+def no_room(*_: int) -> None:
+    """A disk that is full."""
+    raise OSError(ENOSPC, "No space left on device")
 
 
 def test_the_writer_ends_on_any_other_fault(tmp_path: Path) -> None:

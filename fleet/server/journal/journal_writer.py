@@ -94,14 +94,14 @@ class JournalWriter:
     def _run(self) -> None:
         try:
             self._look_for_room()
-            while batches := self._next():
+            while (batches := self._next()) is not None:
                 if not self._write(batches):
                     return
                 if self._full and self._clock.now_ns() >= self._looks_for_room_ns:
                     self._look_for_room()
                 for batch in batches:
                     batch.then()
-                if batches[0].snapshot and not self._closing:
+                if _is_snapshot(batches) and not self._closing:
                     self._put_away()
                     self._look_for_room()  # on a disk that is all but full it may have taken what is kept in reserve
             self.wrote_all = True
@@ -110,13 +110,18 @@ class JournalWriter:
         except Exception as fault:  # noqa: BLE001 - whatever it is, grants must not wait for ever for a thread that is gone
             self._listener.failed(JournalFailed(problem=f"{type(fault).__name__}: {fault}"))
 
-    def _next(self) -> list[Batch]:
-        """What goes into the next commit: every tick that waits, up to a snapshot, or a snapshot alone; empty at the end."""
+    def _next(self) -> list[Batch] | None:
+        """
+        What goes into the next commit: every tick that waits, up to a snapshot, or a snapshot alone; None at the end.
+
+        Nothing, when a disk is full and nobody said anything for a while: room may have come back all the same.
+        """
         with self._condition:
             while not self._waiting:
                 if self._closing:
+                    return None
+                if not self._condition.wait(RETRY_FULL_S if self._full else None):
                     return []
-                self._condition.wait()
             batches = [self._waiting.popleft()]
             while self._waiting and not batches[0].snapshot and not self._waiting[0].snapshot:
                 batches.append(self._waiting.popleft())
@@ -127,7 +132,7 @@ class JournalWriter:
         records = records_of(fact for batch in batches for fact in batch.facts)
         if not records:
             return True
-        append = self._journal.snapshot if batches[0].snapshot else self._journal.append
+        append = self._journal.snapshot if _is_snapshot(batches) else self._journal.append
         while True:
             try:
                 self.sequence = append(self._epoch, records)
@@ -155,6 +160,10 @@ class JournalWriter:
         if full != self._full:
             self._full = full
             self._listener.changed(not full, JournalFull.__name__ if full else "")
+
+
+def _is_snapshot(batches: Sequence[Batch]) -> bool:
+    return bool(batches) and batches[0].snapshot
 
 
 def _nothing() -> None:
