@@ -97,15 +97,18 @@ class Session:
     """
     One conversation of one truck with one server: makes the codes of both sides.
 
-    *number* is the server's for it, *version* the wire's that was agreed.
+    *number* is the server's for it, *version* the wire's that was agreed; *added*: which fields a peer of that may not know.
     """
 
-    def __init__(self, key: bytes, hello: truck_pb2.Hello, *, epoch: int, number: int, version: int) -> None:
+    def __init__(
+        self, key: bytes, hello: truck_pb2.Hello, *, epoch: int, number: int, version: int, added: Mapping[str, int] = ADDED
+    ) -> None:
         named = b"".join(_text(name) for name in (hello.truck_id, hello.instance_id, hello.boot_id))
         told = _SESSION.pack(hello.report.stamp_ns, epoch, number)
         secret = blake2b(named + told, key=key, person=b"khulan session", digest_size=KEY_BYTES).digest()
         self.base = _keyed(secret)
         self.version = version
+        self._added = added
 
     def report(self, said: truck_pb2.Report) -> bytes:
         """Of a report, alone or in a frame."""
@@ -129,37 +132,41 @@ class Session:
     def heartbeat(self, said: truck_pb2.Heartbeat) -> bytes:
         """Of a heartbeat, alone or in a frame."""
         packed = HEARTBEAT.pack(Kind.HEARTBEAT, said.tick, said.epoch, said.challenge_echo, said.challenge)
-        return _of(self.base, packed + shared(said, self.version))
+        return _of(self.base, packed + self.shared(said))
+
+    def shared(self, said: Message) -> bytes:
+        """What a frame says once for all its rows, and a single heartbeat for itself, as this conversation's truck knows it."""
+        return shared(said, self.version, self._added)
 
     def welcome(self, said: truck_pb2.Welcome) -> bytes:
         """Of the welcome that begins the session."""
-        return _of(self.base, bytes((Kind.WELCOME,)) + canonical(said, self.version))
+        return _of(self.base, bytes((Kind.WELCOME,)) + canonical(said, self.version, self._added))
 
     def word(self, kind: Kind, counter: int, said: Message) -> bytes:
         """Of any other word."""
-        return _of(self.base, _WORD.pack(kind, counter) + canonical(said, self.version))
+        return _of(self.base, _WORD.pack(kind, counter) + canonical(said, self.version, self._added))
 
 
-def shared(message: Message, version: int) -> bytes:
-    """What a frame says once for all its rows, and a single heartbeat for itself: the messages within, as of *version*."""
-    within = [field for field in _known(message, version) if field.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE]
-    return b"".join(_value(field, value, version) for field in within for value in _values(message, field))
+def shared(message: Message, version: int, added: Mapping[str, int] = ADDED) -> bytes:
+    """The messages within *message*, as of *version*."""
+    within = [field for field in _known(message, version, added) if field.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE]
+    return b"".join(_value(field, value, version, added) for field in within for value in _values(message, field))
 
 
-def canonical(message: Message, version: int) -> bytes:
+def canonical(message: Message, version: int, added: Mapping[str, int] = ADDED) -> bytes:
     """*message* in the one form that codes cover: set fields by number, each with its count and its values, as of *version*."""
     parts = []
-    for field in _known(message, version):
+    for field in _known(message, version, added):
         values = list(_values(message, field))
         if values:
             parts.append(_FIELD.pack(field.number, len(values)))
-            parts += [_value(field, value, version) for value in values]
+            parts += [_value(field, value, version, added) for value in values]
     return b"".join(parts)
 
 
-def _known(message: Message, version: int) -> Iterator[FieldDescriptor]:
+def _known(message: Message, version: int, added: Mapping[str, int]) -> Iterator[FieldDescriptor]:
     """The fields of *message* that a peer of *version* knows, by number."""
-    return (field for field in _fields(message.DESCRIPTOR) if ADDED.get(field.full_name, 0) <= version)
+    return (field for field in _fields(message.DESCRIPTOR) if added.get(field.full_name, 0) <= version)
 
 
 @cache
@@ -177,10 +184,10 @@ def _values(message: Message, field: FieldDescriptor) -> Iterator[Any]:
         yield value
 
 
-def _value(field: FieldDescriptor, value: Any, version: int) -> bytes:
+def _value(field: FieldDescriptor, value: Any, version: int, added: Mapping[str, int]) -> bytes:
     match field.cpp_type:
         case FieldDescriptor.CPPTYPE_MESSAGE:
-            raw = canonical(value, version)
+            raw = canonical(value, version, added)
             return _LENGTH.pack(len(raw)) + raw
         case FieldDescriptor.CPPTYPE_STRING:
             return _text(value)

@@ -11,7 +11,6 @@ from google.protobuf import message_factory
 from google.protobuf.message import Message
 from hypothesis import given
 
-import fleet.mac
 from fleet.mac import AUTHORITY, CODE_BYTES, HEARTBEAT, REPORT, Kind, Session, canonical, hello_code, shared
 from fleet.server.outgoing import HeartbeatColumns
 from fleet.server.wire.codes import Codes
@@ -134,10 +133,10 @@ def test_whatever_a_truck_is_told_has_a_code(told: truck_pb2.ControlMessage) -> 
 
 
 @pytest.mark.parametrize("version", SERVED)
-def test_a_row_has_the_code_of_its_trucks_version(monkeypatch: pytest.MonkeyPatch, version: int) -> None:
+def test_a_row_has_the_code_of_its_trucks_version(version: int) -> None:
     """A truck of the version before leaves out what it does not know: with another's code its server would be dead to it."""
-    monkeypatch.setattr(fleet.mac, "ADDED", {"fleet.v1.JournalHead.digest": CURRENT})
-    session = Session(KEYS["T1"], truck_pb2.Hello(truck_id="T1"), epoch=1, number=1, version=version)
+    added = {"fleet.v1.JournalHead.digest": CURRENT}
+    session = Session(KEYS["T1"], truck_pb2.Hello(truck_id="T1"), epoch=1, number=1, version=version, added=added)
     frame = gateway_pb2.HeartbeatFrame(tick=7, epoch=1, journal=truck_pb2.JournalHead(sequence=5, digest=9))
     columns = HeartbeatColumns(
         tick=7, epoch=1, rows=np.array([0], np.int32), challenge_echo=np.array([3], np.int64), challenge=np.array([4], np.int64)

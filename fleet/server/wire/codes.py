@@ -11,17 +11,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from fleet.mac import AUTHORITY, HEARTBEAT, REPORT, CodeWrong, Kind, Session, hello_code, lane_digest, right, shared
+from fleet.mac import AUTHORITY, HEARTBEAT, REPORT, CodeWrong, Kind, Session, hello_code, lane_digest, right
 from fleet.server.columns import FlagColumn
 from fleet.server.inputs import ReportsHeard
 from fleet.server.outgoing import GrantsOut, HeartbeatColumns
 from fleet.server.wire.links import Link
 from fleet.v1 import gateway_pb2
-from fleet.wire_version import SERVED
 
 SessionOf = Callable[[int], Session | None]  # of a row; None where the truck has no key
 
-_NOTHING: Final[Mapping[int, bytes]] = dict.fromkeys(SERVED, b"")
 _INT, _REAL, _LANE = "<i8", "<f8", "<u8"
 _REPORT_ROW: Final = np.dtype([
     ("kind", "u1"), ("stamp_ns", _INT), ("lane", _LANE), ("chainage_m", _REAL), ("speed_mps", _REAL), ("acceleration_mps2", _REAL),
@@ -91,8 +89,7 @@ class Codes:
         made = np.empty(len(beats.rows), _BEAT_ROW)
         made["kind"], made["tick"], made["epoch"] = Kind.HEARTBEAT, beats.tick, beats.epoch
         made["challenge_echo"], made["challenge"] = beats.challenge_echo, beats.challenge
-        common = {version: shared(frame, version) for version in SERVED}
-        return [code or b"" for code in _codes(made, beats.rows.tolist(), session_of, common)]
+        return [code or b"" for code in _codes(made, beats.rows.tolist(), session_of, frame)]
 
 
 def _require_word(link: Link, session: Session, relayed: gateway_pb2.RelayedTruckMessage) -> None:
@@ -132,15 +129,18 @@ def codes_of_rows(frame: gateway_pb2.ReportFrame, at: Sequence[int] | None) -> l
     return given if at is None else [given[row] for row in at]
 
 
-def _codes(made: Any, rows: Sequence[int], session_of: SessionOf, common: Mapping[int, bytes] = _NOTHING) -> list[bytes | None]:
-    """The code of each row of *made* and what is *common* to those of its version; None where there is no session."""
+def _codes(made: Any, rows: Sequence[int], session_of: SessionOf, frame: gateway_pb2.HeartbeatFrame | None = None) -> list[bytes | None]:
+    """The code of each row of *made* and of what its *frame* says once for all; None where there is no session."""
     raw, size = made.tobytes(), made.itemsize
+    common: dict[int, bytes] = {}  # by version of the wire
     codes: list[bytes | None] = []
     for at, row in enumerate(rows):
         session = session_of(row)
         if session is None:
             codes.append(None)
             continue
+        if session.version not in common:
+            common[session.version] = b"" if frame is None else session.shared(frame)
         code = session.base.copy()
         code.update(raw[at * size : at * size + size] + common[session.version])
         codes.append(code.digest())
