@@ -212,6 +212,38 @@ async def test_a_line_that_grows_old_is_replaced_before_the_server_ends_it() -> 
     assert len(set(roadside.peers)) == len(roadside.hellos)
 
 
+class Leaping(SystemClock):
+    """A clock that can be set forward."""
+
+    leapt_ns = 0
+
+    def now_ns(self) -> int:
+        """The machine's time, and as much as it was set forward."""
+        return super().now_ns() + self.leapt_ns
+
+
+async def test_a_connection_grows_old_whatever_streams_came_and_went_on_it() -> None:
+    """The server counts from its connection's beginning; a truck that counts from its hello is late, and cut off."""
+    clock = Leaping()
+    roadside = Roadside()
+
+    async with serving(roadside) as address:
+        truck = TruckClient(ME, KIND, Pretender(clock), server=address, store=MemoryStore(), clock=clock)
+        run = asyncio.create_task(truck.run())
+        await asyncio.wait_for(roadside.until(4), 20)
+        roadside.hang_up.set()
+        await asyncio.wait_for(roadside.until(1), 20)
+        clock.leapt_ns = 3600 * 10**9
+        async with asyncio.timeout(20):
+            while len(roadside.hellos) < 3:
+                await roadside.until(1)
+        truck.leave("done")
+        await asyncio.wait_for(run, 10)
+
+    assert truck._line.lost_count == 1
+    assert roadside.peers[0] == roadside.peers[1] != roadside.peers[2]
+
+
 async def test_only_the_newest_report_waits_to_be_sent() -> None:
     """Minutes of old positions behind a stalled line would be believed as news."""
     outbox = Outbox()
