@@ -1,5 +1,5 @@
 """
-Every bound in the system, and the asserts that they fit together.
+Every bound of time, road and trucks, and the asserts that they fit together. What peers may send is bounded in `fleet.server.limits`.
 
 A number that two modules must agree on stands here with its reason; what only one module needs stays there. The asserts at
 the end are the relations that must survive whoever edits a number.
@@ -92,15 +92,9 @@ INTRUDER_RADIUS_MAX_M: Final = 1000.0  # a place known no better is none: lanes 
 # Sizes.
 TRUCKS_MAX: Final = 2000
 PATH_LANES_MAX: Final = 128
-LANES_MAX: Final = 65_536
-ID_CHARS_MAX: Final = 64
-TEXT_CHARS_MAX: Final = 1024
-PAGE_SIZE_MAX: Final = 1000
-PAGE_SIZE_USUAL: Final = 100
 CONTAINERS_PER_ORDER_MAX: Final = 10_000
 BOOTS_MAX: Final = 32  # boots of one truck whose hellos are known for old ones; a relay keeps none that long
 INTRUSIONS_MAX: Final = 64  # open at one time; with more the corridor is not closed any more, and everything stops
-JOURNAL_BACKLOG_TICKS_MAX: Final = 50  # ticks not yet durable before the loop grants nothing new
 
 assert SPEED_STANDING_MPS < FROZEN_SPEED_MPS < CRAWL_MPS
 # Two reports as fast as a truck may send them show a stuck sensor.

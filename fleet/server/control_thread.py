@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 
 from fleet.clock import NS_PER_S, Clock
 from fleet.log import Event, Log
-from fleet.server.limits import READS_PER_TICK_MAX, READS_PER_TICK_NS, READS_WAITING_MAX
+from fleet.server.limits import BEHIND_TICKS_MAX, READS_PER_TICK_MAX, READS_PER_TICK_NS, READS_WAITING_MAX
 from fleet.server.settings import TICK_NS
 from fleet.server.wire.inbox import Overloaded
 from fleet.server.wire.shedding import Shed
@@ -31,7 +31,7 @@ class ControlThread:
     """
     Calls *tick* at every tick's time until stopped; *failed* hears of whatever ends it, on this thread.
 
-    *behind_ticks* counts ticks that came too late, less those that came in time since: 0 when all is well.
+    *behind_ticks* counts ticks that lately came too late, less those that came in time since: 0 when all is well.
     """
 
     def __init__(self, clock: Clock, tick: Callable[[int], None], failed: Callable[[Exception], None], shed: Shed) -> None:
@@ -94,7 +94,7 @@ class ControlThread:
         missed = late_ns // TICK_NS
         self.missed_count += missed
         # A pause is one misfortune, however long; it is overload when it goes on.
-        self.behind_ticks += 1
+        self.behind_ticks = min(self.behind_ticks + 1, BEHIND_TICKS_MAX)
         # A machine that is too slow misses every other tick: that is one thing to say, not ten a second.
         if due_ns >= self._say_missed_from_ns:
             self._say_missed_from_ns = due_ns + SAY_MISSED_EVERY_NS

@@ -1,8 +1,9 @@
 """
-Every bound on what peers may send, hold or wait for, and the asserts that the bounds fit together.
+Every bound on how much peers may send, hold or wait for, and the asserts that the bounds fit together.
 
 What is decided by them: one peer, whoever it is, costs the server a bounded share of its time and memory, and what must not wait for
-anybody (a stop) is held back by none of them. Bounds of the road and of the trucks are in `planner.limits`.
+anybody (a stop) is held back by none of them. Bounds of the road and of the trucks are in `planner.limits`, of single fields where they
+are read.
 """
 
 from __future__ import annotations
@@ -50,10 +51,13 @@ PEER_MESSAGES_BURST: Final = 1500
 INPUTS_MAX: Final = 20_000
 PLANNING_INPUTS_MAX: Final = INPUTS_MAX // 2  # beyond it no more is planned: orders wait, what grants rest on does not
 BEHIND_PLANNING_TICKS: Final = 2 * TICKS_PER_S  # nor when so many ticks have lately come too late
+BEHIND_TICKS_MAX: Final = 2 * BEHIND_PLANNING_TICKS  # more are not counted: as many must come in time again, however long it was
 REPORTS_MAX: Final = 20_000
 FRAMES_MAX: Final = 256
 READS_WAITING_MAX: Final = 1000
 READS_PER_TICK_MAX: Final = 64
+PAGE_ROWS: Final = 100  # of one answer, when nobody asks for a number
+PAGE_ROWS_MAX: Final = 1000
 READS_PER_TICK_NS: Final = TICK_PERIOD_NS // 4  # reads may use this much of a tick; one is served however long it takes
 
 # What waits for one reader.
@@ -84,6 +88,8 @@ assert HELD_BACK_MAX_S < ANSWER_WITHIN_S
 # Every truck's burst of a moment and a tick of commands fit the inbox.
 assert 2 * TRUCKS_MAX + CALLS_BURST <= PLANNING_INPUTS_MAX < INPUTS_MAX
 assert TRUCKS_MAX * MESSAGES_PER_TICK_MAX <= REPORTS_MAX
+assert BEHIND_PLANNING_TICKS < BEHIND_TICKS_MAX
+assert PAGE_ROWS <= PAGE_ROWS_MAX
 assert READS_PER_TICK_NS < TICK_PERIOD_NS
 assert READS_PER_TICK_MAX < READS_WAITING_MAX
 

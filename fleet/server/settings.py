@@ -19,11 +19,12 @@ from fleet.server.limits import (
     RECEIVE_BYTES_MAX,
     STREAMS_PER_CONNECTION_MAX,
 )
+from planner.limits import TICK_PERIOD_NS
 from planner.policy import BLOCK_M, MOVING
 
 Options: TypeAlias = tuple[tuple[str, int], ...]
 
-TICK_NS: Final = 100_000_000
+TICK_NS: Final = TICK_PERIOD_NS
 INPUT_LOG_H_MAX: Final = 24.0 * 366
 LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
 

@@ -16,6 +16,7 @@ from fleet.server.control_thread import ControlThread
 from fleet.server.inputs import CommandGiven, GoodbyeHeard
 from fleet.server.limits import (
     BEHIND_PLANNING_TICKS,
+    BEHIND_TICKS_MAX,
     CALLS_BURST,
     CALLS_PER_S,
     CONNECTIONS_MAX,
@@ -25,6 +26,7 @@ from fleet.server.limits import (
     READS_PER_TICK_MAX,
     READS_WAITING_MAX,
     REFUSALS_PER_S,
+    TICKS_PER_S,
     connections_max,
 )
 from fleet.server.settings import TICK_NS
@@ -188,6 +190,22 @@ def test_a_long_pause_is_no_overload_but_ticks_that_are_always_late_are() -> Non
     assert after_pause == 1
     assert control.behind_ticks >= BEHIND_PLANNING_TICKS
     assert control.missed_count >= 80
+
+
+def test_an_hour_of_overload_is_over_when_ticks_have_come_in_time_for_four_seconds() -> None:
+    """Every late tick counted would have orders turned away for half an hour on a machine that is idle again."""
+    clock = SteppedClock(utc_at_zero=AT_NOON)
+    control = ControlThread(clock, lambda _: None, lambda _: None, Shed())
+    due_ns = 0
+    for _ in range(100 * BEHIND_TICKS_MAX):
+        clock.step_to(due_ns + 2 * TICK_NS)
+        due_ns = control._next_due(due_ns)
+
+    for _ in range(4 * TICKS_PER_S):
+        clock.step_to(due_ns)
+        due_ns = control._next_due(due_ns)
+
+    assert control.behind_ticks == 0
 
 
 class Stuck:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Final
 
 from fleet.clock import NS_PER_S
 from fleet.errors import InvalidField
 from fleet.server.dispatch.audit import Audited
 from fleet.server.journal.audit_trail import NEWEST, AuditTrail
+from fleet.server.limits import PAGE_ROWS, PAGE_ROWS_MAX
 from fleet.server.wire.codec_answers import stamp
 from fleet.v1 import dispatch_pb2 as d
-
-PAGE_ROWS: Final = 100
-PAGE_ROWS_MAX: Final = 1000
 
 
 class AuditReads:

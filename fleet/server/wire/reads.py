@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Final, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from fleet.errors import InvalidField, NotFound
 from fleet.server import commands as c
 from fleet.server.fleet_view import FleetView
+from fleet.server.limits import PAGE_ROWS, PAGE_ROWS_MAX
 from fleet.server.outgoing import BorderCall
 from fleet.server.site_commands import SiteAnswer
 from fleet.server.wire.codec_answers import AnswerWriter, gate, lane
@@ -21,9 +22,6 @@ from fleet.server.wire.counter import BetweenTicks
 from fleet.server.wire.watch import TruckDrawer, page_of
 from fleet.v1 import border_pb2 as b
 from fleet.v1 import dispatch_pb2 as d
-
-PAGE_ROWS: Final = 100
-PAGE_ROWS_MAX: Final = 1000
 
 _T = TypeVar("_T")
 
