@@ -62,12 +62,8 @@ sites: setup  ## Run 200 sites and loads drawn from seeds; every truck must be s
 mutants: setup  ## Play unsafe mutants of controller and trucks in drills; each must be killed
 	$(BIN)/python -m tests.sim.mutants
 
-soak: setup  ## Hours: what must hold for long, or in its thousands, with its figures
+soak: setup  ## Hours: what must hold for long, or in its thousands, with its figures (python -m tests.soak NAME runs one)
 	$(BIN)/python -m tests.soak
-	$(BIN)/python -m tests.soak.long_day --hours 8
-	$(BIN)/python -m tests.soak.certificates --trucks 100
-	$(BIN)/python -m tests.soak.hostile
-	$(BIN)/python -m tests.soak.outages
 
 referee: $(REFEREE)/.made  ## Compare with SUMO, ad-rss, shapely and closed forms, in an environment of their own
 	$(REFEREE)/bin/python -m sim_harness.referee

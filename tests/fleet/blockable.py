@@ -10,7 +10,12 @@ from fleet.cli.main import main
 
 BLOCKED_S: Final = 6.0
 
-if __name__ == "__main__":
-    # Signals of Python run on the main thread, which is the loop's.
+
+def block_when_told() -> None:
+    """Lets the signal block the event loop: signals of Python run on the main thread, which is the loop's."""
     signal.signal(signal.SIGUSR1, lambda *_: threading.Event().wait(BLOCKED_S))
+
+
+if __name__ == "__main__":
+    block_when_told()
     main()

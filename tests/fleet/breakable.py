@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
@@ -49,7 +49,7 @@ class Breakable:
             line.cancel()
         await asyncio.gather(*lines, return_exceptions=True)
 
-    def stall(self, *, up: bool = True, down: bool = True) -> None:
+    async def stall(self, *, up: bool = True, down: bool = True) -> None:
         """Passes nothing on, towards the server or from it, as when packets are dropped: nobody is told."""
         if up:
             self._up.clear()
@@ -58,7 +58,7 @@ class Breakable:
 
     async def drop(self) -> None:
         """Drops every packet: stalls both ways, and whoever connects anew hears nothing at all, not even a refusal."""
-        self.stall()
+        await self.stall()
         if self._listener is not None:
             self._listener.close()
         self._listener = None
@@ -117,6 +117,16 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flow
         await flows.wait()
         writer.write(chunk)
         await writer.drain()
+
+
+# How a line breaks. What is stalled is told to nobody, also in one direction.
+WAYS: Final[Mapping[str, Callable[[Breakable], Awaitable[None]]]] = {
+    "cut": Breakable.cut,
+    "dropped": Breakable.drop,
+    "stalled": Breakable.stall,
+    "stalled upwards": lambda line: line.stall(down=False),
+    "stalled downwards": lambda line: line.stall(up=False),
+}
 
 
 @asynccontextmanager

@@ -9,15 +9,15 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
+from fleet.server.limits import TICKS_PER_S
 from fleet.v1 import truck_pb2
 from planner.corridor import Corridor, StandKind
+from planner.limits import HEARTBEAT_TICKS, TICK_PERIOD_NS
 from sim_harness.bench.load import Load, Standing
 
-TICK_NS: Final = 100_000_000
-BEATS_PER_S: Final = 5
+BEATS_PER_S: Final = TICKS_PER_S // HEARTBEAT_TICKS
 # A report that is sent so long before a heartbeat's tick is owed an answer in it.
 OWED_NS: Final = 20_000_000
 # Ticks that come late all together are judged by their neighbours.
@@ -116,21 +116,9 @@ class Healthy(Load):
         for truck in self.watched:
             for beat in truck.beats:
                 first[beat.tick] = min(beat.heard_ns, first.get(beat.tick, beat.heard_ns))
-        origin_ns = {tick: heard_ns - tick * TICK_NS for tick, heard_ns in first.items()}
+        origin_ns = {tick: heard_ns - tick * TICK_PERIOD_NS for tick, heard_ns in first.items()}
         near: dict[int, int] = defaultdict(lambda: 1 << 62)
         for tick, at_ns in origin_ns.items():
             for neighbour in range(tick - NEIGHBOURS, tick + NEIGHBOURS + 1):
                 near[neighbour] = min(near[neighbour], at_ns)
-        return {tick: near[tick] + tick * TICK_NS for tick in first}
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """The value that so large a *share* of *values* does not exceed."""
-    ranked = sorted(values) or [math.nan]  # nothing was owed in so short a time
-    return ranked[min(len(ranked) - 1, int(share * len(ranked)))]
-
-
-def memory_mib(pid: int) -> float:
-    """What a process holds in memory now."""
-    line = next(line for line in Path(f"/proc/{pid}/status").read_text("ascii").splitlines() if line.startswith("VmRSS"))
-    return int(line.split()[1]) / 1024
+        return {tick: near[tick] + tick * TICK_PERIOD_NS for tick in first}

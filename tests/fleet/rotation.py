@@ -8,37 +8,27 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fleet.clock import SystemClock
-from fleet.onboard import Command, Identity, LanePoint, MemoryStore, Sensors, TruckClient
+from fleet.onboard import Command, Identity, MemoryStore, TruckClient
 from fleet.principal import Principal, Role
 from fleet.v1 import dispatch_pb2 as d
 from fleet.v1 import dispatch_pb2_grpc as dispatch_grpc
 from planner.corridor import Corridor
+from tests.fleet.parked import Parked
 from tests.fleet.secured import CORRIDOR, Served, serving, somebody
 
 WITHIN_S = 90.0
 
 
-class Standing:
-    """Hardware of a truck that stands where it stands, and notes how long its server was silent at most."""
+class Standing(Parked):
+    """Notes how long its server was silent at most."""
 
-    def __init__(self, clock: SystemClock, nose: LanePoint) -> None:
-        self.silence_max_s = 0.0
-        self.silence_s: Callable[[int], float] = lambda _: 0.0  # of the truck, once there is one
-        self._clock = clock
-        self._nose = nose
-
-    def sensors(self) -> Sensors:
-        """It stands."""
-        return Sensors(
-            stamp_ns=self._clock.now_ns(), nose=self._nose, speed_mps=0.0, acceleration_mps2=0.0, bound_m=0.3, laden=False,
-            immobilised=True, battery_wh=3.3e5,
-        )  # fmt: skip
+    silence_max_s = 0.0
+    silence_s: Callable[[int], float] = staticmethod(lambda _: 0.0)  # of the truck, once there is one
 
     def actuate(self, command: Command) -> None:
         """It goes on standing."""
         del command
-        self.silence_max_s = max(self.silence_max_s, self.silence_s(self._clock.now_ns()))
+        self.silence_max_s = max(self.silence_max_s, self.silence_s(self.clock.now_ns()))
 
 
 @dataclass
@@ -97,7 +87,6 @@ class Fleet:
 @asynccontextmanager
 async def under_way(path: Path, count: int, corridor: Corridor = CORRIDOR) -> AsyncIterator[Fleet]:
     """*count* trucks, live, on stands of the site."""
-    clock = SystemClock()
     kind = corridor.truck_types[0]
     async with serving(path, corridor) as served:
         fleet = Fleet(served=served, trucks={}, home=path / "trucks")
@@ -106,8 +95,8 @@ async def under_way(path: Path, count: int, corridor: Corridor = CORRIDOR) -> As
             truck_id = f"t{number}"
             folder = served.ca.issue(fleet.principal(Role.TRUCK, truck_id), out=fleet.folder(truck_id))
             me = Identity(truck_id=truck_id, instance_id="computer", boot_id="boot", truck_type_id=kind.truck_type_id)
-            hardware = Standing(clock, LanePoint(stand.stand_id, stand.stop_m))
-            truck = TruckClient(me, kind, hardware, server=served.address, store=MemoryStore(), clock=clock, tls=folder)
+            hardware = Standing(stand)
+            truck = TruckClient(me, kind, hardware, server=served.address, store=MemoryStore(), tls=folder)
             hardware.silence_s = truck.supervisor.contact.silence_s
             fleet.trucks[truck_id] = truck
             fleet.hardware.append(hardware)

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from fleet.site import load_site
+from tests.figures import memory_mib, percentile
 from tests.fleet.attackers import BEGUN
-from tests.fleet.healthy import Healthy, memory_mib, percentile
+from tests.fleet.healthy import Healthy
 from tests.fleet.real_server import HOUSE, RealServer
 
 SITE: Final = "ganqimaodu"

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import signal
 from collections.abc import AsyncIterator
-from statistics import quantiles
+from statistics import median
 
 import pytest
 
 from fleet.server.limits import TICKS_PER_S
+from tests.fleet.breakable import WAYS
 from tests.fleet.outpost import Outpost, now_ns, outpost
 
 TRUCKS = 3
@@ -37,46 +38,22 @@ async def both_notice(post: Outpost, since_ns: int, tick: int) -> None:
 async def is_back(post: Outpost, how: str) -> None:
     """Every truck has its server again, and the server every truck."""
     back_s = await post.back_after_s(now_ns())
-    print(f"{how}: back after {max(back_s):.2f} s, median {quantiles(back_s)[1]:.2f} s")  # noqa: T201 - figures, for whoever asks with -s
+    print(f"{how}: back after {max(back_s):.2f} s, median {median(back_s):.2f} s")  # noqa: T201 - figures, for whoever asks with -s
 
     assert max(back_s) <= BACK_WITHIN_S
 
 
-async def test_a_line_that_is_cut_is_noticed_and_comes_back(post: Outpost) -> None:
-    """Connections are reset, and new ones refused: the kind of loss that everybody is told of."""
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_line_that_breaks_is_noticed_and_comes_back(post: Outpost, way: str) -> None:
+    """Torn out, or with open connections on which nothing comes any more: only the answers that do not come give that away."""
     await post.all_well()
     since_ns, tick = now_ns(), post.tick
 
-    await post.line.cut()
+    await WAYS[way](post.line)
     await both_notice(post, since_ns, tick)
     await post.line.mend()
 
-    await is_back(post, "cut")
-
-
-async def test_a_line_that_drops_everything_is_noticed_and_comes_back(post: Outpost) -> None:
-    """A cable pulled out: what is open hears nothing, and who knocks hears nothing either."""
-    await post.all_well()
-    since_ns, tick = now_ns(), post.tick
-
-    await post.line.drop()
-    await both_notice(post, since_ns, tick)
-    await post.line.mend()
-
-    await is_back(post, "dropped")
-
-
-@pytest.mark.parametrize(("up", "down"), [(True, True), (True, False), (False, True)])
-async def test_a_line_that_passes_nothing_on_is_noticed_and_comes_back(post: Outpost, up: bool, down: bool) -> None:
-    """Nobody is told: both sides have open connections, and only the answers that do not come give it away, also in one direction."""
-    await post.all_well()
-    since_ns, tick = now_ns(), post.tick
-
-    post.line.stall(up=up, down=down)
-    await both_notice(post, since_ns, tick)
-    await post.line.mend()
-
-    await is_back(post, f"stalled, up {up}, down {down}")
+    await is_back(post, way)
 
 
 async def test_trucks_that_are_frozen_are_noticed_and_notice(post: Outpost) -> None:

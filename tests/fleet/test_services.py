@@ -9,14 +9,14 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from fleet.clock import SystemClock
-from fleet.onboard import Command, Identity, LanePoint, MemoryStore, Sensors, TruckClient
+from fleet.onboard import Identity, MemoryStore, TruckClient
 from fleet.server.app import Running, Server
 from fleet.server.settings import ServerSettings
 from fleet.site import load_site
 from fleet.v1 import border_pb2, border_pb2_grpc, common_pb2, gateway_pb2, gateway_pb2_grpc, truck_pb2
 from fleet.v1 import dispatch_pb2 as d
 from fleet.v1 import dispatch_pb2_grpc as dispatch_grpc
+from tests.fleet.parked import Parked
 from tests.fleet.refused import error_info
 
 WITHIN_S = 10.0
@@ -381,36 +381,12 @@ async def test_one_who_floods_is_held_back_and_the_rest_are_served(truck: Any, c
     assert second.tick > first.tick
 
 
-class Pretender:
-    """Hardware of a truck that stands, whatever it is told."""
-
-    def __init__(self, stand: str) -> None:
-        self.place = LanePoint(stand, STOP_M[stand])
-        self.commands: list[Command] = []
-        self.clock = SystemClock()
-
-    def sensors(self) -> Sensors:
-        """At the stand, brakes on."""
-        return Sensors(
-            stamp_ns=self.clock.now_ns(),
-            nose=self.place,
-            speed_mps=0.0,
-            acceleration_mps2=0.0,
-            bound_m=0.3,
-            laden=False,
-            immobilised=True,
-        )
-
-    def actuate(self, command: Command) -> None:
-        """Remembers what it was told."""
-        self.commands.append(command)
-
-
 async def test_the_truck_sdk_is_welcomed_and_given_road(running: Running, channel: Any) -> None:
     """The two halves were written apart; here they meet over the real wire."""
     kind = CORRIDOR.truck_types[0]
     identity = Identity(truck_id="sdk", instance_id="onboard", boot_id="boot", truck_type_id=kind.truck_type_id)
-    client = TruckClient(identity, kind, Pretender("mn_park_10"), server=running.address, store=MemoryStore())
+    stand = next(stand for stand in CORRIDOR.stands if stand.stand_id == "mn_park_10")
+    client = TruckClient(identity, kind, Parked(stand), server=running.address, store=MemoryStore())
     desk = dispatch_grpc.DispatchServiceStub(channel)
     driving = asyncio.ensure_future(client.run())
 

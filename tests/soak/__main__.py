@@ -1,7 +1,7 @@
 """
 The long versions of what `make test` looks at shortly: `python -m tests.soak [NAME]...` runs all of them, or those named.
 
-Each prints its figures in one line; exit 1 when a promise did not hold.
+Each ends with a line of figures, some say more on the way; exit 1 when a promise did not hold.
 """
 
 from __future__ import annotations
@@ -11,14 +11,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from tests.soak import fleet_kills, kill_storm, power_cut, rot
-from tests.soak.verdict import Verdict
+from tests.soak import certificates, fleet_kills, hostile, kill_storm, long_day, outages, power_cut, rot
+from tests.soak.verdict import Verdict, say
 
 RUNS: Final[Mapping[str, Callable[[], Verdict]]] = {
     "power_cut": power_cut.run,
     "rot": rot.run,
     "kill_storm": kill_storm.run,
     "fleet_kills": fleet_kills.run,
+    "hostile": hostile.run,
+    "outages": outages.run,
+    "certificates": certificates.run,
+    "long_day": long_day.run,
 }
 
 
@@ -34,7 +38,7 @@ def main(names: Sequence[str]) -> int:
         verdict = RUNS[name]()
         good &= verdict.good
         word = "good" if verdict.good else "BAD"
-        print(f"{name}: {word}, {verdict.figures} ({time.monotonic() - began_s:.0f} s)", flush=True)  # noqa: T201 - as above
+        say(f"{name}: {word}, {verdict.figures} ({time.monotonic() - began_s:.0f} s)")
     return 0 if good else 1
 
 

@@ -23,6 +23,7 @@ from sim_harness.recording import Recorder
 from sim_harness.report import opening_s
 from sim_harness.scenario import Scenario, load_scenario
 from sim_harness.spawn import ServerProcess
+from tests.figures import percentile
 from tests.soak.verdict import Verdict
 
 SCENARIO: Final = "stress"
@@ -53,8 +54,7 @@ class Outages:
 
 def p95(values: list[float]) -> float:
     """The value that one in twenty exceeds."""
-    ordered = sorted(values)
-    return ordered[min(int(0.95 * len(ordered)), len(ordered) - 1)] if ordered else 0.0
+    return percentile(values, 0.95)
 
 
 async def outages(data: Path, scenario: Scenario, *, kills: int, seed: int, before_s: float = BEFORE_S) -> Outages:

@@ -1,28 +1,26 @@
 """
 One client that means harm beside fifty sound trucks, for as long as it takes to see whether it hurts them.
 
-`python -m tests.soak.hostile --seconds 20`. Each attack is held against the same trucks in peace right before it. Exit 1 when a truck is
-silenced or refused, when answers are later than the promise in more than one case of a hundred, or when the server grows by more than
-it may. What is late in peace already says nothing about an attack: each is repeated while the machine
-has something else to do, and the round with the quietest peace counts.
+Each attack is held against the same trucks in peace right before it. It is bad when a truck is silenced or refused, when answers are
+later than the promise in more than one case of a hundred, or when the server grows by more than it may. What is late in peace already
+says nothing about an attack: each is repeated while the machine has something else to do, and the round with the quietest peace counts.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-
+from tests.figures import percentile
 from tests.fleet.attackers import KINDS
-from tests.fleet.healthy import percentile
 from tests.fleet.raw_attackers import UNBOUNDED
 from tests.fleet.siege import MEMORY_MORE_MIB, Fared, Siege, besieged
+from tests.soak.verdict import Verdict, say
 
+SECONDS: Final = 20.0
 LATE_MAX_MS: Final = 50.0
 QUIET_MS: Final = 15.0
 ROUNDS_MAX: Final = 3
@@ -49,31 +47,25 @@ async def quietest(siege: Siege, kind: str, seconds: float) -> Fared:
     return min(rounds, key=lambda fared: percentile(fared.before_ms, 0.99))
 
 
-async def suffered(console: Console, kinds: list[str], seconds: float) -> int:
+async def suffered(kinds: Sequence[str], seconds: float) -> int:
     """Every attack in turn; how many hurt."""
     hurt = 0
     with tempfile.TemporaryDirectory(prefix="khulan-hostile-") as folder:
         async with besieged(Path(folder) / "data") as siege:
             for kind in kinds:
                 fared = await quietest(siege, kind, seconds)
-                console.print(str(fared))
+                say(str(fared))
                 for wrong in wrongs(fared):
                     known = kind in UNBOUNDED
                     hurt += not known
-                    console.print(f"{'known' if known else 'FAILED'}: {kind}: {wrong}")
+                    say(f"{'known' if known else 'FAILED'}: {kind}: {wrong}")
             for line in siege.server.said("input_shed"):
-                console.print(f"the server said: {line}")
+                say(f"the server said: {line}")
     return hurt
 
 
-def main() -> int:
-    """Attack as asked; 1 when something hurts."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=20.0)
-    parser.add_argument("kinds", nargs="*", default=[*KINDS, *UNBOUNDED])
-    asked = parser.parse_args()
-    return int(asyncio.run(suffered(Console(highlight=False, soft_wrap=True), asked.kinds, asked.seconds)) > 0)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def run() -> Verdict:
+    """Every attack there is."""
+    kinds = (*KINDS, *UNBOUNDED)
+    hurt = asyncio.run(suffered(kinds, SECONDS))
+    return Verdict(good=not hurt, figures=f"{hurt} promises not kept under {len(kinds)} attacks of {SECONDS:g} s")

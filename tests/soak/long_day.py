@@ -1,24 +1,20 @@
 """
 A long day through real gRPC at the highest speed that holds: does the server's process stay as small as it was?
 
-`python -m tests.soak.long_day --hours 8`. Memory and open files of the server are read once a simulated minute. The first half hour is
-not counted: kernels are compiled, the first trucks are greeted, and every cache is filled. After it, memory may rise by no more than
-what a straight line through a leak of a megabyte an hour would give, and files by none. Exit 1 when one does, or when the day fails.
+Memory and open files of the server are read once a simulated minute. The first half hour is not counted: kernels are compiled, the
+first trucks are greeted, and every cache is filled. After it, memory may rise by no more than what a straight line through a leak of a
+megabyte an hour would give, and files by none.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import statistics
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-
-from rich.console import Console
 
 from sim_harness.checkers import Checkers, CheckFigures
 from sim_harness.observation import Totals
@@ -27,7 +23,11 @@ from sim_harness.report import opening_s
 from sim_harness.scenario import Scenario, load_scenario
 from sim_harness.spawn import ServerProcess
 from sim_harness.wire_runner import WireRunner
+from tests.figures import memory_mib
+from tests.soak.verdict import Verdict, say
 
+SCENARIO: Final = "mandula"
+HOURS: Final = 8.0
 SETTLED_S: Final = 1800.0
 LEAK_MIB_PER_H: Final = 1.0
 # The allocator takes memory in arenas of this size and gives it back when it likes.
@@ -46,11 +46,9 @@ class Footprint:
 
     def sample(self, time_s: float) -> None:
         """Read both now; *time_s* is simulated."""
-        process = Path(f"/proc/{self.pid}")
-        entries = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
         self.time_s.append(time_s)
-        self.resident_mib.append(int(entries["VmRSS"].split()[0]) / 1024.0)
-        self.files.append(sum(1 for _ in (process / "fd").iterdir()))
+        self.resident_mib.append(memory_mib(self.pid))
+        self.files.append(sum(1 for _ in Path(f"/proc/{self.pid}/fd").iterdir()))
 
     def growth_mib_per_h(self) -> float:
         """Slope of the straight line through memory, once settled."""
@@ -99,25 +97,13 @@ def told(footprint: Footprint, hours: float, wall_s: float, data: Path) -> Itera
     yield "on the disk: " + ", ".join(f"{name} {size_mb:.1f} MB" for name, size_mb in kept.items())
 
 
-def main() -> int:
-    """Drive as asked; 1 when something is wrong."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scenario", default="mandula")
-    parser.add_argument("--hours", type=float, default=8.0)
-    asked = parser.parse_args()
-    console = Console(highlight=False, soft_wrap=True)
+def run() -> Verdict:
+    """Eight hours."""
     with tempfile.TemporaryDirectory(prefix="khulan-soak-") as folder:
-        scenario = load_scenario(asked.scenario, hours=asked.hours, seed=1)
-        footprint, totals, figures = asyncio.run(drive(scenario, Path(folder)))
-        for line in told(footprint, asked.hours, totals.wall_seconds, Path(folder)):
-            console.print(line)
+        footprint, totals, figures = asyncio.run(drive(load_scenario(SCENARIO, hours=HOURS, seed=1), Path(folder)))
+        for line in told(footprint, HOURS, totals.wall_seconds, Path(folder)):
+            say(line)
     wrong = footprint.rose()
     if figures.overlaps or figures.overruns:
         wrong.append(f"{len(figures.overlaps)} overlaps, {len(figures.overruns)} overruns")
-    for problem in wrong:
-        console.print(f"FAILED: {problem}")
-    return 1 if wrong else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return Verdict(good=not wrong, figures="; ".join(wrong) or f"as small after {HOURS:g} h as it was")

@@ -1,36 +1,35 @@
 """
 Lines that break for three, eight and twenty seconds, and peers that freeze: how soon it is noticed, and how soon all is well again.
 
-`python -m tests.soak.outages --repeats 10`. Each truck is a process of its own, so that each connects again by itself. Exit 1 when a
-promise is not kept: what is gone is noticed within three seconds by both sides, and after a mended line streams are back within a
-second in 95 cases of a hundred, and within two and a half always.
+Each truck is a process of its own, so that each connects again by itself. Promised is that what is gone is noticed within three seconds
+by both sides, and that after a mended line streams are back within a second in 95 cases of a hundred, and within two and a half always.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import signal
-import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-
 from fleet.server.limits import TICKS_PER_S
-from tests.fleet.healthy import percentile
+from tests.figures import percentile
+from tests.fleet.breakable import WAYS
 from tests.fleet.outpost import Outpost, now_ns, outpost
+from tests.soak.verdict import Verdict, say
 
 TRUCKS: Final = 4
 OUTAGES_S: Final = (3.0, 8.0, 20.0)
 NOTICED_MAX_S: Final = 3.0
 BACK_P95_S: Final = 1.0
 BACK_MAX_S: Final = 2.5
-WAYS: Final = ("cut", "dropped", "stalled", "stalled upwards", "stalled downwards", "trucks frozen")
+REPEATS: Final = 10
+FROZEN: Final = "trucks frozen"
 
 
 @dataclass(slots=True)
@@ -88,10 +87,7 @@ async def broken(post: Outpost, seconds: float, breaks: Callable[[], Awaitable[N
 
 
 def ways(post: Outpost) -> dict[str, tuple[Callable[[], Awaitable[None]], Callable[[], Awaitable[None]]]]:
-    """How a line breaks, and how it is mended."""
-
-    async def stalled(*, up: bool = True, down: bool = True) -> None:
-        post.line.stall(up=up, down=down)
+    """How contact breaks, and how it is mended."""
 
     async def freeze() -> None:
         post.send(signal.SIGSTOP)
@@ -99,47 +95,31 @@ def ways(post: Outpost) -> dict[str, tuple[Callable[[], Awaitable[None]], Callab
     async def thaw() -> None:
         post.send(signal.SIGCONT)
 
-    return {
-        "cut": (post.line.cut, post.line.mend),
-        "dropped": (post.line.drop, post.line.mend),
-        "stalled": (stalled, post.line.mend),
-        "stalled upwards": (lambda: stalled(down=False), post.line.mend),
-        "stalled downwards": (lambda: stalled(up=False), post.line.mend),
-        "trucks frozen": (freeze, thaw),
-    }
+    return {**{way: (partial(breaks, post.line), post.line.mend) for way, breaks in WAYS.items()}, FROZEN: (freeze, thaw)}
 
 
-async def suffered(console: Console, repeats: int, outages_s: list[float], chosen: list[str]) -> int:
+async def suffered(repeats: int, outages_s: Sequence[float]) -> int:
     """Every way to break, for every time, so often; how many promises were not kept."""
     wrong = 0
     with tempfile.TemporaryDirectory(prefix="khulan-outages-") as folder:
         async with outpost(Path(folder) / "data", TRUCKS, 1) as post:
-            for way in chosen:
-                breaks, mends = ways(post)[way]
+            for way, (breaks, mends) in ways(post).items():
                 whole = Figures()
                 for seconds in outages_s:
                     figures = Figures()
                     for _ in range(repeats):
                         figures.add(await broken(post, seconds, breaks, mends))
-                    console.print(f"{way}, {seconds:g} s: {figures}")
+                    say(f"{way}, {seconds:g} s: {figures}")
                     whole.add(figures)
                 # A frozen process is no broken line: when it thaws, it has to find that out first.
-                promised = whole if way != "trucks frozen" else Figures(whole.server_noticed_s, [0.0], [0.0])
+                promised = whole if way != FROZEN else Figures(whole.server_noticed_s, [0.0], [0.0])
                 for problem in promised.wrongs():
                     wrong += 1
-                    console.print(f"FAILED: {way}: {problem}")
+                    say(f"FAILED: {way}: {problem}")
     return wrong
 
 
-def main() -> int:
-    """Break as asked; 1 when a promise is not kept."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=10)
-    parser.add_argument("--outages", type=float, nargs="*", default=OUTAGES_S)
-    parser.add_argument("--ways", nargs="*", default=WAYS)
-    asked = parser.parse_args()
-    return int(asyncio.run(suffered(Console(highlight=False, soft_wrap=True), asked.repeats, asked.outages, asked.ways)) > 0)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def run() -> Verdict:
+    """Ten of each."""
+    wrong = asyncio.run(suffered(REPEATS, OUTAGES_S))
+    return Verdict(good=not wrong, figures=f"{wrong} promises not kept, {REPEATS} outages of each way and length")

@@ -1,4 +1,4 @@
-"""What one long run found."""
+"""What one long run found, and what it says meanwhile."""
 
 from __future__ import annotations
 
@@ -11,3 +11,8 @@ class Verdict:
 
     good: bool
     figures: str
+
+
+def say(line: str) -> None:
+    """Prints a line at once: a person waits for hours."""
+    print(line, flush=True)  # noqa: T201 - said to a person
