@@ -53,7 +53,7 @@ from fleet.server.loop.intrusions import Intrusions
 from fleet.server.loop.judging import JudgeObjected, Judging
 from fleet.server.loop.ledger import NONE_PENDING, Ledger
 from fleet.server.loop.picture import desk_view_of, view_of
-from fleet.server.loop.recovery import Registry
+from fleet.server.loop.recovery import Holder, Registry
 from fleet.server.loop.repeats import REPEAT_TICKS, Repeats
 from fleet.server.loop.routes import Routes
 from fleet.server.loop.sessions import Sessions
@@ -117,6 +117,11 @@ class ControlLoop:
         self._admission = Admission(corridor, self.ledger, self.sessions, self.telemetry, self.doubts, self.intrusions)
         self.derating = Derating(trucks, tuple(lane.lane_id for lane in corridor.lanes), options.friction)
         self._advice = Advice(corridor, trucks)
+        # In this order: what the ledger makes of a fact, others look up.
+        self._holders: tuple[Holder, ...] = (
+            self._registry, self.ledger, self.sessions, self.stops, self.doubts, self.intrusions,
+            self.derating, self.telemetry, self.routes, self.site_change, self._advice, self._admission,
+        )  # fmt: skip
         road = (self.doubts, self.intrusions, self.derating, self.site_change, blocking_of(corridor, trucks, options.policy), self._advice)
         self._granting = Granting(self.ledger, self.sessions, self.telemetry, self.stops, road)
         self._avoidance = Avoidance(self.ledger, self.sessions, self.stops, self.doubts, self.intrusions)
@@ -165,22 +170,8 @@ class ControlLoop:
 
     def _spread(self, fact: Fact) -> None:
         """Lets everybody but the desk change as *fact* says."""
-        self._registry.apply(fact)
-        self.ledger.apply(fact)
-        self._note(fact)
-
-    def _note(self, fact: Fact) -> None:
-        """As `_spread`, for facts the ledger made and applied itself."""
-        self.sessions.apply(fact)
-        self.stops.apply(fact)
-        self.doubts.apply(fact)
-        self.intrusions.apply(fact)
-        self.derating.apply(fact)
-        self.telemetry.apply(fact)
-        self.routes.apply(fact)
-        self.site_change.apply(fact)
-        self._advice.apply(fact)
-        self._admission.apply(fact)
+        for holder in self._holders:
+            holder.apply(fact)
         if isinstance(fact, RouteSet | TruckRegistered):
             self._route_due.add(fact.row)
             self._judging.touch((fact.row,))

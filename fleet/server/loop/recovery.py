@@ -8,10 +8,19 @@ too, or an old one could be told again.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Protocol
 
 from fleet.server.facts import Fact, TruckGreeted, TruckRegistered, TruckRemoved
 from planner.limits import BOOTS_MAX
 from planner.tables import TruckTable
+
+
+class Holder(Protocol):
+    """Whoever remembers something of the fleet: it changes as facts say, the same at recovery as when they are made."""
+
+    def apply(self, fact: Fact) -> None:
+        """Takes *fact* in; those that concern others pass by."""
+        ...
 
 
 class Registry:
