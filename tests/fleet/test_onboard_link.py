@@ -14,7 +14,9 @@ import pytest
 from fleet.clock import SystemClock
 from fleet.onboard import Command, Identity, LanePoint, MemoryStore, Mode, Sensors, Supervisor, Term, TruckClient, TruckType
 from fleet.onboard.link import Interpreter, Outbox
+from fleet.onboard.link.stream import LOOK_PERIOD_S, RENEW_AFTER_S, RENEW_JITTER_S
 from fleet.onboard.words import Heartbeat
+from fleet.server.settings import TransportSettings
 from fleet.v1 import common_pb2, truck_pb2, truck_pb2_grpc
 
 KIND = TruckType(
@@ -242,6 +244,11 @@ async def test_a_connection_grows_old_whatever_streams_came_and_went_on_it() -> 
 
     assert truck._line.lost_count == 1
     assert roadside.peers[0] == roadside.peers[1] != roadside.peers[2]
+
+
+def test_a_connection_is_replaced_before_any_server_of_ours_ends_it() -> None:
+    """The transport ends it up to a tenth earlier than it is told."""
+    assert 0.9 * TransportSettings().connection_age_max_ms / 1000 > RENEW_AFTER_S + RENEW_JITTER_S + LOOK_PERIOD_S
 
 
 async def test_only_the_newest_report_waits_to_be_sent() -> None:
