@@ -182,6 +182,11 @@ class OutageRunner(WireRunner):
         return self._server.epoch
 
     @property
+    def server_pid(self) -> int:
+        """The server's process since it was last started."""
+        return self._server.pid
+
+    @property
     def truck_km(self) -> float:
         """Kilometres all trucks have come, up to a constant."""
         return float(self.trucks.travelled_m().sum()) / 1000.0

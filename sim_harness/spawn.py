@@ -14,7 +14,7 @@ from typing import IO, Final
 from planner.policy import MOVING
 
 STARTED: Final = re.compile(r" on (\S+:\d+), epoch (\d+)")
-START_WITHIN_S: Final = 120.0
+START_WITHIN_S: Final = 300.0  # on a machine that has much else to do
 END_WITHIN_S: Final = 15.0
 COMMAND: Final = (sys.executable, "-c", "from fleet.cli.main import main; main()")
 

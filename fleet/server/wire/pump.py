@@ -53,7 +53,7 @@ class Patience:
 
 
 REAL: Final = Patience()
-SIMULATED: Final = Patience(write_within_s=None, per_tick=None)
+SIMULATED: Final = Patience(hello_within_s=None, write_within_s=None, per_tick=None)
 
 
 class Pump:
