@@ -12,25 +12,15 @@ import grpc
 import pytest
 
 from fleet.server.journal.sqlite import RESERVE_FILE, SqliteJournal
-from fleet.site import load_site
 from fleet.v1 import dispatch_pb2 as d
 from fleet.v1 import dispatch_pb2_grpc as dispatch_grpc
+from tests.fleet.on_full_disk import IMPATIENT_S, STANDS, WORDS, granted, heard_on, order
 from tests.fleet.real_server import RealServer, real_server
 from tests.soak.disk_log import NO_LIMIT, Fault, built, watched
 
 WITHIN_S = 30.0
-STANDS = [stand for stand in load_site("mandula").stands if stand.stand_id.startswith("mn_park")][:3]
-# Words in which a grant would have been, had there been one: about four seconds of heartbeats.
-WORDS = 20
-# How long somebody waits who cannot be answered.
-IMPATIENT_S = 3.0
 
 pytestmark = pytest.mark.processes
-
-
-def order(number: int) -> d.CreateTransportOrderRequest:
-    """The order of that number."""
-    return d.CreateTransportOrderRequest(request_id=f"r{number}", from_yard_id="mn", to_yard_id="cn", container_count=number + 1)
 
 
 @pytest.fixture(scope="module")
@@ -60,19 +50,6 @@ def fault(disk: tuple[RealServer, Fault]) -> Iterator[Fault]:
 def desk(server: RealServer, connect: Callable[[str], Any]) -> Any:
     """An operator's desk."""
     return dispatch_grpc.DispatchServiceStub(connect(server.address))
-
-
-def granted(truck: Any, since: int) -> bool:
-    """Whether an authority was heard after so many words."""
-    return any(message.HasField("authority") for message in truck.heard[since:])
-
-
-async def heard_on(truck: Any, words: int) -> int:
-    """Hears so many words more, and answers them; the answer is how many there were before."""
-    before = len(truck.heard)
-    for _ in range(words):
-        await truck.hear_until("heartbeat")
-    return before
 
 
 async def test_a_full_disk_grants_nothing_and_takes_stops_until_there_is_room(
