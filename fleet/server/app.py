@@ -28,6 +28,7 @@ from fleet.server.control_thread import ControlThread
 from fleet.server.engine import Engine
 from fleet.server.journal.journal import JournalCorrupt
 from fleet.server.journal.journal_writer import JournalWriter, Listener
+from fleet.server.journal.pace import SnapshotPace
 from fleet.server.journal.sqlite import JOURNAL_FILE, SqliteJournal
 from fleet.server.journal.writability import Writability
 from fleet.server.lockstep import DirectReads, Disk, LockstepDriver
@@ -100,7 +101,7 @@ class Server:
         # What keeps that; the thread that writes begins with the term.
         self._journal = SqliteJournal(settings.data)
         self._writability = Writability(engine.inbox)
-        self._facts_since_snapshot = 0
+        self._pace = SnapshotPace(settings.snapshot_facts)
         # What hears and says it, on the streams' thread.
         self._pumps = Pumps(SIMULATED if settings.lockstep else REAL, shed)
         self._counter = Counter(engine.inbox, engine.reader, engine.writer)
@@ -126,6 +127,7 @@ class Server:
             if self._settings.lockstep:
                 raise
             return await self._stand_still(damage)
+        self._pace.recovered(recovered.snapshot_count, recovered.fact_count - recovered.snapshot_count)
         self._engine.switchboard.journal = self._journal
         _LOG.fact(Event.JOURNAL_RECOVERED, facts=recovered.fact_count, epoch=recovered.epoch)
         listener = Listener(changed=self._room_changed, failed=self._fail)
@@ -240,8 +242,8 @@ class Server:
         outgoing = self._engine.tick(now_ns)
         self._on_streams(lambda: self._say_early(outgoing))
         self._submit(outgoing, lambda: self._speaker.durable(outgoing))
-        self._facts_since_snapshot += len(outgoing.facts)
-        if self._facts_since_snapshot >= self._settings.snapshot_facts and self.switched_to is None:
+        self._pace.journalled(len(outgoing.facts))
+        if self._pace.due and self.switched_to is None:
             self._take_snapshot()
 
     def _submit(self, outgoing: Outgoing, then: Callable[[], None]) -> None:
@@ -268,7 +270,7 @@ class Server:
     def _take_snapshot(self) -> None:
         facts = self._engine.snapshot()
         self._writer.submit_snapshot(facts)
-        self._facts_since_snapshot = 0
+        self._pace.taken(len(facts))
         _LOG.fact(Event.SNAPSHOT_TAKEN, facts=len(facts))
 
     def _input_log(self) -> RotatingLog | None:

@@ -83,10 +83,11 @@ class EngineOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovered:
-    """The term that began, and how many facts it began with."""
+    """The term that began, and how many facts it began with; the first *snapshot_count* were a snapshot's."""
 
     epoch: int
     fact_count: int
+    snapshot_count: int
 
 
 class Engine:
@@ -122,14 +123,15 @@ class Engine:
             FactMalformed: a record was written by another version.
             SiteDiffers: it is on another site; nothing was changed.
         """
-        records = journal.recover().records
+        recovery = journal.recover()
+        records = recovery.records
         self.remember(records)
         epoch = journal.acquire()
         self.loop.begin(epoch)
         if self._ear is not None:
             loop, dispatch = self.options.loop, self.options.dispatch
             self._ear.began(Started(epoch=epoch, loop=loop, dispatch=dispatch, records=records, checkpoint=self._checkpoint))
-        return Recovered(epoch=epoch, fact_count=len(records))
+        return Recovered(epoch=epoch, fact_count=len(records), snapshot_count=recovery.snapshot_count)
 
     def remember(self, records: Sequence[Record]) -> None:
         """

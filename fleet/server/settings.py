@@ -92,7 +92,7 @@ class ServerSettings:
     lockstep: bool = False
     day_start_s: int | None = None
     transport: TransportSettings = TransportSettings()
-    # A restart replays at most this many facts on top of a snapshot: about a second's work.
+    # A restart replays at most this many facts on top of a snapshot, about a second's work, or as many as the snapshot has: see `journal.pace`.
     snapshot_facts: int = 5000
     site: str = ""
     input_log_h: float = 24.0

@@ -137,6 +137,7 @@ class Recovery:
     epoch: int  # the last one that any server held; 0 for none
     records: tuple[Record, ...]
     head: Head
+    snapshot_count: int = 0  # how many of the records are the snapshot's, which come first
 
 
 class Journal(Protocol):
@@ -258,6 +259,7 @@ class ChainReader:
 
     def __init__(self, *, starts_with_snapshot: bool) -> None:
         self._snapshot_left = -1
+        self._snapshot_count = 0
         self._awaits_snapshot = starts_with_snapshot
         self._first = True
         self._epoch = 0
@@ -302,13 +304,13 @@ class ChainReader:
         """
         if self._awaits_snapshot or self._snapshot_left >= 0:
             self._fault(self.head.sequence, "the snapshot is not whole")
-        return Recovery(epoch=self._epoch, records=self.records, head=self.head)
+        return Recovery(epoch=self._epoch, records=self.records, head=self.head, snapshot_count=self._snapshot_count)
 
     def _begin_snapshot(self, sealed: Sealed) -> None:
         if not self._awaits_snapshot:
             self._fault(sealed.sequence, "a snapshot that nobody noted")
         self._awaits_snapshot = False
-        self._snapshot_left = int(sealed.record.body)
+        self._snapshot_left = self._snapshot_count = int(sealed.record.body)
 
     def _end_snapshot(self, sealed: Sealed) -> None:
         if self._snapshot_left != 0 or len(self._records) != int(sealed.record.body):
