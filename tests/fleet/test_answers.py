@@ -10,6 +10,7 @@ import pytest
 from fleet.errors import AlreadyExists
 from fleet.server import commands as c
 from fleet.server.dispatch.answers import DAY_NS, KEPT_NS, AnswersFull, Room
+from fleet.server.dispatch.audit import Audited
 from fleet.server.fact_form import encode
 from fleet.site import load_site
 from tests.fleet.desk_road import DeskRoad
@@ -152,3 +153,31 @@ def test_a_snapshot_recreates_them(road: DeskRoad) -> None:
 
     assert sorted(encode(fact) for fact in other.desk.books.answers.facts()) == before
     assert other.give(CREATE) == road.give(CREATE)
+
+
+def test_what_is_older_than_seven_days_is_in_no_memory_and_in_no_snapshot(road: DeskRoad) -> None:
+    """A server that runs for months is as small as it was after a week; finished orders go as well, whatever answered for them."""
+    road.desk.books.orders.finished_max = 10
+    for number in range(1000):
+        ordered = road.give(order(number), f"p{number % 7}")
+        assert isinstance(ordered, c.OrderAnswer)
+        road.give(c.CancelOrder(request_id=f"x{number}", order_id=ordered.order_id))
+        road.give(replace(SHUT, request_id=f"b{number}"))
+    sizes = [len(road.desk.facts())]
+    road.now_ns += KEPT_NS + 1
+    road.give(order(1000), "ann")
+    road.give(replace(SHUT, request_id="b"))
+    sizes.append(len(road.desk.facts()))
+
+    answers = road.desk.books.answers
+    assert (len(answers.people), len(answers.proofs)) == (1, 1)
+    assert sizes[0] - sizes[1] == 3000 - 3
+    assert count(road) == 11
+
+
+def test_no_snapshot_repeats_the_audit(road: DeskRoad) -> None:
+    """Who did what is read from the disk: a core that kept it would grow for ever."""
+    road.give(CREATE)
+
+    assert any(isinstance(fact, Audited) for fact in road.facts)
+    assert not any(isinstance(fact, Audited) for fact in road.desk.facts())

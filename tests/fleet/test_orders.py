@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -134,3 +136,56 @@ def test_containers_aboard_are_not_promised_twice() -> None:
         )
 
     assert missions.promised() == {"order-1": 4}
+
+
+def finished(number: int) -> OrderKept:
+    """An order whose containers are all in the far yard."""
+    return replace(order(number, count=2), waiting_count=0, delivered_count=2, state=OrderState.DONE)
+
+
+def test_of_finished_orders_only_the_newest_are_remembered() -> None:
+    """A server that runs for months is as small as it was; an order that is open is never forgotten, however old."""
+    orders = Orders()
+    orders.finished_max = 5
+    orders.apply(order(1))
+    for number in range(2, 30):
+        orders.apply(order(number, count=2))
+        orders.apply(finished(number))
+
+    assert [kept.number for kept in orders.by_id.values()] == [1, *range(25, 30)]
+    assert orders.newest_number == 29
+
+
+def test_a_cancelled_order_that_a_truck_is_loaded_for_is_not_forgotten() -> None:
+    """It was open for long, and thousands after it are finished: the loader has not proven clear yet."""
+    loading: list[str] = ["order-1"]
+    orders = Orders(loading.__contains__)
+    orders.finished_max = 5
+    orders.apply(order(1))
+    for number in range(2, 30):
+        orders.apply(finished(number))
+
+    orders.apply(orders.by_id["order-1"].cancelled())
+    orders.apply(orders.by_id["order-1"].loaded(2))
+    orders.apply(orders.by_id["order-1"].delivered(2))
+    still_known = "order-1" in orders.by_id
+    loading.clear()
+    orders.apply(finished(30))
+
+    assert still_known
+    assert [kept.number for kept in orders.by_id.values()] == list(range(26, 31))
+
+
+def test_what_is_left_of_orders_is_the_same_after_a_restart() -> None:
+    """Which are forgotten follows from their numbers, in whatever order they were finished."""
+    live, again = Orders(), Orders()
+    live.finished_max = again.finished_max = 5
+    for number in (3, 9, 1, 7, 8, 2, 6, 4, 5):
+        live.apply(finished(number))
+    for kept in list(live.by_id.values()):
+        again.apply(kept)
+    for orders in (live, again):
+        orders.apply(finished(10))
+
+    assert live.by_id == again.by_id
+    assert sorted(kept.number for kept in live.by_id.values()) == [6, 7, 8, 9, 10]

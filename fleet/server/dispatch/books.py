@@ -111,8 +111,8 @@ class Books:
         self.options = options
         self.loading = corridor.yard_by_role[YardRole.LOADING]
         self.unloading = corridor.yard_by_role[YardRole.UNLOADING]
-        self.orders = Orders()
         self.missions = Missions()
+        self.orders = Orders(self.missions.of_order)
         self.crossings = Crossings()
         self.stands = Stands(corridor)
         self.gates = Gates(corridor, lanes, max(kind.length_m for kind in corridor.truck_types))
@@ -125,8 +125,6 @@ class Books:
         self.answers = Answers()
         self.agreements = Agreements()
         self.totals = TotalsKept()
-        self.round_trip_s: list[float] = []
-        self.gate_wait_s: list[float] = []
         self.reins = Reins(trucks.capacity)
         self.pressed: FlagColumn = np.zeros(trucks.capacity, np.bool_)
         self.holds: dict[int, TruckHeld] = {}
@@ -194,12 +192,12 @@ class Books:
             mission_number=self.missions.newest_number,
             crossing_number=self.crossings.newest_number,
         )
-        facts: list[Fact] = [*self.orders.by_id.values()]
+        # Missions first: an order that one of them has to do with is not forgotten.
+        facts: list[Fact] = [*self.missions.of_row.values(), *self.orders.by_id.values()]
         # A truck that is gone has no way: said again after its removal, it would have a place on it.
         gone = {truck.row for truck in self.trips.truck if truck is not None and truck.removed}
         facts += [route for row in range(len(self.trips.path)) if row not in gone and (route := self.trips.route(row)) is not None]
         facts += [truck for truck in self.trips.truck if truck is not None]
-        facts += self.missions.of_row.values()
         facts += self.crossings.by_id.values()
         facts += self.stands.facts() + self.gates.facts() + self.calls.facts() + self.opening.facts()
         facts += self.roads.facts() + self.section_turns.facts() + self.controls.facts()
@@ -267,10 +265,8 @@ class Books:
     def _registered(self, registered: TruckRegistered) -> None:
         self.trips.lay(registered.row, registered.lanes, registered.start_m, registered.end_m)
 
-    def _round_trip(self, made: RoundTripMade) -> None:
+    def _round_trip(self, _: RoundTripMade) -> None:
         self.totals = replace(self.totals, round_trips=self.totals.round_trips + 1)
-        if made.duration_ns >= 0:
-            self.round_trip_s.append(made.duration_ns / 1e9)
 
     def _held(self, held: TruckHeld) -> None:
         self.holds[held.row] = held

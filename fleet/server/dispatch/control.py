@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from fleet.errors import Code, FleetError
 from fleet.server.fact_form import Fact, fact
 from fleet.server.facts import AllStopLifted, AllStopSet
+
+LIFTED_KEPT_MAX: Final = 1000  # whoever asks a second time for a lift is told that it is over
 
 
 @dataclass(eq=False)
@@ -50,7 +52,7 @@ class ControlTaken(Fact):
 
 
 class Controls:
-    """Stops in force, the last one lifted of each id, and the control lease."""
+    """Stops in force, those lifted of late, and the control lease."""
 
     def __init__(self) -> None:
         self.stops: dict[str, AllStopSet] = {}
@@ -68,7 +70,10 @@ class Controls:
             return
         over = self.stops.pop(change.stop_id, None)
         if over is not None:
+            self.lifted.pop(change.stop_id, None)
             self.lifted[change.stop_id] = over
+            if len(self.lifted) > LIFTED_KEPT_MAX:
+                del self.lifted[next(iter(self.lifted))]
 
     def facts(self) -> list[Fact]:
         """What recreates all of it."""

@@ -66,7 +66,6 @@ class Dispatch:
         self.sites = Sites(self.books)
         self.commanding = Commanding(self.books, self._operators, self._intruders, self.sites, self._passage, self._yard)
         self._work: FlagColumn = np.zeros(trucks.capacity, np.bool_)
-        self._gate_wait_s: FloatColumn = np.zeros(trucks.capacity)
         self._begun = False
         self._due_tick = 0
 
@@ -187,7 +186,6 @@ class Dispatch:
         left, arrived, entered = rear_m >= trips.left_m[row], standing and nose_m >= trips.arrive_m[row], nose_m >= trips.entry_m[row]
         works = standing and self._work[row] and view.immobilised[row]
         if rear_m >= trips.clear_m[row]:
-            self._wait_over(row)
             self._passage.passed(row)
         elif nose_m >= trips.call_m[row] and (standing or trips.drives_through[row]):
             gate_ix = trips.gate_ix[row]
@@ -227,14 +225,7 @@ class Dispatch:
             round_trips=truck.round_trips + truck.unloaded,
         )
 
-    def _wait_over(self, row: int) -> None:
-        self.books.gate_wait_s.append(float(self._gate_wait_s[row]))
-        self._gate_wait_s[row] = 0.0
-
     def _once_a_second(self, view: DeskView, now_ns: int) -> None:
-        n = len(view.nose_m)
-        at_gates = view.standing & (self.books.trips.gate_ix[:n] >= 0) & ~self.books.trips.settled[:n]
-        self._gate_wait_s[:n][at_gates] += 1.0
         self._passage.watch_opening(now_ns)
         if view.tick % ASSIGNMENT_PERIOD_TICKS < MISSION_PERIOD_TICKS:
             self._departures.assign_missions(view, now_ns)
@@ -350,13 +341,3 @@ class Dispatch:
     def totals(self) -> TotalsKept:
         """The day so far."""
         return self.books.totals
-
-    @property
-    def round_trip_s(self) -> list[float]:
-        """Durations of round trips, in the order they ended."""
-        return self.books.round_trip_s
-
-    @property
-    def gate_wait_s(self) -> list[float]:
-        """Seconds each truck stood before each gate, in the order of passing."""
-        return self.books.gate_wait_s

@@ -12,7 +12,8 @@ loaded after at most 4 (n + m) missions. By earliest due date all due times are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import heapq
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final
@@ -25,6 +26,7 @@ CONTAINER_LOAD_KG: Final = 32_500.0  # of coal: a pair makes the 65 t of a trip
 CONTAINERS_PER_TRIP: Final = 2
 OLDEST_EVERY: Final = 8  # missions of which one loads for the oldest order
 NEVER_NS: Final = 2**63
+FINISHED_KEPT_MAX: Final = 10_000  # months of a mine; the journal has the older ones, and no snapshot repeats them
 _LETTER_VALUES: Final = [value for value in range(10, 39) if value % 11]  # the standard leaves out multiples of 11
 _LETTERS: Final = dict(zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", _LETTER_VALUES, strict=True))
 
@@ -55,6 +57,11 @@ class OrderKept(Fact):
     priority: int
     state: OrderState
     created_ns: int
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing of it will change any more."""
+        return self.state is not OrderState.OPEN and self.aboard_count == 0
 
     def answer(self) -> OrderAnswer:
         """As told to whoever asks."""
@@ -103,16 +110,35 @@ class OrderKept(Fact):
 
 
 class Orders:
-    """All orders, oldest first."""
+    """
+    Orders that are not finished, and the newest *finished_max* of those that are; oldest first.
 
-    def __init__(self) -> None:
+    One that *in_use* says a truck still has to do with stays: cancelled, it may yet be loaded for.
+    """
+
+    def __init__(self, in_use: Callable[[str], object] = lambda _: False) -> None:
         self.by_id: dict[str, OrderKept] = {}
         self.newest_number = 0
+        self.finished_max = FINISHED_KEPT_MAX
+        self._in_use = in_use
+        self._finished: list[tuple[int, str]] = []  # a heap: which are kept follows from their numbers, not from when they were finished
 
     def apply(self, kept: OrderKept) -> None:
-        """The order is as *kept* says."""
+        """The order is as *kept* says; finished ones too many go, the oldest first."""
+        before, name = self.by_id.get(kept.order_id), (kept.number, kept.order_id)
         self.newest_number = max(self.newest_number, kept.number)
         self.by_id[kept.order_id] = kept
+        if before is not None and before.finished:
+            if kept.finished:
+                return
+            # Cancelled while a truck was loaded for it: now that its containers are aboard, it is under way again.
+            self._finished.remove(name)
+            heapq.heapify(self._finished)
+        if not kept.finished:
+            return
+        heapq.heappush(self._finished, name)
+        while len(self._finished) > self.finished_max and not self._in_use(self._finished[0][1]):
+            del self.by_id[heapq.heappop(self._finished)[1]]
 
     def waiting(self) -> list[OrderKept]:
         """Orders with containers still waiting, oldest first."""
