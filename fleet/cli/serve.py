@@ -56,14 +56,14 @@ def serve(  # noqa: PLR0913 - one a flag
     from fleet.errors import FleetError  # noqa: PLC0415
     from fleet.server.app import Running, serve  # noqa: PLC0415
     from fleet.server.settings import ServerSettings  # noqa: PLC0415
-    from fleet.site import SiteError, load_site  # noqa: PLC0415
+    from fleet.site import SiteError, kept_site  # noqa: PLC0415
 
     log.configure()
     try:
         settings = ServerSettings(
             data=data, listen=listen, lockstep=lockstep, day_start_s=start_s, site=site, input_log_h=input_log_hours, policy=policy, tls=tls
         )
-        corridor = load_site(site)
+        corridor = kept_site(site, data)
     except (ValueError, SiteError) as wrong:
         raise _refuse(str(wrong)) from wrong
 

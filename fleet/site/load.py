@@ -28,7 +28,13 @@ def site_names() -> list[str]:
     return sorted(entry.name.removesuffix(".yaml") for entry in resources.files("fleet.sites").iterdir() if entry.name.endswith(".yaml"))
 
 
-def _locate(name_or_path: str, beside: Path | None) -> Path:
+def locate(name_or_path: str, beside: Path | None = None) -> Path:
+    """
+    The file of a site: one that comes with the package, or a YAML file, *beside* the one that names it.
+
+    Raises:
+        SiteError: there is no such site.
+    """
     asked = Path(name_or_path)
     if asked.suffix in {".yaml", ".yml"} or asked.is_file():
         return asked if beside is None or asked.is_absolute() else beside / asked
@@ -46,7 +52,7 @@ def read_source(name_or_path: str, *, beside: Path | None = None, depth: int = 0
     Raises:
         SiteError: a file is missing or not YAML, or the chain of `extends` does not end.
     """
-    path = _locate(name_or_path, beside)
+    path = locate(name_or_path, beside)
     source = parse(read_text(path), str(path))
     below = source.tree.get("extends")
     if below is None:
@@ -62,6 +68,21 @@ def read_source(name_or_path: str, *, beside: Path | None = None, depth: int = 0
             raise source.error(("extends",), error.problem, error.advice) from error
         raise
     return extend(base, source)
+
+
+def source_files(name_or_path: str) -> list[Path]:
+    """
+    The files that a site is read from: its own, and those of the sites it extends.
+
+    Raises:
+        SiteError: one is missing or not YAML.
+    """
+    files: list[Path] = []
+    below: object = name_or_path
+    while isinstance(below, str) and len(files) <= EXTENDS_MAX:
+        files.append(locate(below, files[-1].parent if files else None))
+        below = parse(read_text(files[-1]), str(files[-1])).tree.get("extends")
+    return files
 
 
 def spec_problems(source: Source) -> list[SiteError]:

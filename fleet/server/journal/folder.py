@@ -10,7 +10,6 @@ from pathlib import Path
 from struct import Struct
 from typing import Final
 
-from fleet.durable import sync_folder
 from fleet.server.journal.journal import DIGEST_BYTES, Head, JournalLocked
 
 LOCK_FILE: Final = "lock"
@@ -82,14 +81,6 @@ class Reserve:
 
 def _slot_check(sequence: int, digest: bytes) -> bytes:
     return blake2b(digest, digest_size=DIGEST_BYTES, salt=sequence.to_bytes(16, "little", signed=True)).digest()
-
-
-def make(folder: Path) -> None:
-    """Makes *folder*, so that a power cut does not unmake it."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in missing:
-        sync_folder(path.parent)
 
 
 def locked(folder: Path) -> int:

@@ -24,9 +24,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, NoReturn
 
-from fleet.durable import sync_folder
+from fleet.durable import make_folder, sync_folder
 from fleet.server.journal import archive
-from fleet.server.journal.folder import HeadFile, Reserve, locked, make
+from fleet.server.journal.folder import HeadFile, Reserve, locked
 from fleet.server.journal.journal import (
     AUDITED,
     ChainReader,
@@ -85,7 +85,7 @@ class SqliteJournal:
             JournalLocked: another process has it.
             JournalFull: not even what the reserve gives back is enough to open it.
         """
-        make(folder)
+        make_folder(folder)
         self.folder = folder
         self.believed: tuple[Record, ...] = ()  # what could be read before a fault was found
         self._lock = locked(folder)
