@@ -68,6 +68,9 @@ class Event(StrEnum):
     KERNELS_WARMED = "kernels_warmed"
     PLANNING_FAILED = "planning_failed"
     REQUEST_FAILED = "request_failed"
+    CONSOLE_STARTED = "console_started"
+    CONSOLE_LINE_BEGAN = "console_line_began"
+    CONSOLE_LINE_LOST = "console_line_lost"
 
 
 def configure(*, json_lines: bool | None = None) -> None:

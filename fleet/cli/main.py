@@ -28,6 +28,7 @@ SUMMARIES: Final = {
     "watch": "Follow the fleet live.",
     "audit": "List who wanted what, what it changed, and what came of it.",
     "tls": "Make, revoke and replace the certificates of a trial site.",
+    "console": "Serve the operators' page.",
     "journal": "Verify, show and export a journal.",
     "doctor": "Check that this machine can run the server.",
     "schema": "Print the JSON Schema of a file format.",

@@ -1,0 +1,187 @@
+"""
+The page and its data over HTTP, on this machine or for whoever the address is opened to.
+
+What changes something comes only as JSON by POST with a header that no foreign page can send along, to a host name that is ours, and only
+where the console was started to steer. All else is reading. Whatever the server refuses comes back with its reason and its hint.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from sse_starlette import EventSourceResponse
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from fleet.client import AsyncOperator, NoServer, Refused, asks
+from fleet.console.drawing import plain
+from fleet.console.feed import Feed
+from fleet.console.requests import COMMANDS, READS
+from fleet.errors import Code, FleetError, InvalidField, NotFound
+from fleet.texts import LANGUAGES, texts
+
+STATIC: Final = Path(__file__).parent / "static"
+STEERING: Final = "x-khulan-console"
+BODY_BYTES_MAX: Final = 65_536
+# A page is told no oftener than this, and is told that it is not forgotten at least so often.
+UPDATE_S: Final = 0.5
+SIGN_OF_LIFE_S: Final = 5.0
+ROWS_MAX: Final = 2_000
+# A page may load nothing from elsewhere, run nothing but our modules and MapLibre's workers, and stand in nobody's frame.
+POLICY: Final = (
+    "default-src 'self'; script-src 'self'; worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+HTTP_BY_CODE: Final = {Code.INVALID: 400, Code.PRECONDITION: 409, Code.STALE: 409, Code.BUG: 500}
+
+
+@dataclass(eq=False)
+class OnlyLooks(FleetError):
+    """This console only looks."""
+
+    code: ClassVar[Code] = Code.PRECONDITION
+    hint: ClassVar[str] = "Start it with --steer to give commands from it; stopping everything is always allowed."
+
+    command: str
+
+
+class Console:
+    """The routes of one console; *steers*: it may give commands."""
+
+    def __init__(self, operator: AsyncOperator, feed: Feed, *, steers: bool) -> None:
+        self._operator = operator
+        self._feed = feed
+        self._steers = steers
+
+    def app(self, hosts: Sequence[str]) -> Starlette:
+        """The application, which answers to the names *hosts* only."""
+        routes = [
+            Route("/", self._page),
+            Route("/healthz", self._health),
+            Route("/api/feed", self._stream),
+            Route("/api/site", self._site),
+            Route("/api/history", self._history),
+            Route("/api/why/{truck_id}", self._why),
+            Route("/api/texts/{language}", self._texts),
+            Route("/api/do/{command}", self._do, methods=["POST"]),
+            Route("/api/{what}", self._read),
+            Mount("/static", StaticFiles(directory=STATIC)),
+        ]
+        middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts)), Middleware(GZipMiddleware, minimum_size=1000)]
+        return Starlette(routes=routes, middleware=middleware, lifespan=self._alive, exception_handlers={FleetError: _refused})
+
+    @asynccontextmanager
+    async def _alive(self, _: Starlette) -> AsyncIterator[None]:
+        watching = asyncio.create_task(self._feed.run())
+        try:
+            yield
+        finally:
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
+
+    async def _page(self, _: Request) -> Response:
+        return FileResponse(STATIC / "index.html", headers={"content-security-policy": POLICY, "x-content-type-options": "nosniff"})
+
+    async def _health(self, _: Request) -> Response:
+        live = self._feed.lost_since_ms is None
+        return JSONResponse({"live": live, "number": self._feed.number}, status_code=200 if live else 503)
+
+    async def _stream(self, request: Request) -> Response:
+        seen = request.headers.get("last-event-id", "")
+        return EventSourceResponse(self._updates(seen), ping=int(SIGN_OF_LIFE_S))
+
+    async def _updates(self, seen: str) -> AsyncIterator[dict[str, str]]:
+        generation, _, said = seen.partition(" ")
+        number = int(said) if said.isascii() and said.isdigit() else -1
+        yield {"event": "hello", "data": json.dumps({"steers": self._steers})}
+        while True:
+            update = self._feed.since(generation, number)
+            generation, number = update["generation"], update["number"]
+            yield {"id": f"{generation} {number}", "data": json.dumps(update, separators=(",", ":"))}
+            await asyncio.sleep(UPDATE_S)
+            while not await self._feed.newer_than(number, SIGN_OF_LIFE_S):
+                pass
+
+    async def _site(self, _: Request) -> Response:
+        if self._feed.site is None:
+            raise NotFound(kind="site", name="in force")
+        return JSONResponse(self._feed.site)
+
+    async def _history(self, request: Request) -> Response:
+        since = request.query_params.get("since_ms", "0")
+        if not since.isascii() or not since.isdigit():
+            raise InvalidField(name="since_ms", problem="must be a whole number")
+        history = self._feed.history
+        return JSONResponse({"time_ms": [], "trucks": {}} if history is None else history.data(int(since)))
+
+    async def _why(self, request: Request) -> Response:
+        language = request.query_params.get("language", "en")
+        return JSONResponse(plain(await self._operator.ask(asks.explain(request.path_params["truck_id"], language))))
+
+    async def _texts(self, request: Request) -> Response:
+        language = request.path_params["language"]
+        if language not in LANGUAGES:
+            raise NotFound(kind="language", name=language)
+        return JSONResponse(dict(texts(language)))
+
+    async def _read(self, request: Request) -> Response:
+        what = request.path_params["what"]
+        if what not in READS:
+            raise NotFound(kind="list", name=what)
+        rows: list[Any] = []
+        token = ""
+        while True:
+            page = await self._operator.ask(READS[what](token))
+            rows.extend(page.rows)
+            token = page.next_page_token
+            if not token or len(rows) >= ROWS_MAX:
+                return JSONResponse({"rows": plain(rows), "more": bool(token)})
+
+    async def _do(self, request: Request) -> Response:
+        name = request.path_params["command"]
+        command = COMMANDS.get(name)
+        if command is None:
+            raise NotFound(kind="command", name=name)
+        if request.headers.get(STEERING) != "1" or not request.headers.get("content-type", "").startswith("application/json"):
+            raise InvalidField(name="headers", problem=f"a command is JSON, and carries {STEERING}: 1")
+        if not self._steers and not command.always:
+            raise OnlyLooks(command=name)
+        answer = await self._operator.ask(command.make(await _body(request)))
+        return JSONResponse(plain(answer))
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > BODY_BYTES_MAX:
+            raise InvalidField(name="body", problem=f"may have {BODY_BYTES_MAX} bytes")
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError) as wrong:
+        raise InvalidField(name="body", problem="is not JSON") from wrong
+    if not isinstance(body, dict):
+        raise InvalidField(name="body", problem="must be an object")
+    return body
+
+
+async def _refused(_: Request, fault: Exception) -> Response:
+    assert isinstance(fault, FleetError)
+    status = 404 if isinstance(fault, NotFound) else 502 if isinstance(fault, NoServer) else HTTP_BY_CODE[fault.code]
+    details = fault.details if isinstance(fault, Refused) else fault.facts()
+    message = fault.message if isinstance(fault, Refused) else str(fault)
+    hint = fault.advice if isinstance(fault, Refused) else fault.hint
+    return JSONResponse({"reason": fault.reason, "message": message, "hint": hint, "details": details}, status_code=status)

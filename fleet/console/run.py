@@ -1,0 +1,80 @@
+"""Serves a console until it is interrupted."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Final
+
+import uvicorn
+
+from fleet.client import AsyncOperator
+from fleet.console.app import Console
+from fleet.console.feed import Feed
+from fleet.errors import Code, FleetError
+from fleet.log import Event, Log
+
+LOOPBACK_HOSTS: Final = ("127.0.0.1", "localhost", "[::1]")
+# Streams of updates have no end of their own: whoever still looks is cut off.
+GOODBYE_S: Final = 1
+
+_LOG: Final = Log("console")
+
+
+@dataclass(eq=False)
+class ConsoleAddressTaken(FleetError):
+    """The console cannot listen there."""
+
+    code: ClassVar[Code] = Code.PRECONDITION
+    hint: ClassVar[str] = "Name another with --listen HOST:PORT; port 0 lets the system choose."
+
+    listen: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleSettings:
+    """Where a console listens, whose fleet it shows, and whether it may give commands; *names* it answers to beside its own host."""
+
+    server: str
+    host: str = "127.0.0.1"
+    port: int = 0
+    steers: bool = False
+    names: tuple[str, ...] = ()
+    tls: Path | None = None
+
+
+async def run_console(settings: ConsoleSettings, started: Callable[[str], None]) -> None:
+    """
+    Serves until a signal ends it; *started* hears the address of the page.
+
+    Raises:
+        ConsoleAddressTaken: it cannot listen there.
+    """
+    with closing(_listening(settings)) as listener:
+        port = listener.getsockname()[1]
+        async with AsyncOperator(settings.server, tls=settings.tls) as operator:
+            console = Console(operator, Feed(operator), steers=settings.steers)
+            app = console.app((*LOOPBACK_HOSTS, settings.host, *settings.names))
+            server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GOODBYE_S))
+            # Whoever comes from now on waits a moment at most.
+            listener.listen()
+            address = f"http://{settings.host}:{port}/"
+            _LOG.fact(Event.CONSOLE_STARTED, address=address, server=settings.server, steers=settings.steers)
+            started(address)
+            await server.serve(sockets=[listener])
+
+
+def _listening(settings: ConsoleSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host.strip("[]"), settings.port))
+    except OSError as fault:
+        listener.close()
+        raise ConsoleAddressTaken(listen=f"{settings.host}:{settings.port}", problem=fault.strerror or str(fault)) from fault
+    return listener

@@ -1,0 +1,60 @@
+// Elements from code: h("td", {class: "number"}, "12").
+
+export function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+export const byId = (id) => document.getElementById(id);
+
+// A colour of the style sheet as canvases and maps understand it: light-dark() is for the browser alone.
+export function hue(name) {
+  const probe = h("i", { style: `color: var(--${name}); display: none` });
+  document.body.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
+}
+
+// A table whose body is built anew only where a row's text or class changed: a click is not lost to an update.
+export function table(headings) {
+  const body = h("tbody");
+  const heads = headings.map(([text, kind]) => h("th", { class: kind, scope: "col" }, text));
+  const element = h("table", {}, h("thead", {}, h("tr", {}, heads)), body);
+  const known = new Map();
+  return {
+    element,
+    show(rows) {
+      const kept = new Set();
+      rows.forEach(({ key, cells, choose, chosen }, place) => {
+        kept.add(key);
+        const mark = JSON.stringify([cells.map((cell) => (cell instanceof Node ? cell.outerHTML : cell)), chosen]);
+        let row = known.get(key);
+        if (!row || row.mark !== mark) {
+          const fresh = h(
+            "tr",
+            { class: [choose ? "choice" : "", chosen ? "chosen" : ""].join(" ").trim() || null, "data-key": key },
+            cells.map((cell, at) => h("td", { class: headings[at][1] }, cell ?? "")),
+          );
+          if (choose) fresh.addEventListener("click", choose);
+          row?.element.replaceWith(fresh);
+          row = { element: fresh, mark };
+          known.set(key, row);
+        }
+        if (body.children[place] !== row.element) body.insertBefore(row.element, body.children[place] ?? null);
+      });
+      for (const [key, row] of known) {
+        if (!kept.has(key)) {
+          row.element.remove();
+          known.delete(key);
+        }
+      }
+    },
+  };
+}

@@ -1,0 +1,186 @@
+// The frame: what is always in sight, and which screen is open.
+
+import { detail } from "./detail.js";
+import { byId, h } from "./dom.js";
+import { controls } from "./screens/controls.js";
+import { corridor } from "./screens/corridor.js";
+import { day } from "./screens/day.js";
+import { alarms } from "./screens/alarms.js";
+import { gates } from "./screens/gates.js";
+import { orders } from "./screens/orders.js";
+import { stringline } from "./screens/stringline.js";
+import { trucks } from "./screens/trucks.js";
+import { act, ask } from "./server.js";
+import { concerns, fleet, listen, stops, watch } from "./state.js";
+import { LANGUAGES, clock, count, language, lasting, speak, t, usualLanguage } from "./text.js";
+
+const SCREENS = { corridor, stringline, trucks, orders, gates, alarms, controls, day };
+let leave = null;
+let open = null;
+
+async function stopAll() {
+  const id = `stop-${new Date(fleet.time_ms ?? Date.now()).toISOString().slice(11, 19).replaceAll(":", "")}`;
+  const said = await ask({
+    title: t("stop.title"),
+    text: t("stop.text"),
+    fields: [
+      { name: "stop_id", label: t("stop.id"), value: id },
+      { name: "reason", label: t("reason") },
+    ],
+    yes: t("stop.yes"),
+    stop: true,
+  });
+  if (said) await act("stop_all", said, t("stop.done", { id: said.stop_id }));
+}
+
+export async function lift(stop) {
+  const said = await ask({
+    title: t("lift.title"),
+    text: t("lift.text", { id: stop.stop_id, reason: stop.reason }),
+    fields: [{ name: "stop_id", label: t("lift.id", { id: stop.stop_id }), must: stop.stop_id }],
+    yes: t("lift.yes"),
+  });
+  if (!said) return;
+  const answer = await act("lift_stop", said, t("lift.done"));
+  if (answer?.active) await ask({ title: t("lift.title"), text: t("lift.second"), yes: t("understood") });
+}
+
+// Built once a language; afterwards only texts change, so that a button is never taken away under a finger.
+let shown = null;
+
+function figure(key, extra = false) {
+  const value = h("b");
+  return { value, element: h("div", { class: `figure${extra ? " extra" : ""}` }, value, h("span", {}, t(key))) };
+}
+
+function build() {
+  const languages = h(
+    "select",
+    { "aria-label": t("language"), onchange: (event) => speak(event.target.value).then(() => enter(true)) },
+    Object.entries(LANGUAGES).map(([code, name]) => h("option", { value: code, selected: code === language() }, name)),
+  );
+  shown = {
+    name: h("span"),
+    clocks: h("div", { class: "row" }),
+    live: figure("top.live"),
+    trips: figure("top.trips", true),
+    tonnes: figure("top.tonnes", true),
+    link: h("span", { class: "link", id: "link" }),
+    banners: h("div", { style: "display: contents" }),
+    past: h("div", { class: "past", hidden: true }),
+    zones: [],
+    stops: "",
+  };
+  byId("top").replaceChildren(
+    h("div", { class: "name" }, h("img", { src: "/static/icon.svg", alt: "" }), shown.name),
+    shown.clocks,
+    ...[shown.live, shown.trips, shown.tonnes].map(({ element }) => element),
+    shown.link,
+    h("div", { class: "room" }),
+    languages,
+    h("button", { title: t("theme"), "aria-label": t("theme"), onclick: turnTheme }, "◐"),
+    h("button", { class: "stop", id: "stop-all", onclick: stopAll }, t("stop.button")),
+    shown.banners,
+    shown.past,
+  );
+}
+
+function clocks() {
+  const zones = [...new Set((fleet.site?.yards ?? []).map((yard) => yard.time_zone))];
+  if (zones.length !== shown.zones.length) {
+    shown.zones = zones.map((zone) => ({ zone, value: h("b") }));
+    const named = (zone) => zone.split("/").pop().replace("_", " ");
+    shown.clocks.replaceChildren(...shown.zones.map(({ zone, value }) => h("div", { class: "clock" }, value, h("span", {}, named(zone)))));
+  }
+  for (const { zone, value } of shown.zones) value.textContent = clock(fleet.time_ms, zone);
+}
+
+function banner(stop) {
+  const second = stop.needs_second_person ? ` ${t("lift.second")}` : "";
+  return h(
+    "div",
+    { class: "banner" },
+    h("span", {}, t("stop.active", { id: stop.stop_id, reason: stop.reason }) + second),
+    h("button", { onclick: () => lift(stop), disabled: !fleet.steers }, t("lift.button")),
+  );
+}
+
+function top() {
+  const lost = fleet.lost_since_ms !== null;
+  shown.name.textContent = fleet.site?.site_id ?? "khulan";
+  clocks();
+  shown.live.value.textContent = count(fleet.totals.trucks_live);
+  shown.trips.value.textContent = count(fleet.totals.round_trips);
+  shown.tonnes.value.textContent = `${count(fleet.totals.tonnes)} t`;
+  shown.link.className = lost ? "link lost" : "link";
+  shown.link.textContent = lost ? t("link.lost") : t("link.live", { tick: count(fleet.tick) });
+  shown.past.hidden = !lost;
+  shown.past.textContent = lost ? t("link.past", { since: lasting(Date.now() - fleet.lost_since_ms) }) : "";
+  const said = JSON.stringify([stops(), fleet.steers]);
+  if (said !== shown.stops) {
+    shown.stops = said;
+    shown.banners.replaceChildren(...stops().map(banner));
+  }
+}
+
+function turnTheme() {
+  const dark = document.body.classList.contains("dark") || (!document.body.classList.contains("light") && matchMedia("(prefers-color-scheme: dark)").matches);
+  document.body.classList.remove("dark", "light");
+  document.body.classList.add(dark ? "light" : "dark");
+  localStorage.setItem("theme", dark ? "light" : "dark");
+  enter(true);
+}
+
+let listed = "";
+
+function screens() {
+  const worries = concerns().filter(([grave]) => grave).length;
+  const said = `${open} ${worries} ${language()}`;
+  if (said === listed) return;
+  listed = said;
+  byId("screens").replaceChildren(
+    ...Object.keys(SCREENS).map((name, at) =>
+      h(
+        "a",
+        { href: `#${name}`, "aria-current": name === open ? "page" : null },
+        h("span", {}, t(`screen.${name}`)),
+        name === "alarms" && worries ? h("span", { class: "count" }, String(worries)) : h("kbd", {}, String(at + 1)),
+      ),
+    ),
+  );
+}
+
+function enter(again = false) {
+  const wanted = location.hash.slice(1);
+  const name = wanted in SCREENS ? wanted : "corridor";
+  if (name === open && !again) return;
+  if (again || !shown) build();
+  leave?.();
+  open = name;
+  const place = byId("screen");
+  place.className = "";
+  place.replaceChildren();
+  leave = SCREENS[name](place);
+  frame();
+}
+
+function frame() {
+  top();
+  screens();
+  document.title = `${stops().length ? "■ " : ""}${t(`screen.${open}`)} · khulan`;
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.target.closest("input, select, textarea, dialog") || event.ctrlKey || event.metaKey || event.altKey) return;
+  const name = Object.keys(SCREENS)[Number(event.key) - 1];
+  if (name) location.hash = name;
+});
+
+const kept = localStorage.getItem("theme");
+if (kept) document.body.classList.add(kept);
+await speak(usualLanguage());
+window.addEventListener("hashchange", () => enter());
+watch(frame);
+watch(detail);
+enter();
+listen();

@@ -1,0 +1,69 @@
+// Asking the console's own process; what is refused is said with its reason and its hint.
+
+import { byId, h } from "./dom.js";
+import { t } from "./text.js";
+
+export async function get(path) {
+  const answer = await fetch(path);
+  if (!answer.ok) throw await refusal(answer);
+  return answer.json();
+}
+
+async function refusal(answer) {
+  const said = await answer.json().catch(() => ({ message: answer.statusText, hint: "" }));
+  const message = said.hint && !said.message.includes(said.hint) ? `${said.message} ${said.hint}` : said.message;
+  return Object.assign(new Error(message), { reason: said.reason });
+}
+
+// Gives a command; tells what came of it, and answers null where it was refused.
+export async function act(command, body, done) {
+  try {
+    const answer = await fetch(`/api/do/${command}`, {
+      method: "POST",
+      headers: { "content-type": "application/json", "x-khulan-console": "1" },
+      body: JSON.stringify(body),
+    });
+    if (!answer.ok) throw await refusal(answer);
+    const value = await answer.json();
+    notice(done ?? t("done"));
+    return value;
+  } catch (refused) {
+    notice(refused.message, true);
+    return null;
+  }
+}
+
+export function notice(text, bad = false) {
+  const shown = h("div", { class: bad ? "bad" : null }, text);
+  byId("notices").append(shown);
+  setTimeout(() => shown.remove(), bad ? 12000 : 4000);
+}
+
+// A question with fields; resolves to what was typed, or null. Nothing is done by Enter alone where *sure* is asked for.
+export function ask({ title, text, fields = [], yes, stop = false }) {
+  const dialog = byId("ask");
+  return new Promise((resolve) => {
+    const inputs = fields.map((field) => ({ field, input: h("input", { name: field.name, value: field.value ?? "", autocomplete: "off" }) }));
+    const button = h("button", { class: stop ? "stop" : "main", type: "submit" }, yes);
+    const check = () => {
+      button.disabled = inputs.some(({ field, input }) => (field.must ? input.value.trim() !== field.must : !input.value.trim()));
+    };
+    inputs.forEach(({ input }) => input.addEventListener("input", check));
+    const form = h(
+      "form",
+      { method: "dialog" },
+      h("h1", {}, title),
+      text ? h("p", {}, text) : null,
+      inputs.map(({ field, input }) => h("label", {}, field.label, input)),
+      h("div", { class: "row" }, h("button", { type: "button", onclick: () => dialog.close() }, t("cancel")), button),
+    );
+    let answer = null;
+    form.addEventListener("submit", () => {
+      answer = Object.fromEntries(inputs.map(({ field, input }) => [field.name, input.value.trim()]));
+    });
+    dialog.replaceChildren(form);
+    dialog.onclose = () => resolve(answer);
+    check();
+    dialog.showModal();
+  });
+}

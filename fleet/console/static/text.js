@@ -1,0 +1,45 @@
+// Every word a person reads comes from the server's one catalogue, in the language chosen.
+
+export const LANGUAGES = { en: "English", zh: "中文", mn: "Монгол" };
+let words = {};
+let chosen = "en";
+
+export const language = () => chosen;
+
+export function usualLanguage() {
+  const kept = localStorage.getItem("language");
+  if (kept in LANGUAGES) return kept;
+  return navigator.languages.map((each) => each.slice(0, 2)).find((each) => each in LANGUAGES) ?? "en";
+}
+
+export async function speak(wanted) {
+  const answer = await fetch(`/api/texts/${wanted}`);
+  if (!answer.ok) throw new Error(`no texts in ${wanted}`);
+  words = await answer.json();
+  chosen = wanted;
+  localStorage.setItem("language", wanted);
+  document.documentElement.lang = wanted;
+}
+
+export function t(key, fields = {}) {
+  const said = words[key] ?? key;
+  return said.replace(/\{(\w+)\}/g, (_, name) => fields[name] ?? "");
+}
+
+export const cause = (standing) => (standing ? t(`cause.${standing[0]}`, { subject: standing[1] || t("unnamed") }) : t("moves"));
+
+export const count = (value, digits = 0) =>
+  value === null || value === undefined ? "–" : value.toLocaleString(chosen, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+
+export function clock(ms, zone, seconds = true) {
+  if (!ms) return "–";
+  const parts = { hour: "2-digit", minute: "2-digit", hour12: false, timeZone: zone };
+  return new Date(ms).toLocaleTimeString(chosen, seconds ? { ...parts, second: "2-digit" } : parts);
+}
+
+export function lasting(ms) {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < 60) return t("lasting.s", { n: seconds });
+  if (seconds < 3600) return t("lasting.min", { n: Math.floor(seconds / 60) });
+  return t("lasting.h", { n: Math.floor(seconds / 3600), m: Math.floor((seconds % 3600) / 60) });
+}
