@@ -217,7 +217,7 @@ class Server:
         if self._settings.lockstep:
             driver = LockstepDriver(engine, self._speaker, self._counter, self._pumps, Disk(write=self._write, failed=self._fail))
             engine.switchboard.noted = self._counter.noted = driver.note
-            lockstep_service.register(self._grpc, driver)
+            self._counter.counts = lockstep_service.register(self._grpc, driver).is_drivers
 
     def _listen(self) -> str:
         return listen(self._grpc, self._settings, self._certificates)

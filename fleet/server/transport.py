@@ -23,6 +23,7 @@ from fleet.server.wire.access import AccessInterceptor
 from fleet.server.wire.identity_watch import IdentityInterceptor
 from fleet.server.wire.interceptors import ErrorInterceptor
 from fleet.server.wire.limiter import Limiter
+from fleet.server.wire.lockstep_service import LineInterceptor
 from fleet.server.wire.refusals import Refusals
 from fleet.server.wire.shedding import Shed
 
@@ -42,8 +43,8 @@ def grpc_server(
 ) -> grpc.aio.Server:
     """A server without methods that listens nowhere yet; the process is made fit for it."""
     interceptors: list[grpc.aio.ServerInterceptor] = []
-    if not settings.lockstep:  # simulated time asks as fast as the machine can: nobody there is held back
-        interceptors.append(Limiter(clock, shed))
+    # Simulated time asks as fast as the machine can: nobody there is held back, but it must be known who drives.
+    interceptors.append(LineInterceptor() if settings.lockstep else Limiter(clock, shed))
     if certificates is not None:
         interceptors.append(IdentityInterceptor(certificates.identities))
     interceptors += [AccessInterceptor(refusals, plaintext=certificates is None), ErrorInterceptor()]

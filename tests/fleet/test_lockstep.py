@@ -153,3 +153,34 @@ async def test_simulated_time_may_not_fall(tmp_path: Path, connect: Callable[[st
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     server.ask_to_end()
     await server.stop()
+
+
+async def test_a_strangers_command_takes_no_place_of_the_simulators(tmp_path: Path, connect: Callable[[str], Any]) -> None:
+    """An operator may steer a simulated fleet; a tick that took his word for one of the simulator's would leave that one unanswered."""
+    server = Server(CORRIDOR, ServerSettings(data=tmp_path, listen="127.0.0.1:0", lockstep=True))
+    running = await server.start()
+    channel, strangers = connect(running.address), connect(running.address)
+    drive = lockstep_pb2_grpc.LockstepServiceStub(channel).Drive()
+    desk, stranger = dispatch_pb2_grpc.DispatchServiceStub(channel), dispatch_pb2_grpc.DispatchServiceStub(strangers)
+
+    def order(request_id: str) -> dispatch_pb2.CreateTransportOrderRequest:
+        return dispatch_pb2.CreateTransportOrderRequest(request_id=request_id, from_yard_id="mn", to_yard_id="cn", container_count=1)
+
+    async with asyncio.timeout(WITHIN_S):
+        await drive.write(lockstep_pb2.LockstepStep(now_ns=0, messages_sent=0))
+        await drive.read()
+        his = asyncio.ensure_future(stranger.CreateTransportOrder(order("his"), timeout=WITHIN_S))
+        await stranger.ListTransportOrders(dispatch_pb2.ListTransportOrdersRequest(), timeout=WITHIN_S)
+        await drive.write(lockstep_pb2.LockstepStep(now_ns=TICK_NS, messages_sent=1))
+        stepped = asyncio.ensure_future(drive.read())
+        await stranger.ListTransportOrders(dispatch_pb2.ListTransportOrdersRequest(), timeout=WITHIN_S)
+        too_early = stepped.done()
+        mine = asyncio.ensure_future(desk.CreateTransportOrder(order("mine"), timeout=WITHIN_S))
+        await stepped
+        made = {(await each).order_id for each in (his, mine)}
+
+    assert not too_early
+    assert len(made) == 2
+    drive.cancel()
+    server.ask_to_end()
+    await server.stop()

@@ -58,6 +58,7 @@ class Counter:
         self._tickets = count(1)
         self._open: dict[int, asyncio.Future[object]] = {}
         self.commands_heard = 0
+        self.counts: Callable[[], bool] = _always  # whether the command being heard is one that `commands_heard` is to count
         self.noted: Callable[[], None] = _nothing  # called whenever a command was heard
         # Called when somebody spoke for another: who, what he asked for, the refusal, and that the core has it on record.
         self.claimed: Callable[[str, str, FleetError, bool], None] = _nobody
@@ -84,7 +85,7 @@ class Counter:
             self._inbox.put(
                 f"{type(command).__name__}/{getattr(command, 'request_id', '')}", CommandGiven(ticket=ticket, command=command, actor=actor)
             )
-            self.commands_heard += 1
+            self.commands_heard += self.counts()
             self.noted()
             async with asyncio.timeout(self._within_s):
                 value = await answer
@@ -105,6 +106,11 @@ class Counter:
         waiting = self._open.get(reply.ticket)
         if waiting is not None and not waiting.done():
             waiting.set_result(reply.value)
+
+
+def _always() -> bool:
+    """Every command counts."""
+    return True
 
 
 def _nothing() -> None:

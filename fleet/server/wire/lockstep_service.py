@@ -3,22 +3,41 @@ Simulated time over real streams: one step is heard whole, decided, made durable
 
 The simulator says how many messages it has sent since the start; the tick waits until as many have arrived. The answer says how
 many the server has sent; the simulator waits for those. Between the two, nothing depends on how fast anybody is.
+
+Somebody else may give commands meanwhile, on a connection of his own. They are heard at the next tick and counted for nobody: a tick
+that took one for the simulator's would begin before all the simulator said is there, and answer it a tick late, for which nobody steps.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, Protocol
 
 import grpc
 
 from fleet.errors import Code, FleetError
+from fleet.server.wire.handlers import Context, Handler, Surrounding
 from fleet.server.wire.interceptors import Unreadable
 from fleet.v1 import lockstep_pb2, lockstep_pb2_grpc
 
 ARRIVE_WITHIN_S: Final = 30.0
+_LINE: ContextVar[str] = ContextVar("line", default="")
+
+
+class LineInterceptor(Surrounding):
+    """Keeps in mind on which connection the call came that is being served."""
+
+    def around(self, handler: Handler) -> Handler:
+        """*handler*, knowing."""
+
+        async def answer(asked: Any, context: Context) -> Any:
+            _LINE.set(context.peer())
+            return await handler.behaviour(asked, context)
+
+        return replace(handler, behaviour=answer)
 
 
 @dataclass(eq=False)
@@ -64,7 +83,12 @@ class LockstepService(lockstep_pb2_grpc.LockstepServiceServicer):
     def __init__(self, server: Stepping) -> None:
         self._server = server
         self._driven = False
+        self._line = ""
         self._now_ns = -1
+
+    def is_drivers(self) -> bool:
+        """Whether the call being served came on the driver's connection; so does every call before anybody drives."""
+        return self._line in {"", _LINE.get()}
 
     async def Drive(  # type: ignore[override]  # noqa: N802 - the wire's name; the stub knows only generators
         self, request_iterator: AsyncIterator[lockstep_pb2.LockstepStep | Unreadable], context: grpc.aio.ServicerContext[Any, Any]
@@ -73,6 +97,7 @@ class LockstepService(lockstep_pb2_grpc.LockstepServiceServicer):
         if self._driven:
             raise StepOutOfOrder(now_ns=self._now_ns)
         self._driven = True
+        self._line = context.peer()
         try:
             async for step in request_iterator:
                 if isinstance(step, Unreadable):
@@ -95,6 +120,8 @@ class LockstepService(lockstep_pb2_grpc.LockstepServiceServicer):
         return await self._server.step(step.now_ns)
 
 
-def register(server: grpc.aio.Server, stepping: Stepping) -> None:
+def register(server: grpc.aio.Server, stepping: Stepping) -> LockstepService:
     """Lets a simulator drive *stepping* through *server*."""
-    lockstep_pb2_grpc.add_LockstepServiceServicer_to_server(LockstepService(stepping), server)
+    service = LockstepService(stepping)
+    lockstep_pb2_grpc.add_LockstepServiceServicer_to_server(service, server)
+    return service
