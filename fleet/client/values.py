@@ -189,7 +189,7 @@ class FleetTotals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetUpdate:
-    """The fleet at one tick; *trucks* is everything in a snapshot, else only what changed."""
+    """The fleet at one tick; *trucks* is everything in a snapshot, else only what changed. *control* is None while nobody has it."""
 
     tick: int
     time: datetime | None
@@ -197,6 +197,7 @@ class FleetUpdate:
     trucks: tuple[Truck, ...]
     stops: tuple[AllStop, ...]
     totals: FleetTotals | None
+    control: ControlLease | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

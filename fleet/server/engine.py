@@ -214,6 +214,10 @@ class Engine:
         """Every all-stop in force."""
         return self.desk.stops()
 
+    def control(self) -> c.ControlAnswer | None:
+        """The newest control lease, run out or not; None before anybody had one."""
+        return self.desk.control()
+
     def intrusions(self) -> Sequence[c.IntrusionAnswer]:
         """Every open intrusion."""
         return self.desk.intrusions()

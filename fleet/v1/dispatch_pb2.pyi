@@ -1380,6 +1380,7 @@ class FleetUpdate(_message.Message):
     TRUCKS_FIELD_NUMBER: _builtins.int
     STOPS_FIELD_NUMBER: _builtins.int
     TOTALS_FIELD_NUMBER: _builtins.int
+    CONTROL_FIELD_NUMBER: _builtins.int
     tick: _builtins.int
     snapshot: _builtins.bool
     """True: `trucks` is everything; false: only what changed."""
@@ -1391,6 +1392,10 @@ class FleetUpdate(_message.Message):
     def stops(self) -> _containers.RepeatedCompositeFieldContainer[Global___AllStop]: ...
     @_builtins.property
     def totals(self) -> Global___FleetTotals: ...
+    @_builtins.property
+    def control(self) -> Global___ControlLease:
+        """Who has control now; absent while nobody has."""
+
     def __init__(
         self,
         *,
@@ -1400,10 +1405,11 @@ class FleetUpdate(_message.Message):
         trucks: _abc.Iterable[Global___Truck] | None = ...,
         stops: _abc.Iterable[Global___AllStop] | None = ...,
         totals: Global___FleetTotals | None = ...,
+        control: Global___ControlLease | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time", "totals", b"totals"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["control", b"control", "time", b"time", "totals", b"totals"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["snapshot", b"snapshot", "stops", b"stops", "tick", b"tick", "time", b"time", "totals", b"totals", "trucks", b"trucks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["control", b"control", "snapshot", b"snapshot", "stops", b"stops", "tick", b"tick", "time", b"time", "totals", b"totals", "trucks", b"trucks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

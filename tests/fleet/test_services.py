@@ -214,6 +214,19 @@ async def test_a_watcher_hears_everything_once_and_then_what_changes(channel: An
     watch.cancel()
 
 
+async def test_a_watcher_hears_who_has_control(channel: Any) -> None:
+    """Two who command one fleet must know of each other before they try."""
+    desk = dispatch_grpc.DispatchServiceStub(channel)
+    await desk.TakeOverControl(d.TakeOverControlRequest(request_id="take-bat", holder="bat", reason="shift"), timeout=WITHIN_S)
+    watch = desk.WatchFleet(d.WatchFleetRequest())
+    async with asyncio.timeout(WITHIN_S):
+        update = await watch.read()
+    watch.cancel()
+
+    assert update.control.holder == "bat"
+    assert update.control.expire_time.ToNanoseconds() > update.time.ToNanoseconds()
+
+
 async def test_a_standing_truck_says_what_it_stands_for_in_every_list(channel: Any, truck: Any) -> None:
     """Whoever looks at forty trucks cannot ask about each."""
     t = truck(7)

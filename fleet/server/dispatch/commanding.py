@@ -123,6 +123,10 @@ class Commanding:
         """All-stops in force, oldest first."""
         return [stop for stop_id in self._books.controls.stops if (stop := self._helm.stop(stop_id)) is not None]
 
+    def control(self) -> c.ControlAnswer | None:
+        """The newest control lease, run out or not; None before anybody had one."""
+        return self._helm.control()
+
     def _keep_refusals(self, told: list[Audited]) -> None:
         for audited in told:
             self._books.record(audited)

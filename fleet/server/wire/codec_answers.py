@@ -44,7 +44,7 @@ class AnswerWriter:
             c.LaneAnswer: lane,
             c.StopAnswer: self.stop,
             c.IntrusionAnswer: self.intrusion,
-            c.ControlAnswer: self._control,
+            c.ControlAnswer: self.control,
             c.CrossingAnswer: self.crossing,
             c.GateAnswer: gate,
             c.BayAnswer: _bay,
@@ -158,7 +158,8 @@ class AnswerWriter:
                 message.bay_left.CopyFrom(b.BayLeft(bay_id=left.bay_id, truck_id=left.truck_id))
         return message
 
-    def _control(self, value: c.ControlAnswer) -> d.ControlLease:
+    def control(self, value: c.ControlAnswer) -> d.ControlLease:
+        """The right to command."""
         return d.ControlLease(holder=value.holder, epoch=value.epoch, sequence=value.sequence, expire_time=self.stamp(value.expires_ns))
 
 

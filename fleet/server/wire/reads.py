@@ -86,6 +86,10 @@ class Readable(Protocol):
         """Every all-stop in force."""
         ...
 
+    def control(self) -> c.ControlAnswer | None:
+        """The newest control lease, run out or not; None before anybody had one."""
+        ...
+
     def intrusions(self) -> Sequence[c.IntrusionAnswer]:
         """Every open intrusion, oldest first."""
         ...
@@ -125,6 +129,7 @@ class FleetRead:
     trucks: Sequence[c.TruckAnswer]
     stops: Sequence[c.StopAnswer]
     totals: TotalsRead
+    control: c.ControlAnswer | None
 
 
 class Reads:
@@ -226,7 +231,7 @@ class Reads:
 
     def update(self, read: FleetRead) -> d.FleetUpdate:
         """*read* as a snapshot."""
-        totals = read.totals
+        totals, control = read.totals, read.control
         return d.FleetUpdate(
             tick=read.picture.tick,
             time=self._writer.at(read.picture.now_ns),
@@ -239,11 +244,18 @@ class Reads:
                 tonnes=totals.tonnes,
                 trucks_live=totals.trucks_live,
             ),
+            control=None if control is None or control.expires_ns <= read.picture.now_ns else self._writer.control(control),
         )
 
     def _fleet(self) -> FleetRead:
         readable = self._readable
-        return FleetRead(picture=readable.picture(), trucks=readable.trucks(), stops=readable.stops(), totals=readable.totals())
+        return FleetRead(
+            picture=readable.picture(),
+            trucks=readable.trucks(),
+            stops=readable.stops(),
+            totals=readable.totals(),
+            control=readable.control(),
+        )
 
 
 def _page(values: Sequence[_T], size: int, token: str) -> tuple[Sequence[_T], str]:
