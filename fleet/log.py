@@ -71,6 +71,7 @@ class Event(StrEnum):
     CONSOLE_STARTED = "console_started"
     CONSOLE_LINE_BEGAN = "console_line_began"
     CONSOLE_LINE_LOST = "console_line_lost"
+    ALARM_ACKNOWLEDGED = "alarm_acknowledged"
 
 
 def configure(*, json_lines: bool | None = None) -> None:

@@ -26,9 +26,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from fleet.client import AsyncOperator, NoServer, Refused, asks
+from fleet.client.operator import NoLine
 from fleet.console.drawing import plain
 from fleet.console.feed import Feed
-from fleet.console.requests import COMMANDS, READS
+from fleet.console.requests import COMMANDS, READS, text
 from fleet.errors import Code, FleetError, InvalidField, NotFound
 from fleet.texts import LANGUAGES, texts
 
@@ -44,6 +45,9 @@ POLICY: Final = (
     "default-src 'self'; script-src 'self'; worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
     "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
+# What the server refuses for a reason of its own is a conflict with how things are.
+REFUSED: Final = 409
+HTTP_BY_REASON: Final = {NotFound.__name__: 404, NoServer.__name__: 502, NoLine.__name__: 502}
 HTTP_BY_CODE: Final = {Code.INVALID: 400, Code.PRECONDITION: 409, Code.STALE: 409, Code.BUG: 500}
 
 
@@ -75,6 +79,7 @@ class Console:
             Route("/api/history", self._history),
             Route("/api/why/{truck_id}", self._why),
             Route("/api/texts/{language}", self._texts),
+            Route("/api/acknowledge", self._acknowledge, methods=["POST"]),
             Route("/api/do/{command}", self._do, methods=["POST"]),
             Route("/api/{what}", self._read),
             Mount("/static", StaticFiles(directory=STATIC)),
@@ -150,17 +155,29 @@ class Console:
             if not token or len(rows) >= ROWS_MAX:
                 return JSONResponse({"rows": plain(rows), "more": bool(token)})
 
+    async def _acknowledge(self, request: Request) -> Response:
+        _require_our_page(request)
+        if not self._steers:
+            raise OnlyLooks(command="acknowledge")
+        body = await _body(request)
+        await self._feed.acknowledge(text(body, "alarm"), text(body, "who"))
+        return JSONResponse({})
+
     async def _do(self, request: Request) -> Response:
         name = request.path_params["command"]
         command = COMMANDS.get(name)
         if command is None:
             raise NotFound(kind="command", name=name)
-        if request.headers.get(STEERING) != "1" or not request.headers.get("content-type", "").startswith("application/json"):
-            raise InvalidField(name="headers", problem=f"a command is JSON, and carries {STEERING}: 1")
+        _require_our_page(request)
         if not self._steers and not command.always:
             raise OnlyLooks(command=name)
         answer = await self._operator.ask(command.make(await _body(request)))
         return JSONResponse(plain(answer))
+
+
+def _require_our_page(request: Request) -> None:
+    if request.headers.get(STEERING) != "1" or not request.headers.get("content-type", "").startswith("application/json"):
+        raise InvalidField(name="headers", problem=f"a command is JSON, and carries {STEERING}: 1")
 
 
 async def _body(request: Request) -> dict[str, Any]:
@@ -180,7 +197,7 @@ async def _body(request: Request) -> dict[str, Any]:
 
 async def _refused(_: Request, fault: Exception) -> Response:
     assert isinstance(fault, FleetError)
-    status = 404 if isinstance(fault, NotFound) else 502 if isinstance(fault, NoServer) else HTTP_BY_CODE[fault.code]
+    status = HTTP_BY_REASON.get(fault.reason, REFUSED if isinstance(fault, Refused) else HTTP_BY_CODE[fault.code])
     details = fault.details if isinstance(fault, Refused) else fault.facts()
     message = fault.message if isinstance(fault, Refused) else str(fault)
     hint = fault.advice if isinstance(fault, Refused) else fault.hint

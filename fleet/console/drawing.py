@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from fleet.client.site_values import Site
-from fleet.client.values import AllStop, FleetTotals, Truck
+from fleet.client.values import AllStop, ControlLease, FleetTotals, Truck
 from fleet.console.axis import Axis
 
 # Of the WGS-84 ellipsoid: metres in a degree at a latitude, good to a centimetre over the few kilometres of a corridor.
@@ -56,7 +56,7 @@ def site_data(site: Site, axis: Axis) -> Mapping[str, Any]:
         "m_per_deg": (globe.east_m_per_deg, globe.north_m_per_deg),
         "axis_m": axis.length_m,
         "lanes": lanes,
-        "zones": [asdict(zone) for zone in site.zones if not zone.derived],
+        "zones": [asdict(zone) for zone in site.zones],
         "no_stops": [asdict(part) for part in site.no_stops],
         "gates": [{**asdict(gate), "along_m": axis.along_m(gate.lane_id, gate.stop_line_m)} for gate in site.gates],
         "stands": [asdict(stand) for stand in site.stands],
@@ -97,6 +97,11 @@ def truck_data(truck: Truck) -> dict[str, Any]:
 def stop_data(stop: AllStop) -> dict[str, Any]:
     """An all-stop."""
     return {**asdict(stop), "since": milliseconds(stop.since)}
+
+
+def control_data(control: ControlLease | None) -> dict[str, Any] | None:
+    """Who has control, and until when; None while nobody has."""
+    return None if control is None else {"holder": control.holder, "until": milliseconds(control.expire_time)}
 
 
 def totals_data(totals: FleetTotals | None) -> dict[str, Any]:

@@ -16,8 +16,9 @@ from fleet.client import AsyncOperator, asks
 from fleet.client.operator import NoServer, Refused
 from fleet.client.values import FleetUpdate
 from fleet.clock import Clock, SystemClock
+from fleet.console.alarms import Alarms, concerns
 from fleet.console.axis import Axis
-from fleet.console.drawing import milliseconds, site_data, stop_data, totals_data, truck_data
+from fleet.console.drawing import control_data, milliseconds, site_data, stop_data, totals_data, truck_data
 from fleet.console.history import History
 from fleet.log import Event, Log
 
@@ -36,7 +37,8 @@ class Feed:
         self._clock = clock or SystemClock()
         self._trucks: dict[str, dict[str, Any]] = {}
         self._changed: dict[str, int] = {}
-        self._rest: dict[str, Any] = {"tick": 0, "time_ms": None, "stops": [], "totals": {}}
+        self._rest: dict[str, Any] = {"tick": 0, "time_ms": None, "stops": [], "totals": {}, "control": None}
+        self._alarms = Alarms()
         self._news = asyncio.Condition()
         self.generation = secrets.token_hex(4)
         self.number = 0
@@ -79,10 +81,28 @@ class Feed:
                 "time_ms": milliseconds(update.time),
                 "stops": [stop_data(stop) for stop in update.stops],
                 "totals": totals_data(update.totals),
+                "control": control_data(update.control),
             }
+            self._alarms.take(concerns(self._trucks.values(), self._rest["stops"], self._full_wh()))
             self._news.notify_all()
         if self.history is not None and self._rest["time_ms"] is not None:
             self.history.note(self._rest["time_ms"], self._trucks.values())
+
+    def _full_wh(self) -> dict[str, float]:
+        return {} if self.site is None else {type_id: kind["battery_wh"] for type_id, kind in self.site["types"].items()}
+
+    async def acknowledge(self, alarm: str, who: str) -> None:
+        """
+        *who* looks at an alarm; every page is told.
+
+        Raises:
+            NothingToAcknowledge: there is no such alarm now.
+        """
+        async with self._news:
+            self._alarms.acknowledge(alarm, who, milliseconds(self._clock.utc()) or 0)
+            self.number += 1
+            self._news.notify_all()
+        _LOG.fact(Event.ALARM_ACKNOWLEDGED, alarm=alarm, who=who)
 
     async def _lose(self, why: str) -> None:
         if self.lost_since_ms is None:
@@ -111,6 +131,7 @@ class Feed:
             "number": self.number,
             "whole": whole,
             "trucks": trucks,
+            "alarms": self._alarms.data(),
             "lost_since_ms": self.lost_since_ms,
             "site": None if self.site is None else self.site["digest"],
         }

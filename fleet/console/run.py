@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable
 from contextlib import closing
@@ -65,7 +66,18 @@ async def run_console(settings: ConsoleSettings, started: Callable[[str], None])
             address = f"http://{settings.host}:{port}/"
             _LOG.fact(Event.CONSOLE_STARTED, address=address, server=settings.server, steers=settings.steers)
             started(address)
-            await server.serve(sockets=[listener])
+            await _until_ended(server, listener)
+
+
+async def _until_ended(server: uvicorn.Server, listener: socket.socket) -> None:
+    """Whoever cancels it gets a server that has hung up, not one that is torn off its socket."""
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        await asyncio.shield(serving)
+    except asyncio.CancelledError:
+        server.should_exit = True
+        await serving
+        raise
 
 
 def _listening(settings: ConsoleSettings) -> socket.socket:

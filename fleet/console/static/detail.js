@@ -2,7 +2,7 @@
 
 import { byId, h } from "./dom.js";
 import { act, ask, get } from "./server.js";
-import { fleet, select, selected, stoodMs } from "./state.js";
+import { fleet, select, selected, showOnMap, stoodMs } from "./state.js";
 import { cause, count, language, lasting, t } from "./text.js";
 
 const ASK_AGAIN_MS = 3000;
@@ -76,12 +76,12 @@ export function detail() {
     ? h("button", { id: "resume", disabled: !fleet.steers, onclick: () => act("resume_truck", { truck_id: truck.id }, t("resume.done", { id: truck.id })) }, t("resume.button"))
     : h("button", { id: "hold", disabled: !fleet.steers, onclick: () => hold(truck) }, t("hold.button"));
   place.replaceChildren(
-    h("div", { class: "row", style: "justify-content: space-between" }, h("h1", {}, truck.id), h("button", { class: "small", "aria-label": t("close"), onclick: () => select(null) }, "✕")),
+    h("div", { class: "row head" }, h("h1", {}, truck.id), h("button", { class: "small", "aria-label": t("close"), onclick: () => select(null) }, "✕")),
     h("h2", {}, truck.for ? t("truck.why", { since: lasting(stoodMs(truck)) }) : t("moves")),
     truck.for && said?.causes.length ? chain(said.causes) : h("p", {}, truck.for ? cause(truck.for) : ""),
     truck.for && said ? h("p", { class: "faint", id: "sentence" }, said.sentence) : "",
     h("dl", {}, rows.flatMap(([key, value]) => [h("dt", {}, t(key)), h("dd", {}, value)])),
-    h("div", { class: "row", style: "margin-top: 14px" }, steer),
+    h("div", { class: "row", style: "margin-top: 14px" }, steer, truck.lane ? h("button", { onclick: () => showOnMap(truck.id) }, t("truck.show")) : null),
     fleet.steers ? "" : h("p", { class: "faint" }, t("only_looks")),
   );
 }

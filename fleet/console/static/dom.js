@@ -13,13 +13,15 @@ export function h(tag, attributes = {}, ...children) {
 
 export const byId = (id) => document.getElementById(id);
 
-// A colour of the style sheet as canvases and maps understand it: light-dark() is for the browser alone.
+// A colour of the style sheet as canvases and maps understand it: light-dark() and mixtures are for the browser alone.
 export function hue(name) {
   const probe = h("i", { style: `color: var(--${name}); display: none` });
   document.body.append(probe);
-  const { color } = getComputedStyle(probe);
+  const pixel = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  pixel.fillStyle = getComputedStyle(probe).color;
+  pixel.fillRect(0, 0, 1, 1);
   probe.remove();
-  return color;
+  return `rgb(${[...pixel.getImageData(0, 0, 1, 1).data].slice(0, 3).join(", ")})`;
 }
 
 // A table whose body is built anew only where a row's text or class changed: a click is not lost to an update.
@@ -42,8 +44,14 @@ export function table(headings) {
             { class: [choose ? "choice" : "", chosen ? "chosen" : ""].join(" ").trim() || null, "data-key": key },
             cells.map((cell, at) => h("td", { class: headings[at][1] }, cell ?? "")),
           );
-          if (choose) fresh.addEventListener("click", choose);
+          if (choose) {
+            fresh.tabIndex = 0;
+            fresh.addEventListener("click", choose);
+            fresh.addEventListener("keydown", (event) => event.key === "Enter" && event.target === fresh && choose());
+          }
+          const focused = row && row.element.contains(document.activeElement);
           row?.element.replaceWith(fresh);
+          if (focused && choose) fresh.focus();
           row = { element: fresh, mark };
           known.set(key, row);
         }

@@ -1,10 +1,11 @@
 // Places on lanes as longitude and latitude, and bodies of trucks as polygons.
 
 import { fleet } from "./state.js";
+import { t } from "./text.js";
 
 const HOPS_MAX = 14;
 const lines = new WeakMap();
-const ways = new Map();
+const known = new WeakMap();
 
 // A lane's line with the metres at which each of its points lies, scaled to the lane's own length.
 function measured(lane) {
@@ -36,6 +37,8 @@ export function part(lane, from_m, to_m) {
 
 // Lanes from one to another, the fewest; the server alone knows the truck's way, which is hardly ever another one.
 function way(from, to) {
+  if (!known.has(fleet.site)) known.set(fleet.site, new Map());
+  const ways = known.get(fleet.site);
   const key = `${from} ${to}`;
   if (!ways.has(key)) {
     const after = Map.groupBy(Object.entries(fleet.site.lanes), ([, lane]) => lane.from);
@@ -60,7 +63,7 @@ function way(from, to) {
 }
 
 // The road ahead of a truck that is its own: from its nose to its end of authority.
-export function tail(truck) {
+function tail(truck) {
   const lanes = fleet.site.lanes;
   if (!truck.lane || !truck.end_lane || !lanes[truck.lane] || !lanes[truck.end_lane]) return null;
   if (truck.lane === truck.end_lane) return truck.end_m > truck.at_m ? part(lanes[truck.lane], truck.at_m, truck.end_m) : null;
@@ -73,7 +76,7 @@ export function tail(truck) {
 }
 
 // The body, to scale, straight behind the nose.
-export function body(truck) {
+function body(truck) {
   const kind = fleet.site.types[truck.type] ?? { length_m: 20, width_m: 3.2 };
   const [east, north] = fleet.site.m_per_deg;
   const [x0, y0] = fleet.site.origin;
@@ -84,8 +87,61 @@ export function body(truck) {
   return [[...ring, ring[0]]];
 }
 
-export const nose = (truck) => {
+const nose = (truck) => {
   const [east, north] = fleet.site.m_per_deg;
   const [x0, y0] = fleet.site.origin;
   return [x0 + truck.e / east, y0 + truck.n / north];
 };
+
+const TROUBLED = new Set(["quarantined", "halted", "silent"]);
+const state = (truck) => (TROUBLED.has(truck.session) || truck.held || truck.out ? "bad" : truck.laden ? "laden" : "empty");
+
+// All trucks as there is something to draw: the body, the nose, and the road that is theirs.
+export function scene(trucks, chosen) {
+  return trucks
+    .filter((truck) => truck.lane)
+    .map((truck) => ({ id: truck.id, state: state(truck), chosen: truck.id === chosen, stands: truck.for !== null, body: body(truck), nose: nose(truck), tail: tail(truck) }));
+}
+
+export const stretch = (at) => (fleet.site.lanes[at.lane_id] ? part(fleet.site.lanes[at.lane_id], at.start_m, at.end_m) : null);
+
+// Where each gate's barrier is, and how it is called.
+export const gatePlaces = () => fleet.site.gates.map((gate) => ({ id: gate.gate_id, role: gate.role, at: part(fleet.site.lanes[gate.lane_id], gate.stop_line_m, gate.stop_line_m)[0] }));
+
+// The middle of each yard's stands.
+export function yardPlaces() {
+  return fleet.site.yards.flatMap((yard) => {
+    const stands = fleet.site.stands.filter((stand) => stand.yard_id === yard.yard_id);
+    if (!stands.length) return [];
+    const places = stands.map((stand) => part(fleet.site.lanes[stand.lane_id], stand.stop_m, stand.stop_m)[0]);
+    const middle = (axis) => (Math.min(...places.map((at) => at[axis])) + Math.max(...places.map((at) => at[axis]))) / 2;
+    return [{ role: yard.role, name: yard.yard_id === yard.role ? t(`yard.${yard.role}`) : `${yard.yard_id} · ${t(`yard.${yard.role}`)}`, at: [middle(0), middle(1)], places }];
+  });
+}
+
+// Degrees clockwise from north of the way from the loading yard to the unloading one; 90 where there is no such way.
+function heading() {
+  const yards = yardPlaces();
+  const [from, to] = ["loading", "unloading"].map((role) => yards.find((yard) => yard.role === role));
+  if (!from || !to) return 90;
+  const [east, north] = fleet.site.m_per_deg;
+  return (Math.atan2((to.at[0] - from.at[0]) * east, (to.at[1] - from.at[1]) * north) * 180) / Math.PI;
+}
+
+// How the corridor fits a picture: lying from left to right in a wide one, standing in a tall one. *bearing*: what is up, in degrees
+// clockwise from north; *centre*; and the metres across and up that *points*, or all lanes, take.
+export function fit(wide, points = null) {
+  const bearing = wide ? heading() - 90 : heading();
+  const [east, north] = fleet.site.m_per_deg;
+  const [x0, y0] = fleet.site.origin;
+  const turn = (bearing * Math.PI) / 180;
+  const all = points ?? Object.values(fleet.site.lanes).flatMap((lane) => lane.line);
+  const turned = all.map(([x, y]) => {
+    const [e, n] = [(x - x0) * east, (y - y0) * north];
+    return [e * Math.cos(turn) - n * Math.sin(turn), e * Math.sin(turn) + n * Math.cos(turn)];
+  });
+  const ends = [0, 1].map((axis) => turned.reduce(([low, high], at) => [Math.min(low, at[axis]), Math.max(high, at[axis])], [Infinity, -Infinity]));
+  const [across, up] = ends.map(([low, high]) => (low + high) / 2);
+  const centre = [x0 + (across * Math.cos(turn) + up * Math.sin(turn)) / east, y0 + (up * Math.cos(turn) - across * Math.sin(turn)) / north];
+  return { bearing, centre, across_m: ends[0][1] - ends[0][0], up_m: ends[1][1] - ends[1][0] };
+}

@@ -10,8 +10,9 @@ import { gates } from "./screens/gates.js";
 import { orders } from "./screens/orders.js";
 import { stringline } from "./screens/stringline.js";
 import { trucks } from "./screens/trucks.js";
+import { mine } from "./lease.js";
 import { act, ask } from "./server.js";
-import { concerns, fleet, listen, stops, watch } from "./state.js";
+import { concerns, fleet, listen, select, stops, watch } from "./state.js";
 import { LANGUAGES, clock, count, language, lasting, speak, t, usualLanguage } from "./text.js";
 
 const SCREENS = { corridor, stringline, trucks, orders, gates, alarms, controls, day };
@@ -25,7 +26,7 @@ async function stopAll() {
     text: t("stop.text"),
     fields: [
       { name: "stop_id", label: t("stop.id"), value: id },
-      { name: "reason", label: t("reason") },
+      { name: "reason", label: t("reason"), value: t("stop.reason") },
     ],
     yes: t("stop.yes"),
     stop: true,
@@ -66,6 +67,7 @@ function build() {
     trips: figure("top.trips", true),
     tonnes: figure("top.tonnes", true),
     link: h("span", { class: "link", id: "link" }),
+    control: h("span", { class: "control", id: "control" }),
     banners: h("div", { style: "display: contents" }),
     past: h("div", { class: "past", hidden: true }),
     zones: [],
@@ -76,6 +78,7 @@ function build() {
     shown.clocks,
     ...[shown.live, shown.trips, shown.tonnes].map(({ element }) => element),
     shown.link,
+    shown.control,
     h("div", { class: "room" }),
     languages,
     h("button", { title: t("theme"), "aria-label": t("theme"), onclick: turnTheme }, "◐"),
@@ -114,6 +117,8 @@ function top() {
   shown.tonnes.value.textContent = `${count(fleet.totals.tonnes)} t`;
   shown.link.className = lost ? "link lost" : "link";
   shown.link.textContent = lost ? t("link.lost") : t("link.live", { tick: count(fleet.tick) });
+  shown.control.textContent = fleet.control ? t("lease.has", { holder: fleet.control.holder }) : "";
+  shown.control.classList.toggle("mine", mine());
   shown.past.hidden = !lost;
   shown.past.textContent = lost ? t("link.past", { since: lasting(Date.now() - fleet.lost_since_ms) }) : "";
   const said = JSON.stringify([stops(), fleet.steers]);
@@ -134,7 +139,7 @@ function turnTheme() {
 let listed = "";
 
 function screens() {
-  const worries = concerns().filter(([grave]) => grave).length;
+  const worries = concerns().filter((concern) => concern.grave && !concern.seen).length;
   const said = `${open} ${worries} ${language()}`;
   if (said === listed) return;
   listed = said;
@@ -160,8 +165,19 @@ function enter(again = false) {
   const place = byId("screen");
   place.className = "";
   place.replaceChildren();
-  leave = SCREENS[name](place);
+  leave = fleet.site ? SCREENS[name](place) : null;
+  if (!fleet.site) place.append(h("p", { class: "empty-note" }, t("link.waiting")));
   frame();
+}
+
+// What a screen is built from: when it changes, as when the first word of the server comes, the screen is built anew.
+let builtOn = "";
+
+function rebuild() {
+  const ground = `${fleet.site?.digest ?? ""} ${fleet.steers}`;
+  if (ground === builtOn) return;
+  builtOn = ground;
+  enter(true);
 }
 
 function frame() {
@@ -172,6 +188,11 @@ function frame() {
 
 document.addEventListener("keydown", (event) => {
   if (event.target.closest("input, select, textarea, dialog") || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape") select(null);
+  if (event.key === "/" && document.querySelector("#screen input[type=search]")) {
+    event.preventDefault();
+    document.querySelector("#screen input[type=search]").focus();
+  }
   const name = Object.keys(SCREENS)[Number(event.key) - 1];
   if (name) location.hash = name;
 });
@@ -180,7 +201,8 @@ const kept = localStorage.getItem("theme");
 if (kept) document.body.classList.add(kept);
 await speak(usualLanguage());
 window.addEventListener("hashchange", () => enter());
+watch(rebuild);
 watch(frame);
 watch(detail);
-enter();
+rebuild();
 listen();

@@ -15,17 +15,24 @@ async function refusal(answer) {
   return Object.assign(new Error(message), { reason: said.reason });
 }
 
-// Gives a command; tells what came of it, and answers null where it was refused.
+// Gives a command; tells what came of it (nothing where *done* is null), and answers null where it was refused.
 export async function act(command, body, done) {
+  const who = localStorage.getItem("holder");
+  // A console may be shared: the record names the person beside the certificate.
+  const said = body.reason && who ? { ...body, reason: `${who}: ${body.reason}` } : body;
+  return post(`/api/do/${command}`, said, done);
+}
+
+export async function post(path, body, done) {
   try {
-    const answer = await fetch(`/api/do/${command}`, {
+    const answer = await fetch(path, {
       method: "POST",
       headers: { "content-type": "application/json", "x-khulan-console": "1" },
       body: JSON.stringify(body),
     });
     if (!answer.ok) throw await refusal(answer);
     const value = await answer.json();
-    notice(done ?? t("done"));
+    if (done !== null) notice(done ?? t("done"));
     return value;
   } catch (refused) {
     notice(refused.message, true);
@@ -33,13 +40,19 @@ export async function act(command, body, done) {
   }
 }
 
+// Of a list that is asked for again and again: that no server answers, the top of the page says already.
+export function complain(refused) {
+  if (refused.reason !== "NoServer" && !(refused instanceof TypeError)) notice(refused.message, true);
+}
+
 export function notice(text, bad = false) {
+  if ([...byId("notices").children].some((shown) => shown.textContent === text)) return;
   const shown = h("div", { class: bad ? "bad" : null }, text);
   byId("notices").append(shown);
   setTimeout(() => shown.remove(), bad ? 12000 : 4000);
 }
 
-// A question with fields; resolves to what was typed, or null. Nothing is done by Enter alone where *sure* is asked for.
+// A question with fields; resolves to what was typed, or null. A field that *must* be something has to be typed letter by letter.
 export function ask({ title, text, fields = [], yes, stop = false }) {
   const dialog = byId("ask");
   return new Promise((resolve) => {
@@ -65,5 +78,7 @@ export function ask({ title, text, fields = [], yes, stop = false }) {
     dialog.onclose = () => resolve(answer);
     check();
     dialog.showModal();
+    // What must stop at once is one more key away, with everything else filled in.
+    if (stop) button.focus();
   });
 }

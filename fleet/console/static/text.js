@@ -37,6 +37,25 @@ export function clock(ms, zone, seconds = true) {
   return new Date(ms).toLocaleTimeString(chosen, seconds ? { ...parts, second: "2-digit" } : parts);
 }
 
+export function moment(ms, zone) {
+  if (!ms) return "–";
+  return new Date(ms).toLocaleString(chosen, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false, timeZone: zone });
+}
+
+// What a clock on the wall of *zone* shows, as "2026-01-31T18:00", in milliseconds of Unix time.
+export function instant(shown, zone) {
+  const wall = Date.parse(`${shown}Z`);
+  const there = (ms) => Date.parse(`${new Date(ms).toLocaleString("sv", { timeZone: zone }).replace(" ", "T")}Z`);
+  const guess = wall - (there(wall) - wall);
+  return guess - (there(guess) - wall);
+}
+
+// The hour on both sides of the border, once where both clocks show the same.
+export function hours(ms, zones, seconds = false) {
+  if (!ms) return "–";
+  return [...new Set(zones.map((zone) => clock(ms, zone, seconds)))].join(" · ");
+}
+
 export function lasting(ms) {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (seconds < 60) return t("lasting.s", { n: seconds });

@@ -1,47 +1,53 @@
 // The control lease, and the lanes.
 
 import { h, table } from "../dom.js";
-import { act, ask, get, notice } from "../server.js";
-import { fleet } from "../state.js";
-import { clock, count, t } from "../text.js";
+import { me, mine, take, takeOver } from "../lease.js";
+import { act, ask, complain, get } from "../server.js";
+import { fleet, watch, zones } from "../state.js";
+import { count, hours, t } from "../text.js";
 
 const LOOK_MS = 3000;
-const RENEW_MS = 10000;
-let lease = null;
 
 export function controls(place) {
-  const zone = fleet.site?.yards[0]?.time_zone;
-  const holder = h("input", { value: localStorage.getItem("holder") ?? "", "aria-label": t("lease.name"), id: "holder" });
+  const holder = h("input", { value: me(), "aria-label": t("lease.name"), id: "holder", autocomplete: "off", oninput: () => tell() });
   const said = h("p", { id: "lease" });
+  const search = h("input", { type: "search", placeholder: t("search.lane"), "aria-label": t("search.lane"), oninput: () => show() });
   const list = table([[t("lane.id")], [t("lane.limit"), "number"], [t("lane.friction"), "number"], [t("lane.state")], [t("reason"), "wide"], [""]]);
+  const taking = h("button", { class: "main", id: "take", onclick: () => take(holder.value.trim()).then(tell) }, t("lease.take"));
+  const over = h("button", { id: "take-over", onclick: () => takeOver(holder.value.trim()).then(tell) }, t("lease.over"));
+  let lanes = [];
 
-  const mine = () => lease && lease.holder === holder.value.trim();
-  const tell = () => {
-    said.textContent = lease ? t("lease.held", { holder: lease.holder, until: clock(lease.expire_time, zone) }) : t("lease.none");
-  };
-  async function take(command, body) {
-    localStorage.setItem("holder", holder.value.trim());
-    const answer = await act(command, { holder: holder.value.trim(), ...body }, t("lease.done"));
-    if (answer) lease = answer;
-    tell();
-  }
-  async function takeOver() {
-    const typed = await ask({ title: t("lease.over"), text: t("lease.over.text"), fields: [{ name: "reason", label: t("reason") }], yes: t("lease.over") });
-    if (typed) await take("take_over_control", typed);
+  function tell() {
+    const named = holder.value.trim() !== "";
+    const has = fleet.control;
+    said.textContent = !has ? t("lease.none") : t(mine() ? "lease.mine" : "lease.held", { holder: has.holder, until: hours(has.until, zones(), true) });
+    taking.disabled = !fleet.steers || !named || (has !== null && has.holder !== holder.value.trim());
+    over.disabled = !fleet.steers || !named || has === null || mine();
   }
   async function change(command, lane, fields, title) {
     const typed = fields.length ? await ask({ title: `${title}: ${lane.lane_id}`, fields, yes: title }) : {};
     if (!typed) return;
     if ("kmh" in typed) typed.kmh = Number(typed.kmh.replace(",", "."));
-    if (await act(command, { lane_id: lane.lane_id, ...typed })) look();
+    if (await act(command, { lane_id: lane.lane_id, kmh: lane.kmh, ...typed })) look();
   }
   const reason = { name: "reason", label: t("reason") };
 
   async function look() {
     try {
-      const { rows } = await get("/api/lanes");
-      list.show(
-        rows.map((lane) => ({
+      lanes = (await get("/api/lanes")).rows;
+      show();
+    } catch (refused) {
+      complain(refused);
+    }
+  }
+
+  // What was changed comes first: a closed lane must not be forgotten among hundreds.
+  function show() {
+    const sought = search.value.trim().toLowerCase();
+    const changed = (lane) => lane.closed || lane.speed_limit_mps > 0;
+    const shown = lanes.filter((lane) => lane.lane_id.toLowerCase().includes(sought)).sort((a, b) => changed(b) - changed(a));
+    list.show(
+        shown.map((lane) => ({
           key: lane.lane_id,
           cells: [
             lane.lane_id,
@@ -55,14 +61,14 @@ export function controls(place) {
               lane.closed
                 ? h("button", { class: "small", disabled: !fleet.steers, onclick: () => change("open_lane", lane, [], "") }, t("lane.do.open"))
                 : h("button", { class: "small", disabled: !fleet.steers, onclick: () => change("close_lane", lane, [reason], t("lane.do.close")) }, t("lane.do.close")),
+              lane.speed_limit_mps > 0
+                ? h("button", { class: "small", disabled: !fleet.steers, onclick: () => change("limit_lane", { ...lane, kmh: 0 }, [reason], t("lane.do.unlimit")) }, t("lane.do.unlimit"))
+                : null,
               h("button", { class: "small", disabled: !fleet.steers, onclick: () => change("limit_lane", lane, [{ name: "kmh", label: "km/h" }, reason], t("lane.do.limit")) }, t("lane.do.limit")),
             ),
           ],
         })),
-      );
-    } catch (refused) {
-      notice(refused.message, true);
-    }
+    );
   }
 
   place.append(
@@ -71,23 +77,24 @@ export function controls(place) {
       { class: "card" },
       h("h1", {}, t("lease.title")),
       said,
+      h("p", { class: "faint" }, t("lease.what")),
       h(
         "div",
         { class: "row" },
         h("label", {}, t("lease.name"), holder),
-        h("button", { class: "main", id: "take", disabled: !fleet.steers, onclick: () => take("acquire_control", {}) }, t("lease.take")),
-        h("button", { id: "take-over", disabled: !fleet.steers, onclick: takeOver }, t("lease.over")),
+        taking,
+        over,
       ),
       fleet.steers ? "" : h("p", { class: "faint" }, t("only_looks")),
     ),
-    h("div", { class: "card scroll" }, h("h1", {}, t("lanes")), list.element),
+    h("div", { class: "card scroll" }, h("div", { class: "row head" }, h("h1", {}, t("lanes")), search), list.element),
   );
   tell();
   look();
   const timer = setInterval(look, LOOK_MS);
-  const renewing = setInterval(() => mine() && act("renew_control", { holder: lease.holder }, null).then((answer) => (lease = answer ?? lease)), RENEW_MS);
+  const unwatch = watch(tell);
   return () => {
     clearInterval(timer);
-    clearInterval(renewing);
+    unwatch();
   };
 }

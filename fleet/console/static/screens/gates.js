@@ -1,7 +1,7 @@
 // Gates and their queues, bays and who is in them.
 
 import { h, table } from "../dom.js";
-import { get, notice } from "../server.js";
+import { complain, get } from "../server.js";
 import { fleet, select, trucks, watch } from "../state.js";
 import { count, lasting, t } from "../text.js";
 
@@ -30,7 +30,7 @@ export function gates(place) {
         })),
       );
     } catch (refused) {
-      notice(refused.message, true);
+      complain(refused);
     }
   }
 

@@ -1,11 +1,12 @@
 // Transport orders and the crossings under them.
 
 import { h, table } from "../dom.js";
-import { act, get, notice } from "../server.js";
-import { fleet } from "../state.js";
-import { clock, count, t } from "../text.js";
+import { act, complain, get } from "../server.js";
+import { fleet, select, zones } from "../state.js";
+import { count, hours, instant, moment, t } from "../text.js";
 
 const LOOK_MS = 2000;
+const TONES = { cleared: "good", inspection: "warn", refused: "bad" };
 
 export function orders(place) {
   const zone = fleet.site?.yards[0]?.time_zone;
@@ -20,7 +21,7 @@ export function orders(place) {
     h("label", {}, t("order.to"), h("select", { name: "to_yard_id" }, [...yards].reverse().map(option))),
     h("label", {}, t("order.boxes"), h("input", { name: "container_count", type: "number", min: 1, value: 40, required: true })),
     h("label", {}, t("order.priority"), h("input", { name: "priority", type: "number", value: 0, min: -100, max: 100 })),
-    h("label", {}, t("order.due"), h("input", { name: "due", type: "datetime-local" })),
+    h("label", {}, `${t("order.due")} (${(zone ?? "").split("/").pop().replace("_", " ")})`, h("input", { name: "due", type: "datetime-local" })),
     h("button", { class: "main", type: "submit", disabled: !fleet.steers }, t("order.create")),
   );
   form.addEventListener("submit", async (event) => {
@@ -33,7 +34,7 @@ export function orders(place) {
       to_yard_id: said.get("to_yard_id"),
       container_count: Number(said.get("container_count")),
       priority: Number(said.get("priority") || 0),
-      due_ms: due ? new Date(due).getTime() : null,
+      due_ms: due ? instant(due, zone) : null,
     };
     const made = await act("create_order", body, t("order.created"));
     if (made) look();
@@ -54,7 +55,7 @@ export function orders(place) {
             `${order.from_yard_id} → ${order.to_yard_id}`,
             h("span", { class: order.state === "open" ? "good" : "faint" }, t(`order.${order.state}`)),
             ...[order.container_count, order.waiting_count, order.aboard_count, order.delivered_count, order.returned_count, order.priority].map((value) => count(value)),
-            order.due_time ? clock(order.due_time, zone, false) : "–",
+            moment(order.due_time, zone),
             order.state === "open" && fleet.steers ? h("button", { class: "small", onclick: cancel(order.order_id) }, t("order.cancel")) : "",
           ],
         })),
@@ -63,11 +64,12 @@ export function orders(place) {
       crossings.show(
         open.map((crossing) => ({
           key: crossing.crossing_id,
-          cells: [crossing.crossing_id, crossing.truck_id, t(`customs.${crossing.state || "queued"}`), crossing.containers.map((box) => box.container_id).join(", "), clock(crossing.declare_time, zone)],
+          choose: () => select(crossing.truck_id),
+          cells: [crossing.crossing_id, crossing.truck_id, h("span", { class: TONES[crossing.state] ?? "faint" }, t(`customs.${crossing.state || "queued"}`)), crossing.containers.map((box) => box.container_id).join(", "), hours(crossing.declare_time, zones(), true)],
         })),
       );
     } catch (refused) {
-      notice(refused.message, true);
+      complain(refused);
     }
   }
 
