@@ -2,11 +2,14 @@
 `fleet demo`: a real server and 24 simulated trucks over real gRPC on this machine, hurried along.
 
 The server is a process of its own with its journal on disk; the trucks run the onboard code and talk to it over a stream
-each. Simulated time runs as fast as the two keep up with each other, until every truck has made a round trip.
+each. Simulated time runs as fast as the two keep up with each other, until every truck has made a round trip. Whoever wants to
+watch opens the operators' page, a third process, which only looks unless it is asked to steer: what a person does to the fleet
+there is then part of what the verdict is about.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import tempfile
@@ -86,13 +89,13 @@ def screen(truck_count: int) -> Iterator[Screen]:
         yield PlainScreen()
 
 
-async def _demonstrate(seed: int, data: Path) -> Report:
+async def _demonstrate(seed: int, data: Path, *, steer: bool, pace: float) -> Report:
     from sim_harness.checkers import Checkers  # noqa: PLC0415 - seconds of imports, and `--help` needs none of them
     from sim_harness.day_bound import bound_of  # noqa: PLC0415
     from sim_harness.recording import Recorder  # noqa: PLC0415
     from sim_harness.report import build_report, opening_s  # noqa: PLC0415
     from sim_harness.scenario import load_scenario  # noqa: PLC0415
-    from sim_harness.spawn import served  # noqa: PLC0415
+    from sim_harness.spawn import console_of, served  # noqa: PLC0415
     from sim_harness.wire_runner import WireRunner  # noqa: PLC0415
 
     scenario = load_scenario(SCENARIO, seed=seed)
@@ -100,27 +103,35 @@ async def _demonstrate(seed: int, data: Path) -> Report:
     checkers = Checkers(scenario.roster)
     typer.echo(f"starting a control server for {scenario.site}, journal in {data}")
     async with served(scenario.site, data, int(opening_s(scenario.roster))) as address:
-        typer.echo(f"server on {address}; connecting {count} trucks, a stream each")
-        with Recorder(None, scenario.roster) as recorder, screen(count) as shown:
-            runner = WireRunner(scenario, address, recorder, checkers)
-            totals = await runner.run(lambda _: shown.show(runner), lambda books: books.trucks_around == count)
+        log = data / "console.log"
+        async with console_of(address, log, steers=steer) as page:
+            last_words = log.read_text("utf-8", errors="replace")[-500:].strip()
+            typer.echo(f"the fleet is to be seen at {page} while this runs" if page else f"there is no page to look at: {last_words}")
+            typer.echo(f"server on {address}; connecting {count} trucks, a stream each")
+            with Recorder(None, scenario.roster) as recorder, screen(count) as shown:
+                runner = WireRunner(scenario, address, recorder, checkers)
+                runner.pace = pace
+                totals = await runner.run(lambda _: shown.show(runner), lambda books: books.trucks_around == count)
     return build_report(scenario.roster, totals, checkers.figures(), bound_of(scenario))
 
 
 @app.command()
 def demo(
     seed: Annotated[int, typer.Option(min=0, help="draws everything")] = 1,
+    *,
+    steer: Annotated[bool, typer.Option("--steer", help="Let the page give commands; what comes of them counts.")] = False,
+    pace: Annotated[float, typer.Option(min=0.01, help="at most so many times real time")] = math.inf,
 ) -> None:
     """
     Runs until every truck has been round once; exits 0 by itself when all went well, 1 when not.
 
-    Example: fleet demo
+    Example: fleet demo --steer --pace 5
     """
     from sim_harness.day import summary  # noqa: PLC0415 - seconds of imports, and `--help` needs none of them
     from sim_harness.wire_runner import run_to_end  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(prefix="khulan-demo-") as data:
-        report = run_to_end(_demonstrate(seed, Path(data)))
+        report = run_to_end(_demonstrate(seed, Path(data), steer=steer, pace=pace))
     typer.echo(summary(report))
     everybody = report.round_trips >= len(report.trucks)
     if not everybody:

@@ -1,4 +1,4 @@
-"""A control server of our own in another process: for as long as a run lasts, or killed and started again."""
+"""A control server of our own in another process, for as long as a run lasts, or killed and started again; and its operators' page."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
 from planner.policy import MOVING
 
 STARTED: Final = re.compile(r" on (\S+:\d+), epoch (\d+)")
+CONSOLE_STARTED: Final = re.compile(r"the console is at (http://\S+)")
 START_WITHIN_S: Final = 300.0  # on a machine that has much else to do
 END_WITHIN_S: Final = 15.0
 COMMAND: Final = (sys.executable, "-c", "from fleet.cli.main import main; main()")
@@ -101,14 +102,8 @@ class ServerProcess:
 
     async def end(self) -> None:
         """Ask it to end, and make it end if it does not; does nothing when it has ended."""
-        if self._process is None or self._process.returncode is not None:
-            return
-        self._process.terminate()
-        try:
-            async with asyncio.timeout(END_WITHIN_S):
-                await self._process.wait()
-        except TimeoutError:
-            await self.kill()
+        if self._process is not None:
+            await _end(self._process)
 
 
 @asynccontextmanager
@@ -125,3 +120,37 @@ async def served(site: str, data: Path, day_start_s: int, *, input_log: bool = F
         yield server.address
     finally:
         await server.end()
+
+
+@asynccontextmanager
+async def console_of(server: str, log: Path, *, steers: bool = False, port: int = 0) -> AsyncIterator[str]:
+    """
+    The address of an operators' page on this machine for the *server* at that address, in a process of its own that writes to *log*.
+
+    Nothing is waited for that a run would feel: a page that does not come up is an empty address, and its last words are in the log.
+    """
+    arguments = ("console", "--server", server, "--listen", f"127.0.0.1:{port}", *(("--steer",) if steers else ()))
+    with log.open("ab") as written:
+        process = await asyncio.create_subprocess_exec(*COMMAND, *arguments, stdout=asyncio.subprocess.PIPE, stderr=written)
+    assert process.stdout is not None
+    found = None
+    try:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(START_WITHIN_S):
+                found = CONSOLE_STARTED.search((await process.stdout.readline()).decode(errors="replace"))
+        yield found[1] if found else ""
+    finally:
+        await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    with suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        async with asyncio.timeout(END_WITHIN_S):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()

@@ -8,6 +8,7 @@ simulator has heard everything that was answered. So a run on the wire is as rep
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 import tempfile
 import time
@@ -39,7 +40,9 @@ def _never(_: Books) -> bool:
 
 
 class WireRunner:
-    """Runs a scenario against a server at *address* that lets itself be driven."""
+    """Runs a scenario against a server at *address* that lets itself be driven; *pace* is the most times real time."""
+
+    pace = math.inf
 
     def __init__(self, scenario: Scenario, address: str, recorder: Recorder, checker: Checker) -> None:
         self._stage = Stage(scenario, TruckObjects, self._call, (recorder, checker))
@@ -75,6 +78,9 @@ class WireRunner:
         try:
             for _ in range(self._stage.tick_count):
                 await self._tick()
+                ahead_s = self._stage.clock.now_s / self.pace - (time.monotonic() - began_s)
+                if ahead_s > 0.0:
+                    await asyncio.sleep(ahead_s)
                 if self._stage.clock.tick % PROGRESS_TICKS == 0:
                     progress(self._stage.clock.now_s)
                     if enough(self._stage.books):
