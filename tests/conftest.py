@@ -10,16 +10,21 @@ import grpc.aio
 import pytest
 
 from fleet.v1 import common_pb2, truck_pb2, truck_pb2_grpc
+from tests.console.browser import chromium
 from tests.soak.disk_log import compiler
 
 WITHIN_S = 20.0
 # What is written to a disk is watched by a small library, which must be compiled.
-collect_ignore = [] if compiler() else ["fleet/test_disk.py", "fleet/test_full_disk.py"]
+COMPILED = [] if compiler() else ["fleet/test_disk.py", "fleet/test_full_disk.py"]
+# The operators' page is opened in Debian's chromium (apt-get install chromium).
+BROWSED = [] if chromium() else ["console/test_pages.py"]
+collect_ignore = COMPILED + BROWSED
 
 
 def pytest_report_header() -> list[str]:
     """Says what is not tested here, and why."""
-    return [f"no C compiler here, so these do not run: {', '.join(collect_ignore)}"] if collect_ignore else []
+    missing = (("C compiler", COMPILED), ("chromium", BROWSED))
+    return [f"no {what} here, so these do not run: {', '.join(files)}" for what, files in missing if files]
 
 
 class StandingTruck:

@@ -1,0 +1,86 @@
+"""A real browser on this machine: Debian's chromium, without a screen, a graphics card or a network."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+
+NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
+QUIET: Final = (
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+# Drawn by the processor, where there is no card.
+DRAWN: Final = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist")
+UNDRAWN: Final = ("--disable-gpu", "--disable-3d-apis")
+WITHIN_MS: Final = 60_000
+
+
+def chromium() -> str | None:
+    """Where it is; None where there is none."""
+    return next((found for name in NAMES if (found := shutil.which(name)) is not None), None)
+
+
+@asynccontextmanager
+async def browser(*, webgl: bool = True) -> AsyncIterator[Browser]:
+    """A browser that is gone afterwards."""
+    path = chromium()
+    assert path is not None, "collected only where there is one"
+    async with async_playwright() as playwright:
+        found = await playwright.chromium.launch(executable_path=path, args=[*QUIET, *(DRAWN if webgl else UNDRAWN)])
+        try:
+            yield found
+        finally:
+            await found.close()
+
+
+class Looker:
+    """One person at one page: what it complained of, and whom it asked."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        self.asked: list[str] = []
+        page.set_default_timeout(WITHIN_MS)
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self.asked.append(request.url))
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.complaints.append(message.text)
+
+    async def screen(self, name: str) -> None:
+        """Opens a screen."""
+        await self.page.evaluate("name => { location.hash = name }", name)
+        await self.page.wait_for_selector(f"nav a[aria-current][href='#{name}']")
+
+    async def fleet(self, question: str) -> Any:
+        """What the page knows: *question* is an expression about `fleet`."""
+        return await self.page.evaluate(f"import('/static/state.js').then(({{ fleet }}) => {question})")
+
+    async def until(self, question: str) -> None:
+        """Waits until that is so."""
+        await self.page.wait_for_function(
+            f"async () => {{ const {{ fleet }} = await import('/static/state.js'); return {question} }}", polling=250
+        )
+
+
+@asynccontextmanager
+async def looking(browser: Browser, address: str, **how: Any) -> AsyncIterator[Looker]:
+    """Somebody who has just opened the page and sees the fleet."""
+    context: BrowserContext = await browser.new_context(**{"viewport": {"width": 1280, "height": 800}, "locale": "en", **how})
+    try:
+        looker = Looker(await context.new_page())
+        await looker.page.goto(address)
+        await looker.until("fleet.site !== null && fleet.trucks.size > 0 && fleet.steers")
+        yield looker
+    finally:
+        await context.close()
