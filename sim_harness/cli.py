@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from planner.policy import BLOCK_M
+from sim_harness.cab_cli import cab
 from sim_harness.campaign.cli import campaign
 from sim_harness.drawn.cli import site, sites
 
@@ -191,6 +192,7 @@ def replay(
     raise typer.Exit(0 if verdict.good else 1)
 
 
+app.command()(cab)
 app.command()(campaign)
 app.command()(site)
 app.command()(sites)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -14,17 +15,18 @@ from tests.console.browser import chromium
 from tests.soak.disk_log import compiler
 
 WITHIN_S = 20.0
-# What is written to a disk is watched by a small library, which must be compiled.
-COMPILED = [] if compiler() else ["fleet/test_disk.py", "fleet/test_full_disk.py"]
-# The operators' page is opened in Debian's chromium (apt-get install chromium).
-BROWSED = [] if chromium() else ["console/test_pages.py"]
-collect_ignore = COMPILED + BROWSED
+# What needs something that a machine may not have: what is written to a disk is watched by a small library, which must be compiled.
+NEEDS = {
+    "no C compiler here": [] if compiler() else ["fleet/test_disk.py", "fleet/test_full_disk.py"],
+    "no chromium here (Debian's package of that name)": [] if chromium() else ["console/test_pages.py"],
+    "no Node.js with npm here": [] if shutil.which("node") and shutil.which("npm") else ["fleet/test_node_truck.py"],
+}
+collect_ignore = [file for files in NEEDS.values() for file in files]
 
 
 def pytest_report_header() -> list[str]:
     """Says what is not tested here, and why."""
-    missing = (("C compiler", COMPILED), ("chromium", BROWSED))
-    return [f"no {what} here, so these do not run: {', '.join(files)}" for what, files in missing if files]
+    return [f"{lacking}, so these do not run: {', '.join(files)}" for lacking, files in NEEDS.items() if files]
 
 
 class StandingTruck:
