@@ -25,6 +25,7 @@ BENCHES: Final = {
     "journal": "sim_harness.bench.journal:journal",
     "streams": "sim_harness.bench.streams:streams",
     "planning": "sim_harness.bench.planning:planning",
+    "watchers": "sim_harness.bench.watchers:watchers",
 }
 
 DISPLIB: Final = "displib"  # needs a directory of problems, so it is not among those run when none is named

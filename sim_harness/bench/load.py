@@ -2,7 +2,8 @@
 Trucks that stand on their stands and report ten times a second, each on a stream of its own.
 
 They say hello as trucks do, answer challenges and accept what they are told, so a server has all the work of live sessions.
-They do not move: what is measured is the cost of a stream, not of a route.
+They do not move: what is measured is the cost of a stream, not of a route. With a *wobble* each report tells of another place, a
+centimetre on, so that whoever watches the fleet has something new to be told.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from planner.corridor import Corridor, Stand
 
 REPORT_PERIOD_S: Final = 0.1
 BOUND_M: Final = 0.2
+# They come over one connection, and of one peer a server takes no more than fifty calls a second.
+CONNECTS_PER_S: Final = 40.0
 
 
 def body_lanes(corridor: Corridor, stand: Stand, length_m: float) -> list[str]:
@@ -41,6 +44,8 @@ class Standing:
     truck_id: str
     lanes: Sequence[str]
     chainage_m: float
+    wobble_m: float = 0.0
+    said: int = 0
     epoch: int = 0
     challenge_echo: int = 0
     accepted: tuple[int, int] = (0, 0)
@@ -50,10 +55,11 @@ class Standing:
     def report(self) -> truck_pb2.Report:
         """Where it stands."""
         now_ns = time.monotonic_ns()
+        self.said += 1
         return truck_pb2.Report(
             stamp_ns=now_ns,
             lane_id=self.lanes[-1],
-            chainage_m=self.chainage_m,
+            chainage_m=self.chainage_m + self.wobble_m * (self.said % 2),
             bound_m=BOUND_M,
             intact=True,
             challenge=now_ns,
@@ -96,11 +102,11 @@ class Standing:
 class Load:
     """The streams of many standing trucks to one server."""
 
-    def __init__(self, corridor: Corridor, stands: Sequence[Stand], address: str) -> None:
+    def __init__(self, corridor: Corridor, stands: Sequence[Stand], address: str, wobble_m: float = 0.0) -> None:
         length_m = corridor.truck_types[0].length_m
         self._corridor = corridor
         self.trucks = [
-            Standing(truck_id=f"s{row:03d}", lanes=body_lanes(corridor, stand, length_m), chainage_m=stand.stop_m)
+            Standing(truck_id=f"s{row:03d}", lanes=body_lanes(corridor, stand, length_m), chainage_m=stand.stop_m, wobble_m=wobble_m)
             for row, stand in enumerate(stands)
         ]
         self._channel = grpc.aio.insecure_channel(address, options=[("grpc.http2.bdp_probe", 0)])
@@ -115,8 +121,10 @@ class Load:
             await stream.write(truck.hello(self._corridor))
             self._streams.append(stream)
             self._readers.append(asyncio.create_task(self._listen(stream, truck)))
+            await asyncio.sleep(1.0 / CONNECTS_PER_S)
         while not all(truck.epoch for truck in self.trucks):
             refused = [refusal for truck in self.trucks for refusal in truck.refusals]
+            refused += [str(reader.exception()) for reader in self._readers if reader.done()]
             if refused:
                 raise ConnectionError(f"a truck was refused: {refused[0]}")
             await asyncio.sleep(REPORT_PERIOD_S)

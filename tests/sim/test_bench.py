@@ -16,6 +16,7 @@ from sim_harness.bench.journal import journal, one_tick
 from sim_harness.bench.measure import Figure, Outcome, alternate, exponent
 from sim_harness.bench.planning import planning
 from sim_harness.bench.streams import cpu_s, streams
+from sim_harness.bench.watchers import watchers
 
 LINE = Figure(name="tick", ours=1.0, reference=10.0, unit="ms", ratio=0.1, goal=0.2)
 
@@ -120,3 +121,17 @@ def test_streams_are_measured_against_a_server_that_does_as_many_reads_and_write
     per_report, per_core = outcome.figures
     assert per_report.unit == "us"
     assert per_core.reference is not None
+
+
+@pytest.mark.processes
+def test_watchers_are_measured_beside_the_same_server_without_them() -> None:
+    """The whole chain once: server, trucks and watchers in three processes, and the watchers killed."""
+    outcome = watchers(trucks=4, count=8, rounds=1, round_s=1.0)
+
+    figures = {figure.name: figure for figure in outcome.figures}
+    assert figures["a tick, p50"].ours > 0.0
+    assert figures["the second after they are killed: a tick, p99"].ours > 0.0
+    assert {name for name, figure in figures.items() if figure.goal is not None} == {
+        "what they cost a tick, p50", "what they cost a tick, p99", "of it they cost",
+    }  # fmt: skip
+    assert "told 0 updates" not in outcome.about

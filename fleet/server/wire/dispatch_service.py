@@ -11,9 +11,9 @@ import grpc
 from fleet.clock import NS_PER_S
 from fleet.server.wire.audit_reads import AuditReads
 from fleet.server.wire.counter import Counter
+from fleet.server.wire.fleet_news import NOTHING_SEEN, FleetNews
 from fleet.server.wire.identity import actor_of
 from fleet.server.wire.reads import Reads
-from fleet.server.wire.watch import Deltas
 from fleet.v1 import dispatch_pb2 as d
 from fleet.v1 import dispatch_pb2_grpc
 
@@ -31,6 +31,7 @@ class DispatchService(dispatch_pb2_grpc.DispatchServiceServicer):
         self._counter = counter
         self._reads = reads
         self._audit = audit
+        self._news = FleetNews(reads.update)
 
     async def GetTransportOrder(self, request: d.GetTransportOrderRequest, context: _Context) -> d.TransportOrder:
         """By id."""
@@ -66,17 +67,10 @@ class DispatchService(dispatch_pb2_grpc.DispatchServiceServicer):
         """A snapshot, then what changed, as long as the watcher stays; a slow one is told less often."""
         given_s = request.period.seconds + request.period.nanos / NS_PER_S
         period_s = min(max(given_s, WATCH_PERIOD_MIN_S), WATCH_PERIOD_MAX_S) if given_s else WATCH_PERIOD_S
-        deltas = Deltas()
-        first = True
+        seen = NOTHING_SEEN
         while True:
-            update = self._reads.update(await self._reads.fleet())
-            news = deltas.changed(update.trucks)
-            if not first:
-                del update.trucks[:]
-                update.trucks.extend(news)
-                update.snapshot = False
+            seen, update = await self._news.since(seen)
             await context.write(update)
-            first = False
             await asyncio.sleep(period_s)
 
     async def CreateTransportOrder(self, request: d.CreateTransportOrderRequest, context: _Context) -> d.TransportOrder:

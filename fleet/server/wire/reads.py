@@ -229,8 +229,9 @@ class Reads:
         """Trucks, stops and totals of one moment."""
         return await self._between.read(self._fleet)
 
-    def update(self, read: FleetRead) -> d.FleetUpdate:
-        """*read* as a snapshot."""
+    async def update(self) -> d.FleetUpdate:
+        """All of that, as whoever begins to watch is told it."""
+        read = await self.fleet()
         totals, control = read.totals, read.control
         return d.FleetUpdate(
             tick=read.picture.tick,

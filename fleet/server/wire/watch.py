@@ -1,5 +1,5 @@
 """
-The fleet as people see it: trucks on the map, and what changed since they last looked.
+The fleet as people see it: trucks on the map.
 
 The loop's picture has lanes and chainages; a watcher wants east, north and heading. Both come from one moment between two ticks.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
@@ -113,32 +113,6 @@ class TruckDrawer:
             subject_id=self._subjects.name(cause, ref, picture.truck_ids),
             since=stamp(self._utc_at_zero_ns + int(picture.cause_since_ns[row])),
         )
-
-
-class Deltas:
-    """What one watcher has been told, so that he hears only what changed."""
-
-    def __init__(self) -> None:
-        self._told: dict[str, bytes] = {}
-
-    def changed(self, trucks: Iterable[d.Truck]) -> list[d.Truck]:
-        """The trucks that differ from what was told; told from now on."""
-        news = []
-        for truck in trucks:
-            raw = _without_age(truck)
-            if self._told.get(truck.truck_id) != raw:
-                self._told[truck.truck_id] = raw
-                news.append(truck)
-        return news
-
-
-def _without_age(truck: d.Truck) -> bytes:
-    if not truck.HasField("report_age") or truck.report_age.seconds:
-        return truck.SerializeToString(deterministic=True)
-    bare = d.Truck()
-    bare.CopyFrom(truck)
-    bare.ClearField("report_age")
-    return bare.SerializeToString(deterministic=True)
 
 
 def page_of(values: Sequence[object], size: int, token: str) -> tuple[slice, str]:
