@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
+from collections import Counter
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -68,6 +70,11 @@ class Event(StrEnum):
     KERNELS_WARMED = "kernels_warmed"
     PLANNING_FAILED = "planning_failed"
     REQUEST_FAILED = "request_failed"
+    METRICS_SERVED = "metrics_served"
+    TRACES_SENT = "traces_sent"
+    TRACES_LOST = "traces_lost"
+    HEALTH_FAILED = "health_failed"
+    DISK_UNREADABLE = "disk_unreadable"
     CONSOLE_STARTED = "console_started"
     CONSOLE_LINE_BEGAN = "console_line_began"
     CONSOLE_LINE_LOST = "console_line_lost"
@@ -92,6 +99,16 @@ def configure(*, json_lines: bool | None = None) -> None:
     )
 
 
+_ALARMS: Final[Counter[str]] = Counter()
+_COUNTING: Final = threading.Lock()  # alarms come from every thread, and rarely
+
+
+def alarm_counts() -> dict[str, int]:
+    """Alarms of this process since its start, by event."""
+    with _COUNTING:
+        return dict(_ALARMS)
+
+
 class Log:
     """A named logger that speaks only the declared vocabulary."""
 
@@ -104,4 +121,6 @@ class Log:
 
     def alarm(self, event: Event, /, **fields: Any) -> None:
         """Something happened that a person must look at."""
+        with _COUNTING:
+            _ALARMS[event.value] += 1
         self._logger.error(event.value, **fields)

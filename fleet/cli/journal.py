@@ -6,13 +6,14 @@ import json
 from collections import deque
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from fleet.server.journal.growth import Growth
     from fleet.server.journal.journal import Sealed
     from fleet.server.journal.sqlite import SqliteJournal
 
@@ -63,25 +64,40 @@ def _read(sealed: Sealed) -> dict[str, Any]:
     return {"sequence": sealed.sequence, "epoch": sealed.epoch, "kind": record.kind, "content": content}
 
 
+def _growth(growth: Growth) -> str:
+    if growth.bytes_per_truck_hour is None:
+        return "no truck has been in it yet: nothing can be said of its growth"
+    return (
+        f"both grow by {growth.bytes_per_truck_hour / 1e3:.0f} KB a truck-hour: {growth.byte_count / 1e6:.1f} MB for {growth.truck_count} trucks "
+        f"in {growth.hours:.2f} h, {growth.truck_hours:.2f} truck-hours"
+    )
+
+
 @app.command()
 def verify(folder: Folder, as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False) -> None:
-    """Checks every record, the chain between them and the head; exits 1 when something does not fit."""
+    """Checks every record, the chain between them and the head, and says how it grows; exits 1 when something does not fit."""
+    from fleet.server.journal.growth import GrowthMeter  # noqa: PLC0415 - as above
+
+    meter = GrowthMeter()
     with _opened(folder) as journal:
-        count = journal.verify()
+        count = journal.verify(meter.see)
         recovery = journal.recover()
     sizes = {name: sum(path.stat().st_size for path in folder.glob(name)) for name in ("journal.sqlite*", "archive-*")}
+    growth = meter.growth(sum(sizes.values()))
     found = {
         "records": count,
         "epoch": recovery.epoch,
         "recovery_records": len(recovery.records),
         "journal_bytes": sizes["journal.sqlite*"],
         "archive_bytes": sizes["archive-*"],
+        "growth": {**asdict(growth), "bytes_per_truck_hour": growth.bytes_per_truck_hour},
     }
     if as_json:
         typer.echo(json.dumps(found))
     else:
         typer.echo(f"whole: {count} records, epoch {recovery.epoch}; a restart reads {len(recovery.records)} of them")
         typer.echo(f"the journal has {sizes['journal.sqlite*'] / 1e6:.1f} MB, its archive {sizes['archive-*'] / 1e6:.1f} MB")
+        typer.echo(_growth(growth))
 
 
 @app.command()

@@ -26,6 +26,7 @@ SUMMARIES: Final = {
     "border": "See crossings; release, hold and inspect.",
     "stop": "Stop every truck; lift the stop.",
     "watch": "Follow the fleet live.",
+    "health": "How the server itself is.",
     "audit": "List who wanted what, what it changed, and what came of it.",
     "tls": "Make, revoke and replace the certificates of a trial site.",
     "console": "Serve the operators' page.",

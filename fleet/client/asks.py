@@ -18,6 +18,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from fleet.client.health_values import Health
 from fleet.client.site_values import LanePoint, Site, Stretch
 from fleet.client.values import (
     AllStop,
@@ -37,7 +38,7 @@ from fleet.client.values import (
     Truck,
     value_of,
 )
-from fleet.v1 import border_pb2, common_pb2, dispatch_pb2
+from fleet.v1 import border_pb2, common_pb2, dispatch_pb2, health_pb2
 
 _V = TypeVar("_V")
 
@@ -326,7 +327,12 @@ def release_intrusion(intrusion_id: str) -> Ask[Intrusion]:
     return Ask(DISPATCH, "ReleaseIntrusion", request, _to(Intrusion))
 
 
-# The audit.
+# The server itself, and its audit.
+
+
+def health() -> Ask[Health]:
+    """Asks how the server is."""
+    return Ask(DISPATCH, "GetHealth", health_pb2.GetHealthRequest(), _to(Health))
 
 
 def audit(page_token: str = "", *, since: datetime | None = None, who: str = "", page_size: int = PAGE_SIZE) -> Ask[Page[AuditEntry]]:

@@ -14,6 +14,17 @@ from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from google.protobuf.message import Message
 
+from fleet.client.health_values import (
+    DecisionHealth,
+    Health,
+    JournalHealth,
+    MessageHealth,
+    NamedCount,
+    Spread,
+    TickHealth,
+    TruckClock,
+    TruckHealth,
+)
 from fleet.client.site_values import (
     LanePoint,
     Site,
@@ -326,6 +337,7 @@ Value: TypeAlias = (
     | BorderCall
     | Site
     | SiteProposal
+    | Health
 )
 
 _CLASSES: Final[Mapping[str, type[Any]]] = {
@@ -333,7 +345,8 @@ _CLASSES: Final[Mapping[str, type[Any]]] = {
     for kind in (
         LanePoint, Stretch, Container, TransportOrder, Truck, Cause, Explanation, Lane, AllStop, Intrusion, ControlLease, FleetTotals,
         FleetUpdate, Crossing, Gate, Bay, ManifestDeclared, GateCall, GatePassed, BayCall, BayLeft, BorderCall, SiteBlock,
-        SiteProposal, SiteLane, SiteZone, SiteGate, SiteStand, SiteYard, SiteTruckType, Site,
+        SiteProposal, SiteLane, SiteZone, SiteGate, SiteStand, SiteYard, SiteTruckType, Site, Health, TickHealth, DecisionHealth,
+        TruckHealth, JournalHealth, MessageHealth, TruckClock, Spread, NamedCount,
     )
 }  # fmt: skip
 

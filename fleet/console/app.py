@@ -80,6 +80,7 @@ class Console:
             Route("/api/why/{truck_id}", self._why),
             Route("/api/texts/{language}", self._texts),
             Route("/api/acknowledge", self._acknowledge, methods=["POST"]),
+            Route("/api/health", self._server_health),
             Route("/api/do/{command}", self._do, methods=["POST"]),
             Route("/api/{what}", self._read),
             Mount("/static", StaticFiles(directory=STATIC)),
@@ -103,6 +104,9 @@ class Console:
     async def _health(self, _: Request) -> Response:
         live = self._feed.lost_since_ms is None
         return JSONResponse({"live": live, "number": self._feed.number}, status_code=200 if live else 503)
+
+    async def _server_health(self, _: Request) -> Response:
+        return JSONResponse(plain(await self._operator.ask(asks.health())))
 
     async def _stream(self, request: Request) -> Response:
         seen = request.headers.get("last-event-id", "")

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
@@ -26,6 +26,10 @@ from fleet.log import Event, Log
 from fleet.server.certificates import Certificates
 from fleet.server.control_thread import ControlThread
 from fleet.server.engine import Engine
+from fleet.server.health.condition import Condition
+from fleet.server.health.gathering import HealthWatch, Parts
+from fleet.server.health.scraping import Scraping
+from fleet.server.health.tallies import Tallies
 from fleet.server.journal.journal import JournalCorrupt
 from fleet.server.journal.journal_writer import JournalWriter, Listener
 from fleet.server.journal.pace import SnapshotPace
@@ -40,11 +44,13 @@ from fleet.server.server_clock import EpochClock, engine_options
 from fleet.server.settings import ServerSettings
 from fleet.server.site_facts import SiteInForce
 from fleet.server.standstill import StandstillCounter
+from fleet.server.traces import NO_TRACES, Traces
 from fleet.server.transport import grpc_server, listen
 from fleet.server.warm_up import warm_up
 from fleet.server.wire import border_service, dispatch_service, gateway_service, lockstep_service, truck_service
 from fleet.server.wire.audit_reads import AuditReads
-from fleet.server.wire.counter import Counter
+from fleet.server.wire.counter import BetweenTicks, Counter
+from fleet.server.wire.health_reads import HealthReads
 from fleet.server.wire.pump import REAL, SIMULATED, Pumps
 from fleet.server.wire.reads import Reads
 from fleet.server.wire.refusals import Refusals
@@ -69,20 +75,26 @@ _LOG: Final = Log("app")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """Where a server serves, which site, in which term, and how much it remembered; *damage*: why it lets nobody move."""
+    """
+    Where a server serves, which site, in which term, and how much it remembered; *damage*: why it lets nobody move.
+
+    *metrics*: where it is scraped, empty for nowhere.
+    """
 
     address: str
     site_id: str
     epoch: int
     recovered_count: int
     damage: JournalCorrupt | None = None
+    metrics: str = ""
 
 
 class Server:
     """One server of one site, from `start` to `stop`. Built inside the event loop it will live in."""
 
-    def __init__(self, corridor: Corridor, settings: ServerSettings) -> None:
+    def __init__(self, corridor: Corridor, settings: ServerSettings, traces: Traces = NO_TRACES) -> None:
         self._settings = settings
+        self._traces = traces
         self._corridor = corridor
         self._streams = asyncio.get_running_loop()
         # How it ends.
@@ -95,7 +107,7 @@ class Server:
         # What decides, and when.
         self._clock = EpochClock()
         self._inputs = self._input_log()
-        self._engine = engine = Engine(corridor, engine_options(corridor, settings, self._clock), self._inputs)
+        self._engine = engine = Engine(corridor, engine_options(corridor, settings, self._clock, traces), self._inputs)
         shed = engine.inbox.shed
         self._control = ControlThread(self._clock, self._tick, self._fail, shed)
         # What keeps that; the thread that writes begins with the term.
@@ -109,10 +121,16 @@ class Server:
         self._shedding = Shedding(shed)
         self._refusals = Refusals(engine.inbox)
         self._counter.claimed = engine.switchboard.claimed = self._refusals.refused
+        # How all of that is.
+        self._condition = Condition(self._clock, self._control.pulse, self._writability, driven=settings.lockstep)
+        self._tallies = Tallies()
+        self._scraping = Scraping(settings.metrics, self._condition)
+        between: BetweenTicks = DirectReads() if settings.lockstep else self._control
+        self._watch = HealthWatch(self._health_parts(between), self._scraping.publish)
         # Where all of that is reached.
-        self._grpc = grpc_server(settings, self._certificates, self._refusals, self._clock, shed)
+        self._grpc = grpc_server(settings, self._certificates, self._refusals, self._clock, shed, traces)
         self._health = health.aio.HealthServicer()
-        self._following: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> Running:
         """
@@ -121,6 +139,14 @@ class Server:
         Raises:
             FleetError: the journal is not for this server, or the address is taken. A simulator gets no server with a damaged one.
         """
+        metrics = self._scraping.open()
+        try:
+            return replace(await self._start(), metrics=metrics)
+        except BaseException:
+            self._scraping.close()
+            raise
+
+    async def _start(self) -> Running:
         try:
             recovered = await asyncio.to_thread(self._engine.recover, self._journal)
         except JournalCorrupt as damage:
@@ -131,15 +157,18 @@ class Server:
         self._engine.switchboard.journal = self._journal
         _LOG.fact(Event.JOURNAL_RECOVERED, facts=recovered.fact_count, epoch=recovered.epoch)
         listener = Listener(changed=self._room_changed, failed=self._fail)
-        self._writer = JournalWriter(self._journal, recovered.epoch, listener)
+        self._writer = JournalWriter(self._journal, recovered.epoch, listener, self._traces)
+        self._watch.writes(self._writer)
         address = await self._open()
         await asyncio.to_thread(warm_up, self._corridor, self._settings.policy)
         _LOG.fact(Event.KERNELS_WARMED)
         self._writer.start()
         if self._engine.planning is not None:
             self._engine.planning.start()
+        self._condition.begun()
         if not self._settings.lockstep:
             self._control.start()
+            self._beside(self._watch.follow(), self._unwatched)
         await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
         _LOG.fact(Event.SERVER_STARTED, address=address, epoch=recovered.epoch, site=self._corridor.site_id)
         return Running(address=address, site_id=self._corridor.site_id, epoch=recovered.epoch, recovered_count=recovered.fact_count)
@@ -152,7 +181,10 @@ class Server:
         await asyncio.to_thread(self._engine.remember, believed)
         self._counter = StandstillCounter(self._engine, damage, self._clock.now_ns)
         self._engine.switchboard.closed = damage
+        self._condition.stands_still(str(damage))
+        self._watch = HealthWatch(self._health_parts(DirectReads()), self._scraping.publish)
         address = await self._open()
+        self._beside(self._watch.follow(), self._unwatched)
         await self._health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
         return Running(address=address, site_id=self._corridor.site_id, epoch=0, recovered_count=len(believed), damage=damage)
 
@@ -169,14 +201,16 @@ class Server:
         if self._stopped:
             return
         self._stopped = True
+        self._condition.ending()
         self._end(None)
         await self._health.enter_graceful_shutdown()
         if self.damage is None:
             await self._finish()
         await self._pumps.all_idle_within(DRAIN_WITHIN_S)
         await self._grpc.stop(DRAIN_WITHIN_S)
-        if self._following is not None:
-            self._following.cancel()
+        for task in self._tasks:
+            task.cancel()
+        self._scraping.close()
         self._journal.close()
         _LOG.fact(Event.SERVER_STOPPED, address=self._settings.listen)
 
@@ -207,7 +241,7 @@ class Server:
         truck_service.register(self._grpc, engine.switchboard, self._pumps)
         gateway_service.register(self._grpc, engine.switchboard, self._pumps)
         audit = AuditReads(self._settings.data, engine.options.utc_at_zero_ns)
-        dispatch_service.register(self._grpc, self._counter, reads, audit)
+        dispatch_service.register(self._grpc, self._counter, reads, audit, HealthReads(self._watch))
         border = border_service.BorderService(self._counter, reads, engine.board, self._pumps)
         border_service.register(self._grpc, border)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)
@@ -224,15 +258,35 @@ class Server:
 
     def _follow(self) -> None:
         """From now on identities are asked again each second; a server that cannot do that any more must not go on."""
-        if self._certificates is None:
-            return
+        if self._certificates is not None:
+            self._beside(self._certificates.follow(), self._fail)
 
-        def ended(following: asyncio.Task[None]) -> None:
-            if not following.cancelled() and isinstance(fault := following.exception(), Exception):
-                self._fail(fault)
+    def _beside(self, running: Coroutine[Any, Any, None], failed: Callable[[Exception], None]) -> None:
+        """Runs until the server stops; *failed* hears of what ends it before."""
 
-        self._following = asyncio.create_task(self._certificates.follow())
-        self._following.add_done_callback(ended)
+        def ended(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and isinstance(fault := task.exception(), Exception):
+                failed(fault)
+
+        self._tasks.append(asyncio.create_task(running))
+        self._tasks[-1].add_done_callback(ended)
+
+    def _unwatched(self, fault: Exception) -> None:
+        """Nobody gathers the server's health any more; trucks drive on without that."""
+        _LOG.alarm(Event.HEALTH_FAILED, reason=type(fault).__name__, exc_info=fault)
+
+    def _health_parts(self, between: BetweenTicks) -> Parts:
+        return Parts(
+            engine=self._engine,
+            control=self._control,
+            condition=self._condition,
+            between=between,
+            desk=lambda: self._counter,
+            facts_since=lambda: self._facts_since_snapshot,
+            tallies=self._tallies,
+            clock=self._clock,
+            folder=self._settings.data,
+        )
 
     def _tick(self, now_ns: int) -> None:
         if self.switched_to is not None:
@@ -262,6 +316,7 @@ class Server:
         self._writer.submit_snapshot(outgoing.switch.facts, lambda: self._on_streams(switched))
 
     def _say_early(self, outgoing: Outgoing) -> None:
+        self._tallies.ticked(outgoing)
         self._pumps.ticked()
         self._refusals.ticked()
         self._shedding.ticked()
@@ -324,10 +379,12 @@ def _certificates(folder: Path, corridor: Corridor, data: Path) -> Certificates:
     return Certificates(folder, corridor.site_id if begins else None)
 
 
-async def serve(corridor: Corridor, settings: ServerSettings, started: Callable[[Running], None]) -> Exception | None:
+async def serve(
+    corridor: Corridor, settings: ServerSettings, started: Callable[[Running], None], traces: Traces = NO_TRACES
+) -> Exception | None:
     """
     Serves until a signal asks for the end (None) or the server cannot go on (why); *started* hears where, for each site anew.
-    With a damaged journal it serves, but cannot go on.
+    With a damaged journal it serves, but cannot go on. *traces* see what takes time.
 
     When the site is switched, the server ends in good order and one on the new site begins in its place, in a new epoch, as it would
     after any restart: it knows what the journal says and nothing else.
@@ -338,18 +395,22 @@ async def serve(corridor: Corridor, settings: ServerSettings, started: Callable[
     asked = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, asked.set)
-    while True:
-        server = Server(corridor, settings)
-        ending = asyncio.create_task(_end_when(asked, server))
-        running = await server.start()
-        started(running)
-        fault = await server.ended()
-        await server.stop()
-        ending.cancel()
-        if fault is not None or server.switched_to is None or asked.is_set():
-            return server.damage or fault
-        site = _kept_file(settings.data, server.switched_to)
-        corridor, settings = server.switched_to.corridor, replace(settings, listen=running.address, site=site)
+    try:
+        while True:
+            server = Server(corridor, settings, traces)
+            ending = asyncio.create_task(_end_when(asked, server))
+            running = await server.start()
+            started(running)
+            fault = await server.ended()
+            await server.stop()
+            ending.cancel()
+            if fault is not None or server.switched_to is None or asked.is_set():
+                return server.damage or fault
+            site = _kept_file(settings.data, server.switched_to)
+            corridor = server.switched_to.corridor
+            settings = replace(settings, listen=running.address, metrics=running.metrics, site=site)
+    finally:
+        await asyncio.to_thread(traces.close)
 
 
 def _kept_file(data: Path, switch: SiteSwitch) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 
 from fleet.clock import NS_PER_S, Clock
 from fleet.log import Event, Log
+from fleet.server.health.pulse import Pulse
 from fleet.server.limits import BEHIND_TICKS_MAX, READS_PER_TICK_MAX, READS_PER_TICK_NS, READS_WAITING_MAX
 from fleet.server.settings import TICK_NS
 from fleet.server.wire.inbox import Overloaded
@@ -45,6 +46,13 @@ class ControlThread:
         self.missed_count = 0
         self.behind_ticks = 0
         self._say_missed_from_ns = 0
+        self.pulse = Pulse()
+        self._ticks = 0
+
+    @property
+    def waiting_count(self) -> int:
+        """Reads that wait for their turn."""
+        return len(self._reads)
 
     def start(self) -> None:
         """Begins to tick."""
@@ -79,6 +87,8 @@ class ControlThread:
                     self._stopping.wait((due_ns - now_ns) / NS_PER_S)
                     continue
                 self._tick(now_ns)
+                self._ticks += 1  # as the loop numbers them: each epoch has a thread of its own
+                self.pulse.ticked(self._ticks, due_ns, now_ns, self._clock.now_ns())
                 self._serve_reads()
                 due_ns = self._next_due(due_ns)
         except Exception as fault:  # noqa: BLE001 - whatever it is, the process must not live on without its loop

@@ -67,6 +67,12 @@ CALLS_WAITING_MAX: Final = 10_000
 
 SAY_SHED_EVERY_S: Final = 10.0  # how often the log says what was shed
 
+# The server's own health.
+HEALTH_EVERY_S: Final = 1.0  # how often it is gathered; whoever asks is told what was found last
+ALIVE_WITHIN_S: Final = 5.0  # ticks that stay away so long have stopped; a machine that is only busy has been seen to stall for three
+SCRAPES_MAX: Final = 8  # connections at once to the address of metrics: a scraper needs one
+SCRAPE_WITHIN_S: Final = 5.0  # one that has not asked and been answered by then is cut off
+
 assert max(REQUEST_BYTES_MAX, FRAME_BYTES_MAX, SITE_BYTES_MAX) <= RECEIVE_BYTES_MAX
 assert METADATA_BYTES_MAX <= REQUEST_BYTES_MAX
 # A gateway may stand before all trucks: a report in columns has 124 bytes.
@@ -89,6 +95,9 @@ assert HELD_BACK_MAX_S < ANSWER_WITHIN_S
 assert 2 * TRUCKS_MAX + CALLS_BURST <= PLANNING_INPUTS_MAX < INPUTS_MAX
 assert TRUCKS_MAX * MESSAGES_PER_TICK_MAX <= REPORTS_MAX
 assert BEHIND_PLANNING_TICKS < BEHIND_TICKS_MAX
+# Trucks have long stopped by themselves when a server counts as dead, and it is gathered often enough to be seen.
+assert 1000 * ALIVE_WITHIN_S > 2 * SILENCE_FAULT_MS
+assert ALIVE_WITHIN_S > 2 * HEALTH_EVERY_S
 assert PAGE_ROWS <= PAGE_ROWS_MAX
 assert READS_PER_TICK_NS < TICK_PERIOD_NS
 assert READS_PER_TICK_MAX < READS_WAITING_MAX

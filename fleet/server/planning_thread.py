@@ -18,6 +18,7 @@ from typing import Final
 from fleet.clock import NS_PER_S, Clock, SystemClock
 from fleet.log import Event, Log
 from fleet.server.planning import LOOK_TICKS
+from fleet.server.traces import NO_TRACES, Traces
 from planner.foresight.plan import plan
 from planner.foresight.seen import Chart, Seen
 from planner.foresight.turns import Turns
@@ -30,9 +31,10 @@ _LOG: Final = Log("planning_thread")
 class PlanningThread:
     """Plans from `start` to `stop`."""
 
-    def __init__(self, chart: Chart, clock: Clock | None = None) -> None:
+    def __init__(self, chart: Chart, clock: Clock | None = None, traces: Traces = NO_TRACES) -> None:
         self._chart = chart
         self._clock = clock or SystemClock()
+        self._traces = traces
         self._seen: deque[Seen] = deque(maxlen=1)
         self._found: deque[Turns] = deque(maxlen=1)
         self._wake = threading.Event()
@@ -67,7 +69,9 @@ class PlanningThread:
                 self._wake.wait()
                 self._wake.clear()
                 while self._seen and not self._stopping:
-                    in_force = plan(self._seen.popleft(), self._chart, in_force, self._until(self._clock.now_ns() + SEARCH_NS)).turns
+                    seen = self._seen.popleft()
+                    with self._traces.span("plan"):
+                        in_force = plan(seen, self._chart, in_force, self._until(self._clock.now_ns() + SEARCH_NS)).turns
                     self._found.append(in_force)
         except Exception as fault:  # noqa: BLE001 - whatever it is, trucks go on without plans
             _LOG.alarm(Event.PLANNING_FAILED, reason=type(fault).__name__, exc_info=fault)

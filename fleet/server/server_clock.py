@@ -8,6 +8,7 @@ restarts and reboots, and no step of the wall's clock reaches the loop. Simulate
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -18,6 +19,7 @@ from fleet.server.engine import EngineOptions
 from fleet.server.loop.control_loop import LoopOptions
 from fleet.server.planning_thread import PlanningThread
 from fleet.server.settings import ServerSettings
+from fleet.server.traces import NO_TRACES, Traces
 from planner.corridor import Corridor
 
 DAY_S: Final = 86_400
@@ -41,9 +43,11 @@ class EpochClock:
         return self._system.utc()
 
 
-def engine_options(corridor: Corridor, settings: ServerSettings, clock: EpochClock) -> EngineOptions:
+def engine_options(corridor: Corridor, settings: ServerSettings, clock: EpochClock, traces: Traces = NO_TRACES) -> EngineOptions:
     """
     What the clock of *settings* means for the desk: local midnight, and the Unix time of control time 0; and the trucks' keys.
+
+    *traces* see each plan.
 
     Raises:
         KeysUnusable: the file of keys beside the journal cannot be used.
@@ -63,11 +67,12 @@ def engine_options(corridor: Corridor, settings: ServerSettings, clock: EpochClo
             ordered=True,
             keys=keys,
         )
+    planning = partial(PlanningThread, traces=traces)
     if settings.day_start_s is None:
         return EngineOptions(
-            loop=loop, dispatch=DispatchOptions(day_start_s=offset_s, identities_proven=proven), planning=PlanningThread, keys=keys
+            loop=loop, dispatch=DispatchOptions(day_start_s=offset_s, identities_proven=proven), planning=planning, keys=keys
         )
     day_start_s = (settings.day_start_s - clock.now_ns() // NS_PER_S) % DAY_S
     return EngineOptions(
-        loop=loop, dispatch=DispatchOptions(day_start_s=day_start_s, identities_proven=proven), planning=PlanningThread, keys=keys
+        loop=loop, dispatch=DispatchOptions(day_start_s=day_start_s, identities_proven=proven), planning=planning, keys=keys
     )

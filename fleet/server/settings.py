@@ -85,6 +85,7 @@ class ServerSettings:
     *day_start_s*: seconds after local midnight at the start, or None for the wall's time. *site*: the site's name or file, for the
     replay of its input log, which keeps *input_log_h* hours, 0 for none, and never more than *input_log_bytes_max*. *policy*: how road
     is given out, one of `planner.policy`. *tls*: folder with the server's certificate and the CAs of its callers; None serves plaintext.
+    *metrics*: HOST:PORT for scrapers, in plain HTTP, empty for none.
     """
 
     data: Path
@@ -99,11 +100,14 @@ class ServerSettings:
     input_log_bytes_max: int = 2 << 30
     policy: str = MOVING
     tls: Path | None = None
+    metrics: str = ""
 
     def __post_init__(self) -> None:
-        host, colon, port = self.listen.rpartition(":")
-        if not colon or not host or not port.isdigit() or int(port) > 65_535:
-            raise ValueError(f"listen must be HOST:PORT, is {self.listen!r}")
+        host = _host_of("listen", self.listen)
+        if self.metrics:
+            _host_of("metrics", self.metrics)
+            if self.lockstep:
+                raise ValueError("metrics are of real time: a server that a simulator drives has none")
         # Without certificates anybody who reaches the port may drive trucks.
         if self.tls is None and not self.is_local:
             raise ValueError(f"without certificates (--tls DIR) the server listens on loopback only, not on {host!r}")
@@ -123,3 +127,16 @@ class ServerSettings:
     def host(self) -> str:
         """Where it listens, without the port."""
         return self.listen.rpartition(":")[0]
+
+
+def _host_of(name: str, address: str) -> str:
+    """
+    The host of HOST:PORT.
+
+    Raises:
+        ValueError: *name* is none.
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65_535:
+        raise ValueError(f"{name} must be HOST:PORT, is {address!r}")
+    return host

@@ -19,6 +19,7 @@ from fleet.server.certificates import Certificates
 from fleet.server.limits import LINKS_MAX, connections_max
 from fleet.server.process import keep_heap_small, raise_file_limit
 from fleet.server.settings import ServerSettings
+from fleet.server.traces import Traces
 from fleet.server.wire.access import AccessInterceptor
 from fleet.server.wire.identity_watch import IdentityInterceptor
 from fleet.server.wire.interceptors import ErrorInterceptor
@@ -39,10 +40,15 @@ class AddressTaken(FleetError):
 
 
 def grpc_server(
-    settings: ServerSettings, certificates: Certificates | None, refusals: Refusals, clock: Clock, shed: Shed
+    settings: ServerSettings,
+    certificates: Certificates | None,
+    refusals: Refusals,
+    clock: Clock,
+    shed: Shed,
+    traces: Traces,
 ) -> grpc.aio.Server:
     """A server without methods that listens nowhere yet; the process is made fit for it."""
-    interceptors: list[grpc.aio.ServerInterceptor] = []
+    interceptors = traces.interceptors()
     # Simulated time asks as fast as the machine can: nobody there is held back, but it must be known who drives.
     interceptors.append(LineInterceptor() if settings.lockstep else Limiter(clock, shed))
     if certificates is not None:

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from fleet.v1 import dispatch_pb2 as fleet_dot_v1_dot_dispatch__pb2
+from fleet.v1 import health_pb2 as fleet_dot_v1_dot_health__pb2
 
 GRPC_GENERATED_VERSION = '1.76.0'
 GRPC_VERSION = grpc.__version__
@@ -194,6 +195,11 @@ class DispatchServiceStub(object):
                 '/fleet.v1.DispatchService/ListAudit',
                 request_serializer=fleet_dot_v1_dot_dispatch__pb2.ListAuditRequest.SerializeToString,
                 response_deserializer=fleet_dot_v1_dot_dispatch__pb2.ListAuditResponse.FromString,
+                _registered_method=True)
+        self.GetHealth = channel.unary_unary(
+                '/fleet.v1.DispatchService/GetHealth',
+                request_serializer=fleet_dot_v1_dot_health__pb2.GetHealthRequest.SerializeToString,
+                response_deserializer=fleet_dot_v1_dot_health__pb2.Health.FromString,
                 _registered_method=True)
 
 
@@ -413,6 +419,13 @@ class DispatchServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetHealth(self, request, context):
+        """How the server itself is: ticks, journal, reports, queues.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DispatchServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -575,6 +588,11 @@ def add_DispatchServiceServicer_to_server(servicer, server):
                     servicer.ListAudit,
                     request_deserializer=fleet_dot_v1_dot_dispatch__pb2.ListAuditRequest.FromString,
                     response_serializer=fleet_dot_v1_dot_dispatch__pb2.ListAuditResponse.SerializeToString,
+            ),
+            'GetHealth': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetHealth,
+                    request_deserializer=fleet_dot_v1_dot_health__pb2.GetHealthRequest.FromString,
+                    response_serializer=fleet_dot_v1_dot_health__pb2.Health.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1442,6 +1460,33 @@ class DispatchService(object):
             '/fleet.v1.DispatchService/ListAudit',
             fleet_dot_v1_dot_dispatch__pb2.ListAuditRequest.SerializeToString,
             fleet_dot_v1_dot_dispatch__pb2.ListAuditResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetHealth(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fleet.v1.DispatchService/GetHealth',
+            fleet_dot_v1_dot_health__pb2.GetHealthRequest.SerializeToString,
+            fleet_dot_v1_dot_health__pb2.Health.FromString,
             options,
             channel_credentials,
             insecure,

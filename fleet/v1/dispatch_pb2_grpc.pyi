@@ -8,6 +8,7 @@ Every request that changes something carries a `request_id` (UUID); the same id 
 
 from collections import abc as _abc
 from fleet.v1 import dispatch_pb2 as _dispatch_pb2
+from fleet.v1 import health_pb2 as _health_pb2
 from grpc import aio as _aio
 import abc as _abc_1
 import grpc as _grpc
@@ -89,6 +90,8 @@ class DispatchServiceStub:
     """Ends a proposal; everything stays as it is."""
     ListAudit: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.ListAuditRequest, _dispatch_pb2.ListAuditResponse]
     """Who wanted what, what it changed, and what came of it, refusals too; the newest first."""
+    GetHealth: _grpc.UnaryUnaryMultiCallable[_health_pb2.GetHealthRequest, _health_pb2.Health]
+    """How the server itself is: ticks, journal, reports, queues."""
 
 @_typing.type_check_only
 class DispatchServiceAsyncStub(DispatchServiceStub):
@@ -148,6 +151,8 @@ class DispatchServiceAsyncStub(DispatchServiceStub):
     """Ends a proposal; everything stays as it is."""
     ListAudit: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.ListAuditRequest, _dispatch_pb2.ListAuditResponse]  # type: ignore[assignment]
     """Who wanted what, what it changed, and what came of it, refusals too; the newest first."""
+    GetHealth: _aio.UnaryUnaryMultiCallable[_health_pb2.GetHealthRequest, _health_pb2.Health]  # type: ignore[assignment]
+    """How the server itself is: ticks, journal, reports, queues."""
 
 class DispatchServiceServicer(metaclass=_abc_1.ABCMeta):
     """The operators' desk."""
@@ -396,5 +401,13 @@ class DispatchServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_dispatch_pb2.ListAuditResponse, _abc.Awaitable[_dispatch_pb2.ListAuditResponse]]:
         """Who wanted what, what it changed, and what came of it, refusals too; the newest first."""
+
+    @_abc_1.abstractmethod
+    def GetHealth(
+        self,
+        request: _health_pb2.GetHealthRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_health_pb2.Health, _abc.Awaitable[_health_pb2.Health]]:
+        """How the server itself is: ticks, journal, reports, queues."""
 
 def add_DispatchServiceServicer_to_server(servicer: DispatchServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -7,7 +7,7 @@ import json
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +21,7 @@ class RealServer:
     """
     One server of *site*, with its journal in *data* and its log beside that.
 
-    *module* is what stands for the command `fleet`. Each start and each end must be over *within_s*.
+    *module* is what stands for the command `fleet`, *options* are more of its options. Each start and each end must be over *within_s*.
     """
 
     def __init__(
@@ -32,12 +32,13 @@ class RealServer:
         module: str = "fleet.cli.main",
         environment: Mapping[str, str] | None = None,
         within_s: float = WITHIN_S,
+        options: Sequence[str] = (),
     ) -> None:
         self.data = data
         self.log = data.with_name(f"{data.name}.log")
         self.address = "127.0.0.1:0"
         self.epoch = 0  # 0 while it lets nobody move
-        self._command = ["-m", module, "serve", "--site", site, "--data", str(data), "--day-start", "10:00"]
+        self._command = ["-m", module, "serve", "--site", site, "--data", str(data), "--day-start", "10:00", *options]
         self._environment = environment
         self._within_s = within_s
         self._process: asyncio.subprocess.Process | None = None
@@ -98,9 +99,9 @@ class RealServer:
 
 
 @asynccontextmanager
-async def real_server(data: Path, environment: Mapping[str, str] | None = None) -> AsyncIterator[RealServer]:
+async def real_server(data: Path, environment: Mapping[str, str] | None = None, options: Sequence[str] = ()) -> AsyncIterator[RealServer]:
     """A server of mandula that serves, and is gone afterwards."""
-    server = RealServer("mandula", data, environment=environment)
+    server = RealServer("mandula", data, environment=environment, options=options)
     await server.start()
     try:
         yield server

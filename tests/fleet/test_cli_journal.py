@@ -7,12 +7,13 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from fleet.cli.journal import app
 from fleet.server.dispatch.books import TotalsKept
-from fleet.server.facts import AllStopLifted
+from fleet.server.facts import AllStopLifted, GrantsIssued, TruckGreeted
 from fleet.server.journal.records import records_of
 from fleet.server.journal.sqlite import JOURNAL_FILE, SqliteJournal
 from fleet.server.site_facts import SiteInForce
@@ -40,6 +41,47 @@ def test_a_whole_journal_is_called_whole(folder: Path) -> None:
     said = json.loads(found.stdout)
     assert (said["records"], said["epoch"], said["recovery_records"], said["archive_bytes"]) == (6, 1, 1, 0)
     assert said["journal_bytes"] > 0
+
+
+def test_a_journal_says_how_fast_it_grows(tmp_path: Path) -> None:
+    """Whoever buys the disk multiplies trucks by hours; nights without a server and what a snapshot says again are no hours."""
+    hour_ns = 3600 * 10**9
+
+    def greeted(row: int, epoch: int, at_ns: int) -> TruckGreeted:
+        return TruckGreeted(
+            row=row, epoch=epoch, instance_id="i", boot_id="b", stamp_ns=1, seen_epoch=0, seen_sequence=0, end_m=0.0, at_ns=at_ns
+        )
+
+    def granted(epoch: int, at_ns: int) -> GrantsIssued:
+        nobody, nothing = np.zeros(0, np.int32), np.zeros(0)
+        return GrantsIssued(
+            tick=1, epoch=epoch, at_ns=at_ns, rows=nobody, sequence=np.zeros(0, np.int64), end_m=nothing, rear_rows=nobody, rear_m=nothing
+        )
+
+    with closing(SqliteJournal(tmp_path)) as journal:
+        journal.recover()
+        first = journal.acquire()
+        journal.append(first, records_of([greeted(0, 1, 0), greeted(1, 1, hour_ns), granted(1, 2 * hour_ns)]))
+        journal.snapshot(first, records_of([greeted(0, 1, 0), greeted(1, 1, hour_ns)]))
+        second = journal.acquire()
+        journal.append(second, records_of([greeted(1, 2, 10 * hour_ns), granted(2, 11 * hour_ns), granted(2, 12 * hour_ns)]))
+
+    plain = RUNNER.invoke(app, ["verify", str(tmp_path)])
+    found = json.loads(RUNNER.invoke(app, ["verify", str(tmp_path), "--json"]).stdout)
+
+    growth = found["growth"]
+    assert (growth["truck_count"], growth["hours"], growth["truck_hours"]) == (2, 4.0, 5.0)
+    assert growth["byte_count"] == found["journal_bytes"] + found["archive_bytes"]
+    assert growth["bytes_per_truck_hour"] == growth["byte_count"] / 5.0
+    assert f"{growth['bytes_per_truck_hour'] / 1e3:.0f} KB a truck-hour" in plain.stdout
+
+
+def test_a_journal_without_trucks_does_not_guess(folder: Path) -> None:
+    """A division by nothing is no figure."""
+    found = RUNNER.invoke(app, ["verify", str(folder), "--json"])
+
+    assert json.loads(found.stdout)["growth"]["bytes_per_truck_hour"] is None
+    assert "nothing can be said of its growth" in RUNNER.invoke(app, ["verify", str(folder)]).stdout
 
 
 def test_a_damaged_journal_exits_1(folder: Path) -> None:

@@ -7,6 +7,7 @@ import { corridor } from "./screens/corridor.js";
 import { day } from "./screens/day.js";
 import { alarms } from "./screens/alarms.js";
 import { gates } from "./screens/gates.js";
+import { health } from "./screens/health.js";
 import { orders } from "./screens/orders.js";
 import { stringline } from "./screens/stringline.js";
 import { trucks } from "./screens/trucks.js";
@@ -15,7 +16,7 @@ import { act, ask } from "./server.js";
 import { concerns, fleet, listen, select, stops, watch } from "./state.js";
 import { LANGUAGES, clock, count, language, lasting, speak, t, usualLanguage } from "./text.js";
 
-const SCREENS = { corridor, stringline, trucks, orders, gates, alarms, controls, day };
+const SCREENS = { corridor, stringline, trucks, orders, gates, alarms, controls, day, health };
 let leave = null;
 let open = null;
 

@@ -19,8 +19,10 @@ from fleet.clock import NS_PER_S, SystemClock
 from fleet.errors import FleetError
 from fleet.log import Event, Log
 from fleet.server.facts import Fact
+from fleet.server.health.durations import Durations
 from fleet.server.journal.journal import Journal, JournalCorrupt, JournalFailed, JournalFull
 from fleet.server.journal.records import records_of
+from fleet.server.traces import NO_TRACES, Traces
 
 RETRY_FULL_S: Final = 0.5
 
@@ -47,10 +49,11 @@ class Batch:
 class JournalWriter:
     """Writes one epoch's facts in the order submitted."""
 
-    def __init__(self, journal: Journal, epoch: int, listener: Listener) -> None:
+    def __init__(self, journal: Journal, epoch: int, listener: Listener, traces: Traces = NO_TRACES) -> None:
         self._journal = journal
         self._epoch = epoch
         self._listener = listener
+        self._traces = traces
         self._waiting: deque[Batch] = deque()
         self._condition = threading.Condition()
         self._closing = False
@@ -59,6 +62,8 @@ class JournalWriter:
         self._clock = SystemClock()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self.sequence = 0
+        self.commits = Durations()
+        self.snapshot_ns = 0  # when the newest snapshot was durable, by the system's clock; 0 for none since the start
         self.wrote_all = False  # once closed: everything submitted is durable
 
     def start(self) -> None:
@@ -132,10 +137,14 @@ class JournalWriter:
         records = records_of(fact for batch in batches for fact in batch.facts)
         if not records:
             return True
-        append = self._journal.snapshot if _is_snapshot(batches) else self._journal.append
+        append, name = (self._journal.append, "journal commit")
+        if _is_snapshot(batches):
+            append, name = (self._journal.snapshot, "journal snapshot")
         while True:
+            began_ns = self._clock.now_ns()
             try:
-                self.sequence = append(self._epoch, records)
+                with self._traces.span(name, records=len(records), ticks=len(batches)):
+                    self.sequence = append(self._epoch, records)
             except JournalFull:
                 self._tell(full=True)
                 with self._condition:
@@ -143,11 +152,16 @@ class JournalWriter:
                     if self._closing:
                         return False
             else:
+                ended_ns = self._clock.now_ns()
+                self.commits.add(ended_ns, ended_ns - began_ns)
+                if _is_snapshot(batches):
+                    self.snapshot_ns = ended_ns
                 return True
 
     def _put_away(self) -> None:
         try:
-            self._journal.compact()
+            with self._traces.span("journal compaction"):
+                self._journal.compact()
         except JournalCorrupt as damage:
             # No restart reads that record: the fleet goes on, and a person has to look before the journal can shrink again.
             _LOG.alarm(Event.JOURNAL_DAMAGED, **damage.facts())

@@ -233,9 +233,9 @@ class SqliteJournal:
         """Whether the reserve is there, or could be filled again, with as much to spare."""
         return self._reserve.fill()
 
-    def verify(self) -> int:
+    def verify(self, look: Callable[[Sealed], None] | None = None) -> int:
         """
-        Checks the chain over every record ever written; the answer is their count.
+        Checks the chain over every record ever written; the answer is their count. *look* is shown each that fits.
 
         Raises:
             JournalCorrupt: a record does not fit.
@@ -245,6 +245,8 @@ class SqliteJournal:
         with self._reading(lambda: head.sequence):
             for sealed in checked(self._all_rows()):
                 head = sealed.head
+                if look is not None:
+                    look(sealed)
         return head.sequence
 
     def chain(self) -> Iterator[Sealed]:

@@ -21,7 +21,7 @@ class Writability:
 
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
-        self._behind = False
+        self.behind = False  # too much waits for the disk
         self.has_room = True
 
     def room_changed(self, has_room: bool, reason: str) -> None:
@@ -35,10 +35,10 @@ class Writability:
 
     def ticks_waiting(self, count: int) -> None:
         """So many ticks are decided and not durable."""
-        behind = count > TICKS_BEHIND_MAX or (self._behind and count > TICKS_CAUGHT_UP)
-        if behind != self._behind:
-            self._behind = behind
+        behind = count > TICKS_BEHIND_MAX or (self.behind and count > TICKS_CAUGHT_UP)
+        if behind != self.behind:
+            self.behind = behind
             self._tell("JournalSlow" if behind else "")
 
     def _tell(self, reason: str) -> None:
-        self._inbox.put(SENDER, JournalChanged(writable=self.has_room and not self._behind, reason=reason))
+        self._inbox.put(SENDER, JournalChanged(writable=self.has_room and not self.behind, reason=reason))

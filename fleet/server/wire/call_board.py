@@ -49,6 +49,11 @@ class CallBoard:
         self._watchers: list[Watcher] = []
         self.said = 0
 
+    @property
+    def waiting_count(self) -> int:
+        """Calls that watchers have not read yet."""
+        return sum(len(watcher.waiting) for watcher in self._watchers)
+
     def watch(self, gate_ids: frozenset[str], wake: Callable[[], None]) -> Watcher:
         """Somebody watches from now on; call `catch_up` next."""
         watcher = Watcher(gate_ids=gate_ids, wake=wake)

@@ -63,6 +63,11 @@ class Counter:
         # Called when somebody spoke for another: who, what he asked for, the refusal, and that the core has it on record.
         self.claimed: Callable[[str, str, FleetError, bool], None] = _nobody
 
+    @property
+    def waiting_count(self) -> int:
+        """Requests that wait for their answer."""
+        return len(self._open)
+
     async def ask(self, request: Message, actor: str, form: type[MessageT]) -> MessageT:
         """
         The answer to *request*, which asks for a change, from *actor*, as a message of *form*.

@@ -12,10 +12,11 @@ from fleet.clock import NS_PER_S
 from fleet.server.wire.audit_reads import AuditReads
 from fleet.server.wire.counter import Counter
 from fleet.server.wire.fleet_news import NOTHING_SEEN, FleetNews
+from fleet.server.wire.health_reads import HealthReads
 from fleet.server.wire.identity import actor_of
 from fleet.server.wire.reads import Reads
 from fleet.v1 import dispatch_pb2 as d
-from fleet.v1 import dispatch_pb2_grpc
+from fleet.v1 import dispatch_pb2_grpc, health_pb2
 
 WATCH_PERIOD_S: Final = 1.0
 WATCH_PERIOD_MIN_S: Final = 0.1
@@ -27,11 +28,12 @@ _Context = grpc.aio.ServicerContext[Any, Any]
 class DispatchService(dispatch_pb2_grpc.DispatchServiceServicer):
     """What operators ask."""
 
-    def __init__(self, counter: Counter, reads: Reads, audit: AuditReads) -> None:
+    def __init__(self, counter: Counter, reads: Reads, audit: AuditReads, health: HealthReads) -> None:
         self._counter = counter
         self._reads = reads
         self._audit = audit
         self._news = FleetNews(reads.update)
+        self._health = health
 
     async def GetTransportOrder(self, request: d.GetTransportOrderRequest, context: _Context) -> d.TransportOrder:
         """By id."""
@@ -177,7 +179,12 @@ class DispatchService(dispatch_pb2_grpc.DispatchServiceServicer):
         del context
         return await self._audit.page(request)
 
+    async def GetHealth(self, request: health_pb2.GetHealthRequest, context: _Context) -> health_pb2.Health:
+        """How the server is."""
+        del request, context
+        return await self._health.now()
 
-def register(server: grpc.aio.Server, counter: Counter, reads: Reads, audit: AuditReads) -> None:
+
+def register(server: grpc.aio.Server, counter: Counter, reads: Reads, audit: AuditReads, health: HealthReads) -> None:
     """Serves operators on *server*."""
-    dispatch_pb2_grpc.add_DispatchServiceServicer_to_server(DispatchService(counter, reads, audit), server)
+    dispatch_pb2_grpc.add_DispatchServiceServicer_to_server(DispatchService(counter, reads, audit, health), server)

@@ -87,6 +87,10 @@ class Inbox:
         self.shed.reports += len(reports.rows) if len(self._frames) == FRAMES_MAX else 0
         self._frames.append(reports)
 
+    def waiting(self) -> dict[str, int]:
+        """How much of each kind waits for the next tick; frames of gateways may hold the reports of many trucks."""
+        return {"inputs": len(self._inputs), "reports": len(self._reports), "frames": len(self._frames)}
+
     def freeze(self) -> list[Input]:
         """Everything that arrived so far; what arrives meanwhile is for the next tick."""
         heard = _drain(self._inputs)

@@ -72,6 +72,7 @@ MAY: Final[Mapping[str, Roles]] = {
     "/fleet.v1.DispatchService/SwitchSite": SUPERVISOR,
     "/fleet.v1.DispatchService/WithdrawSite": SUPERVISOR,
     "/fleet.v1.DispatchService/ListAudit": SUPERVISOR,
+    "/fleet.v1.DispatchService/GetHealth": OPERATORS,
     "/fleet.v1.BorderService/WatchBorder": PEOPLE,
     "/fleet.v1.BorderService/DecideCrossing": CUSTOMS,
     "/fleet.v1.BorderService/ReportBarrier": CUSTOMS | YARD,

@@ -66,6 +66,7 @@ class Counts:
     said: int = 0  # messages put on truck and gateway streams
     refused: int = 0  # messages and rows that could not be used
     forged: int = 0  # words and rows that gateways brought without their trucks' codes
+    lost: int = 0  # lines to trucks that ended without a goodbye
 
 
 class Switchboard:
@@ -297,6 +298,7 @@ class Switchboard:
         connection.touched(link)
 
     def _lose(self, link: Link) -> None:
+        self.counts.lost += 1
         self._links.drop(link)
         self._inbox.put(link.called, LinkLost(link=link.number))
 
