@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from fleet.server.journal.growth import Growth
     from fleet.server.journal.journal import Sealed
     from fleet.server.journal.sqlite import SqliteJournal
+
+TRUCK_HOURS_MIN: Final = 1.0  # in fewer the pages that any journal has from the beginning outweigh what trucks add
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Check, read and copy a journal. Example: fleet journal verify ./data")
 Folder = Annotated[Path, typer.Argument(help="The folder given to `fleet serve --data`.")]
@@ -67,6 +69,8 @@ def _read(sealed: Sealed) -> dict[str, Any]:
 def _growth(growth: Growth) -> str:
     if growth.bytes_per_truck_hour is None:
         return "no truck has been in it yet: nothing can be said of its growth"
+    if growth.truck_hours < TRUCK_HOURS_MIN:
+        return f"it holds {growth.truck_hours:.2f} truck-hours: too few to say how it grows"
     return (
         f"both grow by {growth.bytes_per_truck_hour / 1e3:.0f} KB a truck-hour: {growth.byte_count / 1e6:.1f} MB for {growth.truck_count} trucks "
         f"in {growth.hours:.2f} h, {growth.truck_hours:.2f} truck-hours"

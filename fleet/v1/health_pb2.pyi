@@ -338,7 +338,7 @@ class TruckHealth(_message.Message):
 
     @_builtins.property
     def report_age(self) -> Global___Spread:
-        """Of every truck that has a line: how old its newest report is now."""
+        """Of every truck that has a line: how old its newest report is, as the loop counts; 0 is heard in the newest tick."""
 
     def __init__(
         self,

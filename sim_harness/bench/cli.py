@@ -26,6 +26,7 @@ BENCHES: Final = {
     "streams": "sim_harness.bench.streams:streams",
     "planning": "sim_harness.bench.planning:planning",
     "watchers": "sim_harness.bench.watchers:watchers",
+    "scraping": "sim_harness.bench.scraping:scraping",
 }
 
 DISPLIB: Final = "displib"  # needs a directory of problems, so it is not among those run when none is named

@@ -43,14 +43,16 @@ def test_a_whole_journal_is_called_whole(folder: Path) -> None:
     assert said["journal_bytes"] > 0
 
 
+def greeted(row: int, epoch: int, at_ns: int) -> TruckGreeted:
+    """The truck in *row* said hello."""
+    return TruckGreeted(
+        row=row, epoch=epoch, instance_id="i", boot_id="b", stamp_ns=1, seen_epoch=0, seen_sequence=0, end_m=0.0, at_ns=at_ns
+    )
+
+
 def test_a_journal_says_how_fast_it_grows(tmp_path: Path) -> None:
     """Whoever buys the disk multiplies trucks by hours; nights without a server and what a snapshot says again are no hours."""
     hour_ns = 3600 * 10**9
-
-    def greeted(row: int, epoch: int, at_ns: int) -> TruckGreeted:
-        return TruckGreeted(
-            row=row, epoch=epoch, instance_id="i", boot_id="b", stamp_ns=1, seen_epoch=0, seen_sequence=0, end_m=0.0, at_ns=at_ns
-        )
 
     def granted(epoch: int, at_ns: int) -> GrantsIssued:
         nobody, nothing = np.zeros(0, np.int32), np.zeros(0)
@@ -77,11 +79,16 @@ def test_a_journal_says_how_fast_it_grows(tmp_path: Path) -> None:
 
 
 def test_a_journal_without_trucks_does_not_guess(folder: Path) -> None:
-    """A division by nothing is no figure."""
+    """A division by nothing is no figure, and one by a minute is a wrong one."""
     found = RUNNER.invoke(app, ["verify", str(folder), "--json"])
 
     assert json.loads(found.stdout)["growth"]["bytes_per_truck_hour"] is None
     assert "nothing can be said of its growth" in RUNNER.invoke(app, ["verify", str(folder)]).stdout
+    with closing(SqliteJournal(folder)) as journal:
+        journal.recover()
+        epoch = journal.acquire()
+        journal.append(epoch, records_of([greeted(0, epoch, 0), greeted(0, epoch, 60 * 10**9)]))
+    assert "too few to say" in RUNNER.invoke(app, ["verify", str(folder)]).stdout
 
 
 def test_a_damaged_journal_exits_1(folder: Path) -> None:

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ from tests.fleet.test_metrics import got
 
 WITHIN_S = 60.0
 DRIVEN_M = 5.0
+LOOK_S = 0.2
 CORRIDOR = load_site("mandula")
 STANDS = [stand for stand in CORRIDOR.stands if stand.stand_id.startswith("mn_park")][:2]
 
@@ -41,7 +43,11 @@ async def scraped(server: RealServer) -> dict[tuple[str, str], float]:
     status, text = await asyncio.to_thread(got, address_of(server), "/metrics")
     assert status == 200
     families = list(text_string_to_metric_families(text))
-    return {(sample.name, next(iter(sample.labels.values()), "")): sample.value for family in families for sample in family.samples}
+    return {
+        (sample.name, sample.labels.get("site") or next(iter(sample.labels.values()), "")): sample.value
+        for family in families
+        for sample in family.samples
+    }
 
 
 async def told_by_the_command(server: RealServer, *options: str) -> tuple[int, str]:
@@ -91,6 +97,42 @@ async def test_a_server_is_scraped_while_trucks_drive(tmp_path: Path) -> None:
     assert health.decisions.grants >= seen["khulan_grants_total", ""]
     assert {clock.truck_id for clock in health.clocks} == {stand.stand_id for stand in STANDS}
     assert (code, json.loads(said)["site_id"]) == (0, "mandula")
+
+
+async def test_a_server_that_switches_sites_is_scraped_at_the_same_address(tmp_path: Path, steep: str) -> None:
+    """Nobody tells a scraper that the map is another."""
+    async with real_server(tmp_path / "data", options=["--metrics", "0"]) as server, AsyncOperator(server.address) as operator:
+        address = address_of(server)
+        proposed = await operator.ask(asks.propose_site(text=steep), WITHIN_S)
+        await operator.ask(asks.switch_site(proposed.digest), WITHIN_S)
+        async with asyncio.timeout(2 * WITHIN_S):
+            while len(server.said("server_started")) < 2:
+                await asyncio.to_thread(threading.Event().wait, LOOK_S)
+        seen = await scraped(server)
+
+    assert address_of(server) == address
+    assert ("khulan_server_info", "mandula_b") in seen
+    assert seen["khulan_epoch", ""] == 2.0
+
+
+async def test_the_console_shows_it_too(tmp_path: Path) -> None:
+    """Whoever has a page open needs no second tool at night."""
+    async with real_server(tmp_path / "data") as server:
+        code = "from fleet.cli.main import main; main()"
+        command = [sys.executable, "-c", code, "console", "--server", server.address, "--listen", "127.0.0.1:0"]
+        console = await asyncio.create_subprocess_exec(
+            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, cwd=HOUSE
+        )
+        assert console.stdout is not None
+        async with asyncio.timeout(WITHIN_S):
+            address = (await console.stdout.readline()).decode().rpartition("http://")[2].strip().rstrip("/")
+        status, said = await asyncio.to_thread(got, address, "/api/health")
+        _, page = await asyncio.to_thread(got, address, "/static/main.js")
+        console.terminate()
+        await console.wait()
+
+    assert (status, json.loads(said)["state"]) == (200, "serving")
+    assert "screens/health.js" in page
 
 
 async def test_a_lost_line_and_an_all_stop_are_seen(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from sim_harness.bench.conflict import SPACING_M, Traffic, conflict
 from sim_harness.bench.journal import journal, one_tick
 from sim_harness.bench.measure import Figure, Outcome, alternate, exponent
 from sim_harness.bench.planning import planning
+from sim_harness.bench.scraping import scraping
 from sim_harness.bench.streams import cpu_s, streams
 from sim_harness.bench.watchers import watchers
 
@@ -135,3 +136,13 @@ def test_watchers_are_measured_beside_the_same_server_without_them() -> None:
         "what they cost a tick, p50", "what they cost a tick, p99", "of it they cost",
     }  # fmt: skip
     assert "told 0 updates" not in outcome.about
+
+
+@pytest.mark.processes
+def test_a_server_is_measured_with_and_without_a_scraper() -> None:
+    """Both halves must have been measured, on ticks that went on, for a ratio to mean anything."""
+    outcome = scraping(rounds=1, round_s=3.0)
+
+    assert [figure.name for figure in outcome.figures][:2] == ["a tick, p50", "a tick, p99"]
+    assert all(figure.ours > 0.0 and (figure.reference or 0.0) > 0.0 for figure in outcome.figures[:2])
+    assert int(outcome.about.rpartition("; ")[2].split()[0]) > 1

@@ -112,7 +112,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     # Trucks and their lines.
     _by("session", GAUGE, "khulan_trucks", "Trucks by session: absent, syncing, live, silent, quarantined, halted.", lambda h: h.trucks.sessions),
     _gauge("khulan_trucks_laden", "Trucks with coal aboard.", lambda h: h.trucks.laden_count),
-    _quantiles("khulan_report_age_seconds", "How old the newest report is, over all trucks on a line, now; quantile 1 is the oldest.", lambda h: h.trucks.report_age),
+    _quantiles("khulan_report_age_seconds", "How old the newest report is, over all trucks on a line, as the loop counts: 0 is heard in the newest tick; quantile 1 is the oldest.", lambda h: h.trucks.report_age),
     _counter("khulan_links_lost", "Lines to trucks that ended without a goodbye.", lambda h: h.trucks.links_lost),
     _counter("khulan_reports_refused", "Reports that moved nothing, because they came late, twice, or cannot be true.", lambda h: h.trucks.reports_refused),
     _quantiles("khulan_clock_uncertainty_seconds", "How closely trucks' clocks are known, over all that are.", lambda h: h.uncertainty),

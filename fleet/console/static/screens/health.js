@@ -18,14 +18,14 @@ function bars(into, counts, prefix) {
   const most = Math.max(1, ...some.map((each) => each.count));
   const named = (name) => (prefix && t(prefix + name) !== prefix + name ? t(prefix + name) : name);
   into.replaceChildren(
-    ...(some.length ? some.map((each) => h("div", { class: "bar" }, h("span", {}, named(each.name)), h("i", { style: `width: ${(100 * each.count) / most}%` }), h("b", {}, count(each.count)))) : [h("p", { class: "empty-note" }, t("health.nothing"))]),
+    ...(some.length ? some.map((each) => h("div", { class: "bar" }, h("span", {}, named(each.name)), h("i", { style: `width: ${(100 * each.count) / most}%` }), h("b", {}, count(each.count)))) : [h("span", { class: "faint" }, t("health.nothing"))]),
   );
 }
 
 export function health(place) {
   const cards = h("div", { class: "cards" });
   const old = h("p", { class: "bad", hidden: true });
-  const minute = table([[t("health.minute")], [t("health.p50"), "number"], [t("health.p99"), "number"], [t("health.max"), "number"]]);
+  const minute = table([[""], [t("health.p50"), "number"], [t("health.p99"), "number"], [t("health.max"), "number"]]);
   const journal = h("dl");
   const loop = h("dl");
   const parts = Object.fromEntries(["waiting", "shed", "alarms", "shortenings", "stops"].map((name) => [name, h("div")]));
@@ -43,14 +43,14 @@ export function health(place) {
     old.textContent = t("health.gathered", { since: lasting(age) });
     const good = known.state === "serving";
     const tiles = [
-      [h("span", { class: good ? "good" : "bad" }, t(`health.state.${known.state}`)), known.reason || t("health.state")],
+      [t(`health.state.${known.state}`), known.reason || t("health.state"), good ? "good" : "bad"],
       [lasting(1000 * known.up), t("health.up")],
       [count(known.epoch), t("health.epoch")],
-      [count(ticks.overrun_count + ticks.missed_count), `${t("health.overruns")} / ${t("health.missed")}`],
+      [`${count(ticks.overrun_count)} / ${count(ticks.missed_count)}`, `${t("health.overruns")} / ${t("health.missed")}`],
       [count(trucks.links_lost), t("health.lost")],
       [size(known.journal.disk_free_bytes), t("health.free")],
     ];
-    cards.replaceChildren(...tiles.map(([value, label]) => h("div", { class: "card" }, h("b", {}, value), h("span", {}, label))));
+    cards.replaceChildren(...tiles.map(([value, label, kind]) => h("div", { class: "card" }, h("b", { class: kind }, value), h("span", {}, label))));
     const spreads = [
       ["health.took", ticks.took],
       ["health.late", ticks.late],
@@ -96,14 +96,18 @@ export function health(place) {
   place.append(
     old,
     cards,
-    card("screen.health", minute.element),
-    card("health.journal", journal),
-    card("health.ticks", loop),
-    card("health.waiting", parts.waiting),
-    card("health.shed", parts.shed),
-    card("health.alarms", parts.alarms),
-    card("health.decisions", h("h2", {}, t("health.shortenings")), parts.shortenings, h("h2", {}, t("health.stops")), parts.stops),
-    card("health.clocks", clocks.element),
+    h(
+      "div",
+      { style: "display: grid; grid-template-columns: repeat(auto-fit, minmax(400px, 1fr)); gap: 14px; align-items: start" },
+      card("health.minute", minute.element),
+      card("health.journal", journal),
+      card("health.ticks", loop),
+      card("health.clocks", clocks.element),
+      card("health.waiting", parts.waiting),
+      card("health.shed", parts.shed),
+      card("health.alarms", parts.alarms),
+      card("health.decisions", h("h2", {}, t("health.shortenings")), parts.shortenings, h("h2", {}, t("health.stops")), parts.stops),
+    ),
   );
   look();
   const timer = setInterval(look, LOOK_MS);
