@@ -27,6 +27,7 @@ SUMMARIES: Final = {
     "stop": "Stop every truck; lift the stop.",
     "watch": "Follow the fleet live.",
     "health": "How the server itself is.",
+    "day": "Show what a day came to, hour by hour, against the bound.",
     "audit": "List who wanted what, what it changed, and what came of it.",
     "tls": "Make, revoke and replace the certificates of a trial site.",
     "console": "Serve the operators' page.",

@@ -28,6 +28,7 @@ from fleet.client.values import (
     Container,
     ControlLease,
     Crossing,
+    Day,
     Explanation,
     FleetUpdate,
     Gate,
@@ -414,6 +415,11 @@ def watch_border(gate_ids: Sequence[str] = ()) -> Ask[BorderCall]:
 def site() -> Ask[Site]:
     """Asks for the map the server drives by."""
     return Ask(DISPATCH, "GetSite", dispatch_pb2.GetSiteRequest(), _to(Site))
+
+
+def day(date: str = "") -> Ask[Day]:
+    """Asks what a local day came to, as 2026-11-25; empty: the day it is there now."""
+    return Ask(DISPATCH, "GetDay", dispatch_pb2.GetDayRequest(date=date), _to(Day))
 
 
 def propose_site(*, name: str = "", text: str = "") -> Ask[SiteProposal]:

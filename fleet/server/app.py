@@ -50,6 +50,7 @@ from fleet.server.warm_up import warm_up
 from fleet.server.wire import border_service, dispatch_service, gateway_service, lockstep_service, truck_service
 from fleet.server.wire.audit_reads import AuditReads
 from fleet.server.wire.counter import BetweenTicks, Counter
+from fleet.server.wire.day_reads import Calendar, DayReads
 from fleet.server.wire.health_reads import HealthReads
 from fleet.server.wire.pump import REAL, SIMULATED, Pumps
 from fleet.server.wire.reads import Reads
@@ -241,7 +242,9 @@ class Server:
         truck_service.register(self._grpc, engine.switchboard, self._pumps)
         gateway_service.register(self._grpc, engine.switchboard, self._pumps)
         audit = AuditReads(self._settings.data, engine.options.utc_at_zero_ns)
-        dispatch_service.register(self._grpc, self._counter, reads, audit, HealthReads(self._watch))
+        calendar = Calendar(engine.corridor, engine.options.utc_at_zero_ns, engine.options.dispatch.day_start_s)
+        days = DayReads(between, engine, engine.corridor, calendar)
+        dispatch_service.register(self._grpc, self._counter, reads, audit, days, HealthReads(self._watch))
         border = border_service.BorderService(self._counter, reads, engine.board, self._pumps)
         border_service.register(self._grpc, border)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)

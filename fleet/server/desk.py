@@ -24,7 +24,8 @@ class DeskView:
     The fleet at one tick, columns (n,) that are valid during the call only.
 
     *live*: session live and in contact. *standing*: believed to be at rest for 0.5 s. *immobilised*: parking brake on,
-    traction off. *nose_m*, *rear_m* (confirmed), *end_m* are path coordinates. *synced*: greeted in this epoch.
+    traction off. *nose_m*, *rear_m* (confirmed), *end_m* are path coordinates. *synced*: greeted in this epoch. *cause*, *cause_ref*:
+    what each that stands stands for, as of the last tick: `planner.authority.Cause`, and the row of what it refers to (-1 for none).
     """
 
     tick: int
@@ -39,6 +40,8 @@ class DeskView:
     end_m: FloatColumn
     speed_mps: FloatColumn
     battery_wh: FloatColumn
+    cause: RowColumn
+    cause_ref: RowColumn
 
 
 class Desk(Protocol):

@@ -13,6 +13,7 @@ from typing import ClassVar
 from fleet.errors import Code, FleetError
 from fleet.server import commands as c
 from fleet.server.dispatch.audit import Audited
+from fleet.server.dispatch.day import HourKept
 from fleet.server.dispatch.dispatch import DispatchOptions
 from fleet.server.dispatch.explain import explain
 from fleet.server.facts import Fact
@@ -242,6 +243,10 @@ class Engine:
         return TotalsRead(
             round_trips=totals.round_trips, containers_delivered=totals.containers_delivered, tonnes=totals.tonnes, trucks_live=live
         )
+
+    def hours(self) -> Sequence[HourKept]:
+        """What the hours of the last days came to, the oldest first; the last is the present one."""
+        return self.desk.hours()
 
     def root_causes(self) -> dict[str, tuple[str, str]]:
         """For each truck that stands: what holds it, at the root, and what that refers to."""

@@ -1914,6 +1914,185 @@ class SiteBlock(_message.Message):
 Global___SiteBlock: _TypeAlias = SiteBlock  # noqa: Y015
 
 @_typing.final
+class GetDayRequest(_message.Message):
+    """Which day."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATE_FIELD_NUMBER: _builtins.int
+    date: _builtins.str
+    """A local day of the site's first yard, as 2026-11-25. Empty: the day it is now."""
+    def __init__(
+        self,
+        *,
+        date: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["date", b"date"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDayRequest: _TypeAlias = GetDayRequest  # noqa: Y015
+
+@_typing.final
+class Day(_message.Message):
+    """One local day of the site. Days of more than a month ago are not known any more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATE_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    BEGIN_TIME_FIELD_NUMBER: _builtins.int
+    HOURS_FIELD_NUMBER: _builtins.int
+    BOUND_FIELD_NUMBER: _builtins.int
+    date: _builtins.str
+    """As in the request."""
+    time_zone: _builtins.str
+    """Of the site's first yard, as Asia/Shanghai: in it the day begins and ends."""
+    @_builtins.property
+    def begin_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def hours(self) -> _containers.RepeatedCompositeFieldContainer[Global___DayHour]:
+        """Hours in which there was a server and a fleet, in order; none of a day that is not known."""
+
+    @_builtins.property
+    def bound(self) -> Global___DayBound:
+        """Of the site and the fleet as they are now, also for a day that is past. Absent where no truck can go round."""
+
+    def __init__(
+        self,
+        *,
+        date: _builtins.str = ...,
+        time_zone: _builtins.str = ...,
+        begin_time: _timestamp_pb2.Timestamp | None = ...,
+        hours: _abc.Iterable[Global___DayHour] | None = ...,
+        bound: Global___DayBound | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["begin_time", b"begin_time", "bound", b"bound"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begin_time", b"begin_time", "bound", b"bound", "date", b"date", "hours", b"hours", "time_zone", b"time_zone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Day: _TypeAlias = Day  # noqa: Y015
+
+@_typing.final
+class DayHour(_message.Message):
+    """One hour of a day."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOUR_FIELD_NUMBER: _builtins.int
+    ROUND_TRIPS_FIELD_NUMBER: _builtins.int
+    CONTAINERS_DELIVERED_FIELD_NUMBER: _builtins.int
+    TONNES_FIELD_NUMBER: _builtins.int
+    WATCHED_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    hour: _builtins.int
+    """Of the local day, 0 to 23."""
+    round_trips: _builtins.int
+    containers_delivered: _builtins.int
+    tonnes: _builtins.float
+    @_builtins.property
+    def watched(self) -> _duration_pb2.Duration:
+        """How long the server looked at a fleet in it; what trucks stood for is known of this time alone."""
+
+    @_builtins.property
+    def waiting(self) -> _containers.RepeatedCompositeFieldContainer[Global___CauseTime]:
+        """How long trucks stood, added up, by the cause at the root of the chain, the longest first."""
+
+    def __init__(
+        self,
+        *,
+        hour: _builtins.int = ...,
+        round_trips: _builtins.int = ...,
+        containers_delivered: _builtins.int = ...,
+        tonnes: _builtins.float = ...,
+        watched: _duration_pb2.Duration | None = ...,
+        waiting: _abc.Iterable[Global___CauseTime] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["watched", b"watched"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["containers_delivered", b"containers_delivered", "hour", b"hour", "round_trips", b"round_trips", "tonnes", b"tonnes", "waiting", b"waiting", "watched", b"watched"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DayHour: _TypeAlias = DayHour  # noqa: Y015
+
+@_typing.final
+class CauseTime(_message.Message):
+    """Truck time of one cause."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    DURATION_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """The cause's name, as in `Cause`."""
+    @_builtins.property
+    def duration(self) -> _duration_pb2.Duration: ...
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        duration: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "kind", b"kind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CauseTime: _TypeAlias = CauseTime  # noqa: Y015
+
+@_typing.final
+class DayBound(_message.Message):
+    """The most that a site could carry with its fleet: nobody waits for anybody, whoever dispatches."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOTTLENECK_FIELD_NUMBER: _builtins.int
+    CAPACITY_PER_H_FIELD_NUMBER: _builtins.int
+    ROUND_TRIPS_FIELD_NUMBER: _builtins.int
+    CYCLE_FIELD_NUMBER: _builtins.int
+    OPEN_FIELD_NUMBER: _builtins.int
+    TRUCK_COUNT_FIELD_NUMBER: _builtins.int
+    bottleneck: _builtins.str
+    """What binds: a kind of bay, gates, a lane, or `fleet`."""
+    capacity_per_h: _builtins.float
+    """Round trips an hour while the border is open, on average."""
+    round_trips: _builtins.float
+    """Round trips of a whole day that begins with every truck empty at home."""
+    truck_count: _builtins.int
+    """Trucks counted on: those in service."""
+    @_builtins.property
+    def cycle(self) -> _duration_pb2.Duration:
+        """One round trip unhindered."""
+
+    @_builtins.property
+    def open(self) -> _duration_pb2.Duration:
+        """How long the border is open in the day."""
+
+    def __init__(
+        self,
+        *,
+        bottleneck: _builtins.str = ...,
+        capacity_per_h: _builtins.float = ...,
+        round_trips: _builtins.float = ...,
+        cycle: _duration_pb2.Duration | None = ...,
+        open: _duration_pb2.Duration | None = ...,
+        truck_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cycle", b"cycle", "open", b"open"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bottleneck", b"bottleneck", "capacity_per_h", b"capacity_per_h", "cycle", b"cycle", "open", b"open", "round_trips", b"round_trips", "truck_count", b"truck_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DayBound: _TypeAlias = DayBound  # noqa: Y015
+
+@_typing.final
 class ListAuditRequest(_message.Message):
     """Which entries."""
 

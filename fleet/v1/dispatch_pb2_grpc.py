@@ -191,6 +191,11 @@ class DispatchServiceStub(object):
                 request_serializer=fleet_dot_v1_dot_dispatch__pb2.WithdrawSiteRequest.SerializeToString,
                 response_deserializer=fleet_dot_v1_dot_dispatch__pb2.SiteProposal.FromString,
                 _registered_method=True)
+        self.GetDay = channel.unary_unary(
+                '/fleet.v1.DispatchService/GetDay',
+                request_serializer=fleet_dot_v1_dot_dispatch__pb2.GetDayRequest.SerializeToString,
+                response_deserializer=fleet_dot_v1_dot_dispatch__pb2.Day.FromString,
+                _registered_method=True)
         self.ListAudit = channel.unary_unary(
                 '/fleet.v1.DispatchService/ListAudit',
                 request_serializer=fleet_dot_v1_dot_dispatch__pb2.ListAuditRequest.SerializeToString,
@@ -412,6 +417,13 @@ class DispatchServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetDay(self, request, context):
+        """What a day came to, hour by hour, against the most the site could carry.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListAudit(self, request, context):
         """Who wanted what, what it changed, and what came of it, refusals too; the newest first.
         """
@@ -583,6 +595,11 @@ def add_DispatchServiceServicer_to_server(servicer, server):
                     servicer.WithdrawSite,
                     request_deserializer=fleet_dot_v1_dot_dispatch__pb2.WithdrawSiteRequest.FromString,
                     response_serializer=fleet_dot_v1_dot_dispatch__pb2.SiteProposal.SerializeToString,
+            ),
+            'GetDay': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDay,
+                    request_deserializer=fleet_dot_v1_dot_dispatch__pb2.GetDayRequest.FromString,
+                    response_serializer=fleet_dot_v1_dot_dispatch__pb2.Day.SerializeToString,
             ),
             'ListAudit': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAudit,
@@ -1433,6 +1450,33 @@ class DispatchService(object):
             '/fleet.v1.DispatchService/WithdrawSite',
             fleet_dot_v1_dot_dispatch__pb2.WithdrawSiteRequest.SerializeToString,
             fleet_dot_v1_dot_dispatch__pb2.SiteProposal.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDay(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fleet.v1.DispatchService/GetDay',
+            fleet_dot_v1_dot_dispatch__pb2.GetDayRequest.SerializeToString,
+            fleet_dot_v1_dot_dispatch__pb2.Day.FromString,
             options,
             channel_credentials,
             insecure,

@@ -88,6 +88,8 @@ class DispatchServiceStub:
     """Second phase: refused until every truck is ready and off what differs. The server then begins a new epoch on the new site."""
     WithdrawSite: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.WithdrawSiteRequest, _dispatch_pb2.SiteProposal]
     """Ends a proposal; everything stays as it is."""
+    GetDay: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.GetDayRequest, _dispatch_pb2.Day]
+    """What a day came to, hour by hour, against the most the site could carry."""
     ListAudit: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.ListAuditRequest, _dispatch_pb2.ListAuditResponse]
     """Who wanted what, what it changed, and what came of it, refusals too; the newest first."""
     GetHealth: _grpc.UnaryUnaryMultiCallable[_health_pb2.GetHealthRequest, _health_pb2.Health]
@@ -149,6 +151,8 @@ class DispatchServiceAsyncStub(DispatchServiceStub):
     """Second phase: refused until every truck is ready and off what differs. The server then begins a new epoch on the new site."""
     WithdrawSite: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.WithdrawSiteRequest, _dispatch_pb2.SiteProposal]  # type: ignore[assignment]
     """Ends a proposal; everything stays as it is."""
+    GetDay: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.GetDayRequest, _dispatch_pb2.Day]  # type: ignore[assignment]
+    """What a day came to, hour by hour, against the most the site could carry."""
     ListAudit: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.ListAuditRequest, _dispatch_pb2.ListAuditResponse]  # type: ignore[assignment]
     """Who wanted what, what it changed, and what came of it, refusals too; the newest first."""
     GetHealth: _aio.UnaryUnaryMultiCallable[_health_pb2.GetHealthRequest, _health_pb2.Health]  # type: ignore[assignment]
@@ -393,6 +397,14 @@ class DispatchServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_dispatch_pb2.SiteProposal, _abc.Awaitable[_dispatch_pb2.SiteProposal]]:
         """Ends a proposal; everything stays as it is."""
+
+    @_abc_1.abstractmethod
+    def GetDay(
+        self,
+        request: _dispatch_pb2.GetDayRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dispatch_pb2.Day, _abc.Awaitable[_dispatch_pb2.Day]]:
+        """What a day came to, hour by hour, against the most the site could carry."""
 
     @_abc_1.abstractmethod
     def ListAudit(

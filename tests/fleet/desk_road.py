@@ -101,6 +101,8 @@ class DeskRoad:
         self.refused: list[FleetError] = []
         self.live: FlagColumn = np.ones(32, np.bool_)
         self.battery_wh = np.full(32, 300_000.0)
+        self.cause = np.zeros(32, np.int32)
+        self.cause_ref = np.full(32, -1, np.int32)
         self.laden = np.zeros(32, np.bool_)
         self.roles = {gate.gate_id: gate.role.value for gate in corridor.gates}
         for k, stand_id in enumerate(stands):
@@ -190,6 +192,8 @@ class DeskRoad:
             end_m=self.trucks.end_m[:n],
             speed_mps=self.trucks.speed_mps[:n],
             battery_wh=self.battery_wh[:n],
+            cause=self.cause[:n],
+            cause_ref=self.cause_ref[:n],
         )
 
     def _drive(self) -> None:

@@ -14,12 +14,12 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from fleet.cli import border, intrusion, lane, order, stop, truck, watch
+from fleet.cli import border, day, intrusion, lane, order, stop, truck, watch
 from fleet.client.values import TransportOrder
 from fleet.clock import SystemClock
 
 APPS: dict[str, typer.Typer] = {
-    "border": border.app, "intrusion": intrusion.app, "lane": lane.app, "order": order.app, "stop": stop.app, "truck": truck.app,
+    "border": border.app, "day": day.app, "intrusion": intrusion.app, "lane": lane.app, "order": order.app, "stop": stop.app, "truck": truck.app,
     "watch": watch.app,
 }  # fmt: skip
 NOWHERE = "127.0.0.1:1"
@@ -53,7 +53,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         ("truck", "remove", "T1", "--taken-to", "w", "--second-person", "B", "--powered-off"), ("lane", "list"),
         ("lane", "close", "a", "--reason", "r"), ("lane", "open", "a"), ("lane", "limit", "a", "10"), ("stop", "--all", "s"),
         ("truck", "recommission", "T1", "--reason", "r"), ("lane", "grip", "a", "0.3", "--reason", "r"),
-        ("stop", "--lift", "s"), ("watch", "--count", "1"), ("border", "list"), ("border", "gates"), ("border", "release", "K1"),
+        ("stop", "--lift", "s"), ("watch", "--count", "1"), ("day",), ("day", "--date", "2026-11-25"), ("border", "list"), ("border", "gates"), ("border", "release", "K1"),
         ("border", "hold", "K1"), ("border", "inspect", "K1"), ("border", "refuse", "K1"), ("intrusion", "list"),
         ("intrusion", "report", "man-1", "--kind", "person", "--at", "a:150"), ("intrusion", "release", "man-1"),
     ],

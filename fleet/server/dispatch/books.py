@@ -26,6 +26,7 @@ from fleet.server.dispatch.answers import Answers
 from fleet.server.dispatch.calls import CallClosed, CallKind, CallOpened, Calls, key_of, opened
 from fleet.server.dispatch.control import Controls
 from fleet.server.dispatch.crossing import CrossingKept, Crossings
+from fleet.server.dispatch.day import Days, HourKept
 from fleet.server.dispatch.gates import GateKept, Gates
 from fleet.server.dispatch.mission import MissionKept, Missions
 from fleet.server.dispatch.opening import Opening, OpeningSet
@@ -125,6 +126,7 @@ class Books:
         self.answers = Answers()
         self.agreements = Agreements()
         self.totals = TotalsKept()
+        self.days = Days(options.day_start_s)
         self.reins = Reins(trucks.capacity)
         self.pressed: FlagColumn = np.zeros(trucks.capacity, np.bool_)
         self.holds: dict[int, TruckHeld] = {}
@@ -153,6 +155,7 @@ class Books:
             TruckRegistered: self._registered,
             RoundTripMade: self._round_trip,
             TotalsKept: self._totals,
+            HourKept: self.days.apply,
             LaneClosed: self._lane,
             LaneLimited: self._lane,
             TruckHeld: self._held,
@@ -201,7 +204,7 @@ class Books:
         facts += self.crossings.by_id.values()
         facts += self.stands.facts() + self.gates.facts() + self.calls.facts() + self.opening.facts()
         facts += self.roads.facts() + self.section_turns.facts() + self.controls.facts()
-        facts += self.answers.facts() + self.agreements.facts()
+        facts += self.answers.facts() + self.agreements.facts() + self.days.facts()
         return [*facts, numbers]
 
     def drain(self) -> list[Fact]:
@@ -226,14 +229,15 @@ class Books:
 
     def delivered(self, containers: tuple[Container, ...]) -> None:
         """Containers stand in the far yard."""
-        totals = self.totals
-        self.record(
-            replace(
-                totals,
-                containers_delivered=totals.containers_delivered + len(containers),
-                tonnes=totals.tonnes + sum(container.mass_kg for container in containers) / 1000.0,
-            )
-        )
+        totals, tonnes = self.totals, sum(container.mass_kg for container in containers) / 1000.0
+        delivered = replace(totals, containers_delivered=totals.containers_delivered + len(containers), tonnes=totals.tonnes + tonnes)
+        self.record(delivered)
+        self.record(self.days.counted(containers=len(containers), tonnes=tonnes))
+
+    def come(self, now_ns: int) -> None:
+        """It is *now_ns*: an hour that has ended is kept."""
+        if (ended := self.days.come(now_ns)) is not None:
+            self.record(ended)
 
     def _mission(self, kept: MissionKept) -> None:
         self.missions.apply(kept)

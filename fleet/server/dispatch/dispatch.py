@@ -17,6 +17,7 @@ from fleet.server.columns import CodeColumn, FlagColumn, FloatColumn, RowColumn
 from fleet.server.desk import DeskView
 from fleet.server.dispatch.books import Books, DispatchOptions, TotalsKept
 from fleet.server.dispatch.commanding import Commanding
+from fleet.server.dispatch.day import HourKept, roots_of
 from fleet.server.dispatch.departures import Departures
 from fleet.server.dispatch.followups import FollowUps
 from fleet.server.dispatch.intruders import Intruders
@@ -153,6 +154,7 @@ class Dispatch:
         Raises:
             FleetError: refused; nothing changed, and the record of it leaves with the next step.
         """
+        self.books.come(now_ns)
         answer = self.commanding.obey(command, actor, now_ns)
         self._draw_loose()
         return answer, self.books.drain()
@@ -162,6 +164,7 @@ class Dispatch:
         if not self._begun:
             self._begun = True
             self._passage.begin()
+        self.books.come(now_ns)
         self._places(view, now_ns)
         if view.tick >= self._due_tick:
             self._due_tick = view.tick + MISSION_PERIOD_TICKS
@@ -217,6 +220,7 @@ class Dispatch:
         if truck.unloaded:
             duration_ns = now_ns - truck.entered_ns if truck.entered_ns >= 0 else -1
             books.record(RoundTripMade(row=row, at_ns=now_ns, duration_ns=duration_ns))
+            books.record(books.days.counted(round_trips=1))
         books.keep_truck(
             row,
             entered_ns=now_ns,
@@ -226,6 +230,8 @@ class Dispatch:
         )
 
     def _once_a_second(self, view: DeskView, now_ns: int) -> None:
+        if (hour := self.books.days.look(roots_of(view.cause, view.cause_ref, view.standing), view.standing, now_ns)) is not None:
+            self.books.record(hour)
         self._passage.watch_opening(now_ns)
         if view.tick % ASSIGNMENT_PERIOD_TICKS < MISSION_PERIOD_TICKS:
             self._departures.assign_missions(view, now_ns)
@@ -345,3 +351,7 @@ class Dispatch:
     def totals(self) -> TotalsKept:
         """The day so far."""
         return self.books.totals
+
+    def hours(self) -> list[HourKept]:
+        """What the hours of the last days came to, the oldest first."""
+        return self.books.days.now()

@@ -86,6 +86,8 @@ def desk_view_of(loop: Drawn, standing: FlagColumn) -> DeskView:
         end_m=trucks.end_m[:count],
         speed_mps=trucks.speed_mps[:count],
         battery_wh=loop.telemetry.battery_wh[:count],
+        cause=loop.causes.code[:count],
+        cause_ref=loop.causes.ref[:count],
     )
 
 

@@ -11,6 +11,7 @@ import grpc
 from fleet.clock import NS_PER_S
 from fleet.server.wire.audit_reads import AuditReads
 from fleet.server.wire.counter import Counter
+from fleet.server.wire.day_reads import DayReads
 from fleet.server.wire.fleet_news import NOTHING_SEEN, FleetNews
 from fleet.server.wire.health_reads import HealthReads
 from fleet.server.wire.identity import actor_of
@@ -28,11 +29,12 @@ _Context = grpc.aio.ServicerContext[Any, Any]
 class DispatchService(dispatch_pb2_grpc.DispatchServiceServicer):
     """What operators ask."""
 
-    def __init__(self, counter: Counter, reads: Reads, audit: AuditReads, health: HealthReads) -> None:
+    def __init__(self, counter: Counter, reads: Reads, audit: AuditReads, days: DayReads, health: HealthReads) -> None:
         self._counter = counter
         self._reads = reads
         self._audit = audit
         self._news = FleetNews(reads.update)
+        self._days = days
         self._health = health
 
     async def GetTransportOrder(self, request: d.GetTransportOrderRequest, context: _Context) -> d.TransportOrder:
@@ -174,6 +176,11 @@ class DispatchService(dispatch_pb2_grpc.DispatchServiceServicer):
         """Ends a proposal."""
         return await self._counter.ask(request, actor_of(context), d.SiteProposal)
 
+    async def GetDay(self, request: d.GetDayRequest, context: _Context) -> d.Day:
+        """One local day."""
+        del context
+        return await self._days.day(request)
+
     async def ListAudit(self, request: d.ListAuditRequest, context: _Context) -> d.ListAuditResponse:
         """One page."""
         del context
@@ -185,6 +192,6 @@ class DispatchService(dispatch_pb2_grpc.DispatchServiceServicer):
         return await self._health.now()
 
 
-def register(server: grpc.aio.Server, counter: Counter, reads: Reads, audit: AuditReads, health: HealthReads) -> None:
+def register(server: grpc.aio.Server, counter: Counter, reads: Reads, audit: AuditReads, days: DayReads, health: HealthReads) -> None:
     """Serves operators on *server*."""
-    dispatch_pb2_grpc.add_DispatchServiceServicer_to_server(DispatchService(counter, reads, audit, health), server)
+    dispatch_pb2_grpc.add_DispatchServiceServicer_to_server(DispatchService(counter, reads, audit, days, health), server)

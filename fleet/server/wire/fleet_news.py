@@ -75,9 +75,7 @@ class FleetNews:
         newest = self._newest
         trucks = [truck for truck in newest.trucks if self._changed[truck.truck_id] > seen]
         control = newest.control if newest.HasField("control") else None
-        return d.FleetUpdate(
-            tick=newest.tick, time=newest.time, trucks=trucks, stops=newest.stops, totals=newest.totals, control=control
-        )
+        return d.FleetUpdate(tick=newest.tick, time=newest.time, trucks=trucks, stops=newest.stops, totals=newest.totals, control=control)
 
 
 def _heard(looking: asyncio.Task[None]) -> None:
