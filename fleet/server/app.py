@@ -285,7 +285,7 @@ class Server:
             condition=self._condition,
             between=between,
             desk=lambda: self._counter,
-            facts_since=lambda: self._facts_since_snapshot,
+            facts_since=lambda: self._pace.since,
             tallies=self._tallies,
             clock=self._clock,
             folder=self._settings.data,

@@ -31,6 +31,11 @@ class SnapshotPace:
         self._last, self._since = count, 0
 
     @property
+    def since(self) -> int:
+        """Facts since the last snapshot."""
+        return self._since
+
+    @property
     def interval(self) -> int:
         """Facts from the last snapshot to the next."""
         return max(self._least, self._last)
