@@ -50,7 +50,7 @@ def told(update: d.FleetUpdate) -> list[str]:
 
 async def test_many_who_ask_at_once_cost_one_look_and_get_one_update(fleet: Fleet) -> None:
     """The control loop pays for each look."""
-    news = FleetNews(fleet.look)
+    news = FleetNews(fleet.look, young_s=3600.0)
 
     answers = await asyncio.gather(*(news.since(NOTHING_SEEN) for _ in range(WATCHERS)))
     later = await asyncio.gather(*(news.since(answers[0][0]) for _ in range(WATCHERS)))
