@@ -299,9 +299,7 @@ class Server:
         outgoing = self._engine.tick(now_ns)
         self._on_streams(lambda: self._say_early(outgoing))
         self._submit(outgoing, lambda: self._speaker.durable(outgoing))
-        self._pace.journalled(len(outgoing.facts))
-        if self._pace.due and self.switched_to is None:
-            self._take_snapshot()
+        self._snapshot_when_due(outgoing)
 
     def _submit(self, outgoing: Outgoing, then: Callable[[], None]) -> None:
         """Makes a tick durable; *then* runs on the streams' thread. A switch is one snapshot, and ends this server."""
@@ -324,6 +322,11 @@ class Server:
         self._refusals.ticked()
         self._shedding.ticked()
         self._speaker.early(outgoing)
+
+    def _snapshot_when_due(self, outgoing: Outgoing) -> None:
+        self._pace.journalled(len(outgoing.facts))
+        if self._pace.due and self.switched_to is None:
+            self._take_snapshot()
 
     def _take_snapshot(self) -> None:
         facts = self._engine.snapshot()
@@ -352,6 +355,7 @@ class Server:
     async def _write(self, outgoing: Outgoing) -> None:
         durable = asyncio.Event()
         self._submit(outgoing, durable.set)
+        self._snapshot_when_due(outgoing)
         await durable.wait()
 
     def _on_streams(self, what: Callable[[], None]) -> None:
