@@ -21,7 +21,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-demo: setup  ## Run the main job: control server, 24 simulated trucks over gRPC, a summary
+demo: setup  ## Run the main job: control server, 24 simulated trucks over gRPC, the operators' page, a summary
 	$(BIN)/fleet demo
 
 test: setup  ## Run the tests: compiled, then the kernels again uncompiled and with bounds checks

@@ -10,6 +10,8 @@ const WORKER = new URL("./vendor/maplibre-gl-worker.mjs", import.meta.url).href;
 // Of a pixel at zoom 0 on the equator.
 const METRES_PER_PIXEL = 78271.517;
 const LEFT_FREE_PX = 48;
+// What lies over the lower end of a tall map.
+const LEGEND_PX = 120;
 const NEAR_ZOOM = 17.2;
 const HIT_PX = 8;
 let kept = null;
@@ -101,16 +103,20 @@ export function mapGl(holder, hue, choose) {
   const latitude = fleet.site.origin[1];
   const view = (points = null) => {
     const { clientWidth: width, clientHeight: height } = holder;
+    const below = width > height ? 0 : LEGEND_PX;
     const { bearing, centre, across_m: across, up_m: up } = fit(width > height, points);
-    const scale = Math.max(across / Math.max(50, width - 2 * LEFT_FREE_PX), up / Math.max(50, height - 4 * LEFT_FREE_PX), 0.05);
-    return { center: centre, bearing, zoom: Math.log2((METRES_PER_PIXEL * Math.cos((latitude * Math.PI) / 180)) / scale) };
+    const scale = Math.max(across / Math.max(50, width - 2 * LEFT_FREE_PX), up / Math.max(50, height - 3 * LEFT_FREE_PX - below), 0.05);
+    const [down_m, turn] = [(below * scale) / 2, (bearing * Math.PI) / 180];
+    const [east, north] = fleet.site.m_per_deg;
+    return { center: [centre[0] - (down_m * Math.sin(turn)) / east, centre[1] - (down_m * Math.cos(turn)) / north], bearing, zoom: Math.log2((METRES_PER_PIXEL * Math.cos((latitude * Math.PI) / 180)) / scale) };
   };
-  const map = new maplibre.Map({ container: holder, style: style(hue, latitude), attributionControl: false, maxZoom: 21, maxPitch: 0, ...(kept?.digest === fleet.site.digest ? kept : view()) });
+  const map = new maplibre.Map({ container: holder, style: style(hue, latitude), attributionControl: false, fadeDuration: 0, maxZoom: 21, maxPitch: 0, ...(kept?.digest === fleet.site.digest ? kept : view()) });
   map.addControl(new maplibre.NavigationControl({ visualizePitch: false }), "top-right");
   map.addControl(new maplibre.ScaleControl({ maxWidth: 120 }), "bottom-right");
   for (const yard of yardPlaces()) {
     const label = h("button", { class: "place", onclick: () => map.flyTo({ ...view(yard.places), duration: 600 }) }, yard.name);
-    new maplibre.Marker({ element: label, anchor: "bottom", offset: [0, yard.role === "checkpoint" ? -44 : -20] }).setLngLat(yard.at).addTo(map);
+    const beside = holder.clientWidth > holder.clientHeight ? { anchor: "bottom", offset: [0, yard.role === "checkpoint" ? -44 : -20] } : { anchor: "left", offset: [24, 0] };
+    new maplibre.Marker({ element: label, ...beside }).setLngLat(yard.at).addTo(map);
   }
   map.on("click", (event) => {
     const { x, y } = event.point;

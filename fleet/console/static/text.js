@@ -26,7 +26,12 @@ export function t(key, fields = {}) {
   return said.replace(/\{(\w+)\}/g, (_, name) => fields[name] ?? "");
 }
 
-export const cause = (standing) => (standing ? t(`cause.${standing[0]}`, { subject: standing[1] || t("unnamed") }) : t("moves"));
+// What a truck stands for; in few words where it is not said whom or what it is about.
+export function cause(standing) {
+  if (!standing) return t("moves");
+  const [kind, subject] = standing;
+  return subject || !words[`cause.${kind}`]?.includes("{subject}") ? t(`cause.${kind}`, { subject }) : t(`short.${kind}`);
+}
 
 export const count = (value, digits = 0) =>
   value === null || value === undefined ? "–" : value.toLocaleString(chosen, { minimumFractionDigits: digits, maximumFractionDigits: digits });

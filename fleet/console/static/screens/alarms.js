@@ -9,6 +9,7 @@ const LOOK_MS = 2000;
 
 export function alarms(place) {
   const list = table([[t("alarm.what"), "wide"], [t("truck.id")], [t("alarm.cause"), "wide"], [t("alarm.do"), "wide"], [t("alarm.seen")]]);
+  list.element.className = "stack";
   const intruders = table([[t("intrusion.id")], [t("intrusion.kind")], [t("intrusion.state")], [t("intrusion.where"), "wide"], [t("intrusion.by")], [t("intrusion.since")], [""]]);
   const none = h("p", { class: "empty-note" }, t("alarm.none"));
   const nobody = h("p", { class: "empty-note" }, t("intrusion.none"));
