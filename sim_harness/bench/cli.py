@@ -29,15 +29,18 @@ BENCHES: Final = {
     "scraping": "sim_harness.bench.scraping:scraping",
 }
 
+# Needs a browser, so it is asked for by name.
+BROWSED: Final = {"page": "sim_harness.bench.page:page"}
 DISPLIB: Final = "displib"  # needs a directory of problems, so it is not among those run when none is named
 # Not a matter of times but of days, and of hours to run them: it is asked for by name.
 THROUGHPUT: Final = "throughput"
+NAMES: Final = (*BENCHES, *BROWSED, DISPLIB, THROUGHPUT)
 
 app = typer.Typer(add_completion=False, help="Measure ratios side by side. Example: fleet bench conflict --json")
 
 
 def _bench(name: str) -> Callable[[], Outcome]:
-    module, _, function = BENCHES[name].partition(":")
+    module, _, function = {**BENCHES, **BROWSED}[name].partition(":")
     found: Callable[[], Outcome] = getattr(import_module(module), function)
     return found
 
@@ -154,9 +157,7 @@ def throughput_table(rows: Sequence[Row]) -> Table:
 
 @app.command()
 def bench(
-    name: Annotated[
-        str, typer.Argument(help=f"one of {', '.join((*BENCHES, DISPLIB, THROUGHPUT))}; all but the last two when left out")
-    ] = "",
+    name: Annotated[str, typer.Argument(help=f"one of {', '.join(NAMES)}; all but the last three when left out")] = "",
     what: Annotated[
         list[str] | None,
         typer.Argument(help=f"for {DISPLIB}: where the problems are; for {THROUGHPUT}: whose days to run", metavar="[DIR | SCENARIO...]"),
@@ -177,8 +178,8 @@ def bench(
     Example: fleet bench throughput mandula --hours 4 --seeds 2 --jobs 2
     """
     what = what or []
-    if name and name not in {DISPLIB, THROUGHPUT, *BENCHES}:
-        typer.echo(f"fleet bench: there is no benchmark {name!r}; there are {', '.join((*BENCHES, DISPLIB, THROUGHPUT))}.", err=True)
+    if name and name not in NAMES:
+        typer.echo(f"fleet bench: there is no benchmark {name!r}; there are {', '.join(NAMES)}.", err=True)
         raise typer.Exit(2)
     if name == THROUGHPUT:
         _throughput(what, settings or [], hours, seeds, jobs, as_data=json_)
