@@ -7,17 +7,20 @@ import os
 import sqlite3
 import threading
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import grpc
 import numpy as np
 import pytest
 
-from fleet.client import values
+from fleet.client import AsyncOperator, asks, values
 from fleet.client.health_values import Health as Told
 from fleet.client.values import value_of
 from fleet.clock import NS_PER_S, SteppedClock
 from fleet.log import Event, Log, alarm_counts
+from fleet.principal import Role
 from fleet.server.app import Server
 from fleet.server.health.clocks import WORST, Clocks, Stamps
 from fleet.server.health.condition import ALIVE_WITHIN_NS, Condition
@@ -34,10 +37,13 @@ from fleet.server.wire.health_reads import message_of
 from fleet.server.wire.shedding import Shed
 from fleet.site import load_site
 from fleet.texts import LANGUAGES, texts
+from fleet.v1 import dispatch_pb2_grpc, health_pb2
 from planner.authority import Cause
+from tests.fleet.secured import serving
 from tests.fleet.well import WELL, well
 
 MS = 1_000_000
+WITHIN_S = 60.0
 ZERO = datetime(2026, 3, 1, tzinfo=UTC)
 
 
@@ -274,3 +280,31 @@ async def test_a_loop_that_does_not_answer_leaves_what_was_last_seen(settings: S
     assert again.at_ns == once.at_ns
     assert after.at_ns > once.at_ns
     assert after.ticks.tick > once.ticks.tick
+
+
+async def test_a_server_that_a_simulator_drives_answers_as_well(settings: ServerSettings) -> None:
+    """Ticks may stay away as long as the simulator likes: that is no fault, and each question is looked up anew."""
+    server = Server(load_site("mandula"), replace(settings, lockstep=True))
+    running = await server.start()
+    async with AsyncOperator(running.address) as operator:
+        once = await operator.ask(asks.health(), WITHIN_S)
+        again = await operator.ask(asks.health(), WITHIN_S)
+    await server.stop()
+
+    assert (once.state, once.epoch, once.site_id) == ("serving", 1, "mandula")
+    assert once.time is not None
+    assert again.time is not None
+    assert again.time > once.time
+
+
+async def test_a_viewer_may_ask_and_a_yard_may_not(tmp_path: Path) -> None:
+    """It is for those who run the server, and tells others nothing they need."""
+    async with serving(tmp_path) as site:
+        viewer = dispatch_pb2_grpc.DispatchServiceStub(site.line_of(Role.VIEWER, "v"))
+        yard = dispatch_pb2_grpc.DispatchServiceStub(site.line_of(Role.YARD, "mn"))
+        found = await viewer.GetHealth(health_pb2.GetHealthRequest(), timeout=WITHIN_S)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await yard.GetHealth(health_pb2.GetHealthRequest(), timeout=WITHIN_S)
+
+    assert found.state == health_pb2.HEALTH_STATE_SERVING
+    assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED

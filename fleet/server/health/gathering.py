@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -96,6 +97,7 @@ class HealthWatch:
         self._writer: JournalWriter | None = None
         self._commits = Tally(Durations(), TICK_NS)
         self._looking = asyncio.Lock()
+        self._followed = False
         self.newest: Health | None = None
 
     def writes(self, writer: JournalWriter) -> None:
@@ -105,24 +107,38 @@ class HealthWatch:
 
     async def follow(self) -> None:
         """Gathers until cancelled."""
+        self._followed = True
         while True:
-            await self.look()
+            with suppress(Overloaded):  # too many others read: it is counted as shed, and the next look is a second away
+                await self.look()
             await asyncio.sleep(HEALTH_EVERY_S)
 
     async def now(self) -> Health:
-        """The newest, with the state as it is at this moment; looks where nobody has looked yet."""
-        newest = self.newest or await self.look()
+        """
+        The newest, with the state as it is at this moment; looks where nobody follows, or has looked yet.
+
+        Raises:
+            Overloaded: it has not been looked at yet, and too many others read.
+        """
+        newest = self.newest if self.newest is not None and self._followed else await self.look()
         state, reason = self._parts.condition.state()
         return replace(newest, state=state, reason=reason)
 
     async def look(self) -> Health:
-        """Gathers now."""
+        """
+        Gathers now; when the loop does not answer, everything but the state stays as it was last seen.
+
+        Raises:
+            Overloaded: too many others read, and nothing was ever seen.
+        """
         async with self._looking:
             try:
+                # The first look is not hurried: there is nothing else to tell.
                 async with asyncio.timeout(2 * HEALTH_EVERY_S if self.newest is not None else None):
                     drawn = await self._parts.between.read(partial(draw, self._parts.engine))
             except (TimeoutError, Overloaded):
-                assert self.newest is not None, "the first look is not hurried"
+                if self.newest is None:
+                    raise
                 state, reason = self._parts.condition.state()
                 health = replace(self.newest, state=state, reason=reason, alarms=MappingProxyType(alarm_counts()))
                 await asyncio.to_thread(self._published, health)
