@@ -39,9 +39,11 @@ def address_of(server: RealServer) -> str:
 
 
 async def scraped(server: RealServer) -> dict[tuple[str, str], float]:
-    """Every sample, by name and the value of its one label."""
-    status, text = await asyncio.to_thread(got, address_of(server), "/metrics")
-    assert status == 200
+    """Every sample, by name and the value of its one label, once there is anything to tell of the server."""
+    async with asyncio.timeout(WITHIN_S):
+        while "khulan_state" not in (answer := await asyncio.to_thread(got, address_of(server), "/metrics"))[1]:
+            assert answer[0] == 200
+    text = answer[1]
     families = list(text_string_to_metric_families(text))
     return {
         (sample.name, sample.labels.get("site") or next(iter(sample.labels.values()), "")): sample.value
