@@ -1,11 +1,13 @@
 // One truck beside every screen: how it is, and why it stands.
 
 import { byId, h } from "./dom.js";
+import { placeOf } from "./geometry.js";
 import { act, ask, get } from "./server.js";
-import { fleet, select, selected, showOnMap, stoodMs } from "./state.js";
+import { fleet, select, selected, showOnMap, showPlace, stoodMs } from "./state.js";
 import { cause, count, language, lasting, t } from "./text.js";
 
 const ASK_AGAIN_MS = 3000;
+const SCREEN_OF = { all_stop: "controls", customs: "orders", inspection: "orders", intrusion: "alarms" };
 let why = { truck: null, asked_ms: 0, said: null, language: "" };
 let drawn = "";
 
@@ -29,8 +31,14 @@ async function hold(truck) {
   if (said) await act("hold_truck", { truck_id: truck.id, ...said }, t("hold.done", { id: truck.id }));
 }
 
-const subject = (name) =>
-  fleet.trucks.has(name) ? h("a", { href: "#", onclick: (event) => (event.preventDefault(), select(name)) }, name) : h("b", {}, name);
+// A truck leads to itself, a place to the map, an all-stop or a crossing to where it is dealt with.
+function subject(name, kind) {
+  const to = (act) => h("a", { href: "#", onclick: (event) => (event.preventDefault(), act()) }, name);
+  if (fleet.trucks.has(name)) return to(() => select(name));
+  const place = placeOf(name);
+  if (place) return to(() => showPlace(place));
+  return kind in SCREEN_OF ? to(() => (location.hash = SCREEN_OF[kind])) : h("b", {}, name);
+}
 
 function chain(causes) {
   return h(
@@ -39,7 +47,7 @@ function chain(causes) {
     causes.map((link) => {
       const [before, after = ""] = cause([link.kind, "\u0000"]).split("\u0000");
       const since = link.since && fleet.time_ms ? h("span", { class: "faint" }, ` · ${lasting(fleet.time_ms - link.since)}`) : null;
-      return h("li", {}, before, link.subject_id ? subject(link.subject_id) : t("unnamed"), after, since);
+      return h("li", {}, before, link.subject_id ? subject(link.subject_id, link.kind) : t("unnamed"), after, since);
     }),
   );
 }

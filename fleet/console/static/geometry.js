@@ -105,6 +105,20 @@ export function scene(trucks, chosen) {
 
 export const stretch = (at) => (fleet.site.lanes[at.lane_id] ? part(fleet.site.lanes[at.lane_id], at.start_m, at.end_m) : null);
 
+// Where something of that name is: a gate, a stand, a lane, a zone or a yard; null where the map has none of that name.
+export function placeOf(name) {
+  const { gates, lanes, stands, zones } = fleet.site;
+  const at = (laneId, m) => part(lanes[laneId], m, m)[0];
+  const gate = gates.find((each) => each.gate_id === name);
+  if (gate) return at(gate.lane_id, gate.stop_line_m);
+  const stand = stands.find((each) => each.stand_id === name);
+  if (stand) return at(stand.lane_id, stand.stop_m);
+  if (lanes[name]) return at(name, lanes[name].length_m / 2);
+  const zone = zones.find((each) => each.zone_id === name);
+  if (zone) return at(zone.stretches[0].lane_id, zone.stretches[0].start_m);
+  return yardPlaces().find((yard) => yard.id === name)?.at ?? null;
+}
+
 // Where each gate's barrier is, and how it is called.
 export const gatePlaces = () => fleet.site.gates.map((gate) => ({ id: gate.gate_id, role: gate.role, at: part(fleet.site.lanes[gate.lane_id], gate.stop_line_m, gate.stop_line_m)[0] }));
 
@@ -115,7 +129,7 @@ export function yardPlaces() {
     if (!stands.length) return [];
     const places = stands.map((stand) => part(fleet.site.lanes[stand.lane_id], stand.stop_m, stand.stop_m)[0]);
     const middle = (axis) => (Math.min(...places.map((at) => at[axis])) + Math.max(...places.map((at) => at[axis]))) / 2;
-    return [{ role: yard.role, name: yard.yard_id === yard.role ? t(`yard.${yard.role}`) : `${yard.yard_id} · ${t(`yard.${yard.role}`)}`, at: [middle(0), middle(1)], places }];
+    return [{ id: yard.yard_id, role: yard.role, name: yard.yard_id === yard.role ? t(`yard.${yard.role}`) : `${yard.yard_id} · ${t(`yard.${yard.role}`)}`, at: [middle(0), middle(1)], places }];
   });
 }
 

@@ -31,8 +31,13 @@ export function select(truckId) {
   tell();
 }
 
-// A truck that the map is to bring into sight, once.
-export const wish = { truck: null };
+// What the map is to bring into sight, once: a truck, or a place.
+export const wish = { truck: null, place: null };
+export function showPlace(place) {
+  wish.place = place;
+  location.hash = "corridor";
+  tell();
+}
 export function showOnMap(truckId) {
   wish.truck = truckId;
   location.hash = "corridor";

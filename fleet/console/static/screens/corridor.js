@@ -46,6 +46,10 @@ export function corridor(place) {
     const seen = scene(trucks(), selected());
     map.show(seen);
     place.dataset.trucks = String(seen.length);
+    if (wish.place) {
+      map.lookAt(wish.place);
+      wish.place = null;
+    }
     const sought = wish.truck && seen.find((each) => each.id === wish.truck);
     if (sought) {
       wish.truck = null;

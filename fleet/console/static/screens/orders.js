@@ -1,7 +1,7 @@
 // Transport orders and the crossings under them.
 
 import { h, table } from "../dom.js";
-import { act, complain, get } from "../server.js";
+import { act, ask, complain, get } from "../server.js";
 import { fleet, select, zones } from "../state.js";
 import { count, hours, instant, moment, t } from "../text.js";
 
@@ -41,6 +41,7 @@ export function orders(place) {
   });
   const cancel = (id) => async (event) => {
     event.stopPropagation();
+    if (!(await ask({ title: t("order.cancel.title", { id }), text: t("order.cancel.text"), yes: t("order.cancel.title", { id }) }))) return;
     if (await act("cancel_order", { order_id: id }, t("order.cancelled", { id }))) look();
   };
 
