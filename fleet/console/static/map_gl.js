@@ -110,11 +110,15 @@ export function mapGl(holder, hue, choose) {
     const [east, north] = fleet.site.m_per_deg;
     return { center: [centre[0] - (down_m * Math.sin(turn)) / east, centre[1] - (down_m * Math.cos(turn)) / north], bearing, zoom: Math.log2((METRES_PER_PIXEL * Math.cos((latitude * Math.PI) / 180)) / scale) };
   };
-  const map = new maplibre.Map({ container: holder, style: style(hue, latitude), attributionControl: false, fadeDuration: 0, maxZoom: 21, maxPitch: 0, ...(kept?.digest === fleet.site.digest ? kept : view()) });
+  const map = new maplibre.Map({ container: holder, style: style(hue, latitude), attributionControl: false, fadeDuration: 0, maxZoom: 21, maxPitch: 0, ...(kept?.digest === fleet.site.digest && !kept.whole ? { center: kept.center, zoom: kept.zoom, bearing: kept.bearing } : view()) });
+  // As long as nobody looks nearer, a corridor that gets less room is drawn smaller.
+  let whole = !(kept?.digest === fleet.site.digest) || kept.whole;
+  map.on("resize", () => whole && map.jumpTo(view()));
+  map.on("movestart", (event) => event.originalEvent && (whole = false));
   map.addControl(new maplibre.NavigationControl({ visualizePitch: false }), "top-right");
   map.addControl(new maplibre.ScaleControl({ maxWidth: 120 }), "bottom-right");
   for (const yard of yardPlaces()) {
-    const label = h("button", { class: "place", onclick: () => map.flyTo({ ...view(yard.places), duration: 600 }) }, yard.name);
+    const label = h("button", { class: "place", onclick: () => (whole = false, map.flyTo({ ...view(yard.places), duration: 600 })) }, yard.name);
     const beside = holder.clientWidth > holder.clientHeight ? { anchor: "bottom", offset: [0, yard.role === "checkpoint" ? -44 : -20] } : { anchor: "left", offset: [24, 0] };
     new maplibre.Marker({ element: label, ...beside }).setLngLat(yard.at).addTo(map);
   }
@@ -146,10 +150,13 @@ export function mapGl(holder, hue, choose) {
     marks(closed, limited, intruders) {
       whenReady(() => Object.entries({ closed, limited, intruders }).forEach(([name, stretches]) => map.getSource(name).setData(lines(stretches))));
     },
-    whole: () => map.flyTo({ ...view(), duration: 600 }),
-    lookAt: (place) => whenReady(() => map.jumpTo({ center: place, zoom: Math.max(map.getZoom(), NEAR_ZOOM) })),
+    whole() {
+      whole = true;
+      map.flyTo({ ...view(), duration: 600 });
+    },
+    lookAt: (place) => whenReady(() => (whole = false, map.jumpTo({ center: place, zoom: Math.max(map.getZoom(), NEAR_ZOOM) }))),
     remove() {
-      kept = { digest: fleet.site?.digest, center: map.getCenter(), zoom: map.getZoom(), bearing: map.getBearing() };
+      kept = { digest: fleet.site?.digest, whole, center: map.getCenter(), zoom: map.getZoom(), bearing: map.getBearing() };
       map.remove();
     },
   };
