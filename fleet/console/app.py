@@ -160,7 +160,7 @@ class Console:
                 return JSONResponse({"rows": plain(rows), "more": bool(token)})
 
     async def _acknowledge(self, request: Request) -> Response:
-        _require_our_page(request)
+        _require_ours(request)
         if not self._steers:
             raise OnlyLooks(command="acknowledge")
         body = await _body(request)
@@ -172,14 +172,20 @@ class Console:
         command = COMMANDS.get(name)
         if command is None:
             raise NotFound(kind="command", name=name)
-        _require_our_page(request)
+        _require_ours(request)
         if not self._steers and not command.always:
             raise OnlyLooks(command=name)
         answer = await self._operator.ask(command.make(await _body(request)))
         return JSONResponse(plain(answer))
 
 
-def _require_our_page(request: Request) -> None:
+def _require_ours(request: Request) -> None:
+    """
+    A foreign page may send nothing that changes anything.
+
+    Raises:
+        InvalidField: it does not come from our page.
+    """
     if request.headers.get(STEERING) != "1" or not request.headers.get("content-type", "").startswith("application/json"):
         raise InvalidField(name="headers", problem=f"a command is JSON, and carries {STEERING}: 1")
 

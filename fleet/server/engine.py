@@ -216,8 +216,8 @@ class Engine:
         return self.desk.stops()
 
     def control(self) -> c.ControlAnswer | None:
-        """The newest control lease, run out or not; None before anybody had one."""
-        return self.desk.control()
+        """The control lease, over or not; None before anybody had it."""
+        return self.desk.commanding.control()
 
     def intrusions(self) -> Sequence[c.IntrusionAnswer]:
         """Every open intrusion."""

@@ -20,10 +20,10 @@ export async function act(command, body, done) {
   const who = localStorage.getItem("holder");
   // A console may be shared: the record names the person beside the certificate.
   const said = body.reason && who ? { ...body, reason: `${who}: ${body.reason}` } : body;
-  return post(`/api/do/${command}`, said, done);
+  return give(`/api/do/${command}`, said, done);
 }
 
-export async function post(path, body, done) {
+export async function give(path, body, done) {
   try {
     const answer = await fetch(path, {
       method: "POST",

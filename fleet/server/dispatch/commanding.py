@@ -124,7 +124,7 @@ class Commanding:
         return [stop for stop_id in self._books.controls.stops if (stop := self._helm.stop(stop_id)) is not None]
 
     def control(self) -> c.ControlAnswer | None:
-        """The newest control lease, run out or not; None before anybody had one."""
+        """The control lease, over or not; None before anybody had it."""
         return self._helm.control()
 
     def _keep_refusals(self, told: list[Audited]) -> None:

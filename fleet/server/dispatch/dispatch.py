@@ -335,10 +335,6 @@ class Dispatch:
         """All-stops in force, oldest first."""
         return self.commanding.stops()
 
-    def control(self) -> c.ControlAnswer | None:
-        """The newest control lease, run out or not; None before anybody had one."""
-        return self.commanding.control()
-
     def intrusions(self) -> list[c.IntrusionAnswer]:
         """Open intrusions, oldest first."""
         return self._intruders.answers()

@@ -159,7 +159,7 @@ class AnswerWriter:
         return message
 
     def control(self, value: c.ControlAnswer) -> d.ControlLease:
-        """The right to command."""
+        """The control lease."""
         return d.ControlLease(holder=value.holder, epoch=value.epoch, sequence=value.sequence, expire_time=self.stamp(value.expires_ns))
 
 

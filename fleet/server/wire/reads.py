@@ -87,7 +87,7 @@ class Readable(Protocol):
         ...
 
     def control(self) -> c.ControlAnswer | None:
-        """The newest control lease, run out or not; None before anybody had one."""
+        """The control lease, over or not; None before anybody had it."""
         ...
 
     def intrusions(self) -> Sequence[c.IntrusionAnswer]:

@@ -1,7 +1,7 @@
 // What a person should look at, and what to do about it.
 
 import { h, table } from "../dom.js";
-import { act, ask, complain, get, post } from "../server.js";
+import { act, ask, complain, get, give } from "../server.js";
 import { concerns, fleet, select, watch, zones } from "../state.js";
 import { cause, hours, t } from "../text.js";
 
@@ -19,7 +19,7 @@ export function alarms(place) {
     const said = kept ? { who: kept } : await ask({ title: t("alarm.seen.yes"), fields: [{ name: "who", label: t("lease.name") }], yes: t("alarm.seen.yes") });
     if (!said) return;
     localStorage.setItem("holder", said.who);
-    await post("/api/acknowledge", { alarm: concern.key, who: said.who }, t("alarm.seen.done"));
+    await give("/api/acknowledge", { alarm: concern.key, who: said.who }, t("alarm.seen.done"));
   }
 
   const seen = (concern) =>
