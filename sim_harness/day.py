@@ -60,15 +60,15 @@ def run_day(scenario: Scenario, wish: Wish, progress: Callable[[float], None]) -
     checkers = Checkers(scenario.roster)
     with Recorder(wish.out, scenario.roster) as recorder:
         if wish.wire and scenario.troubled:
-            with serving(scenario, day_start_s, wish.out) as process:
+            with serving(scenario, day_start_s, wish.out, recorder.show()) as process:
                 totals = Runner(scenario, process, recorder, checkers).run(progress)
         elif wish.wire:
-            totals = run_on_wire(scenario, day_start_s, (recorder, checkers), progress, wish.out)
+            totals = run_on_wire(scenario, day_start_s, (recorder, checkers), progress, wish.out, recorder.show())
         else:
             mortal = scenario.troubled or wish.desk is not None
             with input_log(wish.out, scenario) as ear:
                 policy = scenario.spec.policy
-                server = InMemoryServer(scenario.corridor, day_start_s, mortal=mortal, policy=policy, ear=ear)
+                server = InMemoryServer(scenario.corridor, day_start_s, mortal=mortal, policy=policy, ear=ear, show=recorder.show())
                 runner = Runner(scenario, server, recorder, checkers, wish.desk)
                 runner.pace = wish.pace
                 totals = runner.run(progress)

@@ -1,5 +1,6 @@
 """
-`run.mcap`: the run as a scene for Foxglove, one box a truck, and the events as a log; faults and alarms have a log of their own.
+`run.mcap`: the run as a scene for Foxglove, one box a truck, and the events as a log; faults and alarms have a log of their own. Beside them lies what
+the server showed, for `fleet console --replay` (`sim_harness.show`).
 
 Foxglove knows its messages by name; their descriptors are declared here field by field, so the file explains itself and no
 package of generated code is needed. Frame `site`: metres east and north of the site's origin, z up. Times are simulated,
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from google.protobuf import descriptor_pb2, descriptor_pool, duration_pb2, message_factory, timestamp_pb2
+from google.protobuf.message import Message
 from mcap.writer import CompressionType
 from mcap_protobuf.writer import Writer
 
@@ -158,6 +160,10 @@ class FoxgloveWriter:
         self._write("/events", line, stamp_ns)
         if event in FAULT_LEVELS:
             self._write("/faults", line, stamp_ns)
+
+    def show(self, topic: str, message: Message, stamp_ns: int) -> None:
+        """Keeps a message of the server's."""
+        self._write(topic, message, stamp_ns)
 
     def close(self) -> None:
         """Completes the file."""

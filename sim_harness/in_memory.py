@@ -27,6 +27,7 @@ from planner.limits import FRICTION_DRY
 from planner.policy import MOVING
 from sim_harness import link
 from sim_harness.books import Causes
+from sim_harness.show import Show, ShownServer
 
 # A socket's buffers hold this many frames for a frozen process; what comes later pushes out nothing, it is lost.
 FROZEN_FRAMES_MAX: Final = 1000
@@ -53,7 +54,8 @@ class InMemoryServer:
     One server of one run; *day_start_s* is seconds after local midnight at time 0.
 
     *mortal*: it may die, so its journal is kept. *friction* is what it knows of the road, *policy* how it gives it out. *on_start* is
-    called with each server that starts. An *ear* is told of everything that the core of each hears and says.
+    called with each server that starts. An *ear* is told of everything that the core of each hears and says; *show* writes down what
+    each shows.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class InMemoryServer:
         policy: str = MOVING,
         on_start: Callable[[HeadlessServer], None] = lambda _: None,
         ear: Ear | None = None,
+        show: Show | None = None,
     ) -> None:
         self._corridor = corridor
         options = EngineOptions(dispatch=DispatchOptions(day_start_s=day_start_s))
@@ -74,7 +77,9 @@ class InMemoryServer:
         self._on_start = on_start
         self._ear = ear
         self._journal = MemoryJournal(keep=mortal)
+        self._show = show
         self._server: HeadlessServer | None = HeadlessServer(corridor, self._options, self._journal, ear)
+        self._shown = ShownServer(self._server)
         on_start(self._server)
         self._frozen = False
         self._ghost: HeadlessServer | None = None
@@ -128,6 +133,8 @@ class InMemoryServer:
         if self._server is None or self._frozen or self._tick % self._every_ticks:
             return Answers(control=ghostly)
         heard = self._server.tick(now_ns)
+        if self._show is not None:
+            self._show.look(self._shown, self._tick, now_ns)
         self._counted.append(self._journal.sequence)
         if self._mortal and self._tick % SNAPSHOT_TICKS == 0:
             self._server.snapshot()
@@ -191,6 +198,9 @@ class InMemoryServer:
         if self._server is not None:
             return
         self._server = HeadlessServer(self._corridor, self._options, self._journal, self._ear)
+        self._shown = ShownServer(self._server)
+        if self._show is not None:
+            self._show.began()
         self._on_start(self._server)
         self.epoch = self._server.epoch
         unasked, self._unasked = self._unasked, []

@@ -18,17 +18,19 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fleet.console import recorded
 from fleet.onboard import Mode
 from sim_harness.foxglove import FoxgloveWriter
 from sim_harness.geometry import Bodies, LaneLines
 from sim_harness.observation import Roster, Sample
+from sim_harness.show import Show
 
 # In the order of their numbers, which are the onboard supervisor's.
 MODES: Final = tuple(mode.name.lower() for mode in sorted(Mode))
 ROWS_IN_GROUP: Final = 120_000
 TRAJECTORY: Final = "trajectory.parquet"
 EVENTS: Final = "events.jsonl"
-MCAP: Final = "run.mcap"
+MCAP: Final = recorded.FILE
 
 SCHEMA: Final = pa.schema(
     [
@@ -144,6 +146,10 @@ class Recorder:
             return
         self._events.write(event_line(time_s, event, fields) + "\n")
         self._mcap.event(time_s, event, fields)
+
+    def show(self) -> Show | None:
+        """What writes down what a server shows; None where nothing is kept."""
+        return None if self._out_dir is None else Show(self._mcap.show)
 
     def close(self) -> None:
         """Completes the files; again does nothing."""

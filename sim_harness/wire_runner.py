@@ -21,15 +21,18 @@ from fleet.v1 import truck_pb2
 from sim_harness import link
 from sim_harness.books import STANDING_MPS, Books, Causes
 from sim_harness.lines import Lines
-from sim_harness.observation import Checker, Recorder, Totals
+from sim_harness.observation import TICK_S, Checker, Recorder, Totals
 from sim_harness.replay import keep_logs
 from sim_harness.scenario import Scenario
+from sim_harness.show import Show
 from sim_harness.spawn import served
 from sim_harness.stage import PROGRESS_TICKS, Stage
 from sim_harness.truck_objects import TruckObjects
+from sim_harness.wire_show import Looker
 
 # Asking why a truck stands is a read a truck: often enough to name each wait, seldom enough not to be the load.
 ASK_AGAIN_TICKS: Final = 150
+NS_PER_S: Final = 1_000_000_000
 
 
 Result = TypeVar("Result")
@@ -40,11 +43,16 @@ def _never(_: Books) -> bool:
 
 
 class WireRunner:
-    """Runs a scenario against a server at *address* that lets itself be driven; *pace* is the most times real time."""
+    """
+    Runs a scenario against a server at *address* that lets itself be driven; *pace* is the most times real time.
+
+    *show* writes down what the server shows.
+    """
 
     pace = math.inf
 
-    def __init__(self, scenario: Scenario, address: str, recorder: Recorder, checker: Checker) -> None:
+    def __init__(self, scenario: Scenario, address: str, recorder: Recorder, checker: Checker, show: Show | None = None) -> None:
+        self._looker = None if show is None else Looker(show, address)
         self._stage = Stage(scenario, TruckObjects, self._call, (recorder, checker))
         self._lines = Lines(address, CHANNEL_OPTIONS, self._stage.trucks.count)
         self._control: list[tuple[int, truck_pb2.ControlMessage]] = []
@@ -87,6 +95,8 @@ class WireRunner:
                         break
         finally:
             await self._lines.close()
+            if self._looker is not None:
+                await self._looker.close()
         return self._stage.totals(time.monotonic() - began_s)
 
     def _call(self, method: str, request: link.Request) -> None:
@@ -114,6 +124,8 @@ class WireRunner:
     async def _hear(self) -> None:
         """Wait for the tick under way to end, and take all that the server said in it."""
         await self._lines.end_step()
+        if self._looker is not None and (tick := self._stage.clock.tick - 1) > 0:
+            await self._looker.look(tick, round(tick * TICK_S * NS_PER_S))
         self._control = self._lines.take_control()
         refused = [answer for answer in await asyncio.gather(*self._calls) if answer is not None]
         self._calls.clear()
@@ -159,13 +171,18 @@ def run_to_end(work: Coroutine[Any, Any, Result]) -> Result:
 
 
 async def _run(
-    scenario: Scenario, day_start_s: int, watchers: tuple[Recorder, Checker], progress: Callable[[float], None], out: Path | None
+    scenario: Scenario,
+    day_start_s: int,
+    watchers: tuple[Recorder, Checker],
+    progress: Callable[[float], None],
+    out: Path | None,
+    show: Show | None,
 ) -> Totals:
     with tempfile.TemporaryDirectory(prefix="khulan-wire-") as folder:
         data = Path(folder)
         try:
             async with served(scenario.site, data, day_start_s, input_log=out is not None, policy=scenario.spec.policy) as address:
-                return await WireRunner(scenario, address, *watchers).run(progress)
+                return await WireRunner(scenario, address, *watchers, show).run(progress)
         finally:
             if out is not None:
                 keep_logs(data, out)
@@ -177,10 +194,11 @@ def run_on_wire(
     watchers: tuple[Recorder, Checker],
     progress: Callable[[float], None],
     out: Path | None = None,
+    show: Show | None = None,
 ) -> Totals:
     """
     Run *scenario* against a server process of our own; see `WireRunner.run`.
 
-    Its journal and input log are left in *out*, for replay.
+    Its journal and input log are left in *out*, for replay; *show* writes down what it shows.
     """
-    return run_to_end(_run(scenario, day_start_s, watchers, progress, out))
+    return run_to_end(_run(scenario, day_start_s, watchers, progress, out, show))

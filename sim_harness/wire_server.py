@@ -35,8 +35,10 @@ from sim_harness.lines import MessagesLost
 from sim_harness.outage import PAGE_SIZE, LostLines
 from sim_harness.replay import keep_logs
 from sim_harness.scenario import Scenario
+from sim_harness.show import Show
 from sim_harness.spawn import ServerProcess
 from sim_harness.wire_runner import ASK_AGAIN_TICKS
+from sim_harness.wire_show import Looker
 
 OWN_GATEWAY: Final = 0
 # How its log marks what a person must look at.
@@ -128,14 +130,17 @@ class WireServer:
     """
     One server process of one run, on the time of whoever ticks it; it lives as long as the context.
 
-    Its journal lies in the folder *data*. Requests that it did not answer are made again once there is a server.
+    Its journal lies in the folder *data*. Requests that it did not answer are made again once there is a server. *show* writes down what it
+    shows.
     """
 
     # Nobody lays an old copy in the place of its journal.
     behind = False
 
-    def __init__(self, corridor: Corridor, process: ServerProcess) -> None:
+    def __init__(self, corridor: Corridor, process: ServerProcess, show: Show | None = None) -> None:
         self._corridor = corridor
+        self._show = show
+        self._looker: Looker | None = None
         self._process = process
         self._loop = asyncio.new_event_loop()
         self._lines = GatewayLines("", 0)
@@ -160,6 +165,7 @@ class WireServer:
         try:
             if self._lives:
                 self._do(self._lines.close())
+                self._do(self._unlook())
         finally:
             self._do(self._process.end())
             self._loop.close()
@@ -211,6 +217,8 @@ class WireServer:
         await self._lines.end_step()
         refusals = [refused for refused in await asyncio.gather(*asked) if refused is not None]
         self._requests, self._lines.unanswered = self._lines.unanswered, []
+        if self._looker is not None:
+            await self._looker.look(self._tick, now_ns)
         said = self._lines.take_frames()
         own = said.pop(OWN_GATEWAY, None)
         return Answers(
@@ -305,9 +313,15 @@ class WireServer:
             return
         self._do(self._process.kill())
         self._do(self._lines.close())
+        self._do(self._unlook())
         self._lives = self._frozen = False
         self._frames.clear()
         self._view = None
+
+    async def _unlook(self) -> None:
+        if self._looker is not None:
+            await self._looker.close()
+            self._looker = None
 
     def start(self) -> None:
         """Start one on the journal of the last, if there is none; it says every open call again."""
@@ -317,6 +331,8 @@ class WireServer:
         self._lines = GatewayLines(self._process.address, self._lines.newest_call_id)
         self._do(self._lines.open())
         self._lives = True
+        if self._show is not None:
+            self._looker = Looker(self._show, self._process.address)
 
     def freeze(self) -> None:
         """It stops where it is; its streams stay up."""
@@ -341,7 +357,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 @contextmanager
-def serving(scenario: Scenario, day_start_s: int, out: Path | None) -> Iterator[WireServer]:
+def serving(scenario: Scenario, day_start_s: int, out: Path | None, show: Show | None = None) -> Iterator[WireServer]:
     """
     A server process for *scenario* that ends with the context; its journal and input log are left in *out*, for replay.
 
@@ -354,7 +370,7 @@ def serving(scenario: Scenario, day_start_s: int, out: Path | None) -> Iterator[
             data = Path(folder)
             process = ServerProcess(scenario.site, data, day_start_s, input_log=out is not None, policy=scenario.spec.policy)
             try:
-                with WireServer(scenario.corridor, process) as server:
+                with WireServer(scenario.corridor, process, show) as server:
                     yield server
             finally:
                 if out is not None:

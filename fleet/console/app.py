@@ -25,11 +25,13 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from fleet.client import AsyncOperator, NoServer, Refused, asks
+from fleet.client import NoServer, Refused, asks
 from fleet.client.operator import NoLine
 from fleet.console.drawing import plain
 from fleet.console.feed import Feed
+from fleet.console.player import OnlyARecording, Player
 from fleet.console.requests import COMMANDS, READS, text
+from fleet.console.source import Source
 from fleet.errors import Code, FleetError, InvalidField, NotFound
 from fleet.texts import LANGUAGES, texts
 
@@ -62,12 +64,13 @@ class OnlyLooks(FleetError):
 
 
 class Console:
-    """The routes of one console; *steers*: it may give commands."""
+    """The routes of one console; *steers*: it may give commands. *player*: plays the recording that it shows; None with a server."""
 
-    def __init__(self, operator: AsyncOperator, feed: Feed, *, steers: bool) -> None:
+    def __init__(self, operator: Source, feed: Feed, *, steers: bool, player: Player | None = None) -> None:
         self._operator = operator
         self._feed = feed
         self._steers = steers
+        self._player = player
 
     def app(self, hosts: Sequence[str]) -> Starlette:
         """The application, which answers to the names *hosts* only."""
@@ -81,6 +84,8 @@ class Console:
             Route("/api/texts/{language}", self._texts),
             Route("/api/acknowledge", self._acknowledge, methods=["POST"]),
             Route("/api/health", self._server_health),
+            Route("/api/day", self._day),
+            Route("/api/replay", self._replay, methods=["POST"]),
             Route("/api/do/{command}", self._do, methods=["POST"]),
             Route("/api/{what}", self._read),
             Mount("/static", StaticFiles(directory=STATIC)),
@@ -119,6 +124,8 @@ class Console:
         while True:
             update = self._feed.since(generation, number)
             generation, number = update["generation"], update["number"]
+            if self._player is not None:
+                update["replay"] = self._player.state()
             yield {"id": f"{generation} {number}", "data": json.dumps(update, separators=(",", ":"))}
             await asyncio.sleep(UPDATE_S)
             while not await self._feed.newer_than(number, SIGN_OF_LIFE_S):
@@ -133,6 +140,8 @@ class Console:
         since = request.query_params.get("since_ms", "0")
         if not since.isascii() or not since.isdigit():
             raise InvalidField(name="since_ms", problem="must be a whole number")
+        if self._player is not None:
+            return JSONResponse(await self._player.past(int(since)))
         history = self._feed.history
         return JSONResponse({"time_ms": [], "trucks": {}} if history is None else history.data(int(since)))
 
@@ -161,11 +170,22 @@ class Console:
 
     async def _acknowledge(self, request: Request) -> Response:
         _require_ours(request)
+        if self._player is not None:
+            raise OnlyARecording(command="acknowledge")
         if not self._steers:
             raise OnlyLooks(command="acknowledge")
         body = await _body(request)
         await self._feed.acknowledge(text(body, "alarm"), text(body, "who"))
         return JSONResponse({})
+
+    async def _day(self, request: Request) -> Response:
+        return JSONResponse(plain(await self._operator.ask(asks.day(request.query_params.get("date", "")))))
+
+    async def _replay(self, request: Request) -> Response:
+        if self._player is None:
+            raise NotFound(kind="recording", name="shown")
+        _require_ours(request)
+        return JSONResponse(self._player.steer(await _body(request)))
 
     async def _do(self, request: Request) -> Response:
         name = request.path_params["command"]
@@ -173,6 +193,8 @@ class Console:
         if command is None:
             raise NotFound(kind="command", name=name)
         _require_ours(request)
+        if self._player is not None:
+            raise OnlyARecording(command=name)
         if not self._steers and not command.always:
             raise OnlyLooks(command=name)
         answer = await self._operator.ask(command.make(await _body(request)))

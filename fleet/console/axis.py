@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -27,9 +28,11 @@ class Axis:
         self.points = _points([lanes[lane_id] for lane_id in _way(site)])
         self._starts_m = _starts(self.points)
         self.length_m = self._starts_m[-1]
+        ends = {lane.lane_id: ((lane.east_m[0], lane.north_m[0]), (lane.east_m[-1], lane.north_m[-1])) for lane in site.lanes}
+        # Lanes meet at their ends: most of them are asked for once for several lanes.
+        nearest_m = {point: self.nearest_m(point) for point in {point for both in ends.values() for point in both}}
         self.span_m: Mapping[str, tuple[float, float]] = {
-            lane.lane_id: (self.nearest_m((lane.east_m[0], lane.north_m[0])), self.nearest_m((lane.east_m[-1], lane.north_m[-1])))
-            for lane in site.lanes
+            lane_id: (nearest_m[begin], nearest_m[end]) for lane_id, (begin, end) in ends.items()
         }
         self._length_m = {lane.lane_id: lane.length_m for lane in site.lanes}
 
@@ -51,6 +54,12 @@ class Axis:
             if apart_m < least:
                 best_m, least = start_m + share * leg_m, apart_m
         return best_m
+
+
+@lru_cache(maxsize=2)
+def axis_of(site: Site) -> Axis:
+    """The axis of *site*, made once: a large one takes a good part of a second."""
+    return Axis(site)
 
 
 def _way(site: Site) -> list[str]:

@@ -12,14 +12,15 @@ import asyncio
 import secrets
 from typing import Any, Final
 
-from fleet.client import AsyncOperator, asks
+from fleet.client import asks
 from fleet.client.operator import NoServer, Refused
 from fleet.client.values import FleetUpdate
 from fleet.clock import Clock, SystemClock
 from fleet.console.alarms import Alarms, concerns
-from fleet.console.axis import Axis
+from fleet.console.axis import axis_of
 from fleet.console.drawing import control_data, milliseconds, site_data, stop_data, totals_data, truck_data
 from fleet.console.history import History
+from fleet.console.source import Source
 from fleet.log import Event, Log
 
 PERIOD_S: Final = 0.5
@@ -31,7 +32,7 @@ _LOG: Final = Log("console")
 class Feed:
     """Belongs to the event loop it runs in."""
 
-    def __init__(self, operator: AsyncOperator, period_s: float = PERIOD_S, clock: Clock | None = None) -> None:
+    def __init__(self, operator: Source, period_s: float = PERIOD_S, clock: Clock | None = None) -> None:
         self._operator = operator
         self._period_s = period_s
         self._clock = clock or SystemClock()
@@ -60,7 +61,7 @@ class Feed:
     async def _begin(self) -> None:
         site = await self._operator.ask(asks.site())
         if self.site is None or self.site["digest"] != site.digest:
-            axis = Axis(site)
+            axis = axis_of(site)
             self.site, self.history = dict(site_data(site, axis)), History(axis)
 
     async def _take(self, update: FleetUpdate) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -36,9 +37,9 @@ class History:
         while len(self._samples) > 1 and (self._samples[0][0] < time_ms - KEPT_MS or len(self._samples) * max(1, len(sample)) > CELLS_MAX):
             self._samples.popleft()
 
-    def data(self, since_ms: int) -> dict[str, Any]:
-        """Columns from *since_ms* on: times, and of each truck its metres and loads, None where it was not seen."""
-        samples = [sample for sample in self._samples if sample[0] >= since_ms]
+    def data(self, since_ms: int, until_ms: float = math.inf) -> dict[str, Any]:
+        """Columns from *since_ms* to *until_ms*: times, and of each truck its metres and loads, None where it was not seen."""
+        samples = [sample for sample in self._samples if since_ms <= sample[0] <= until_ms]
         truck_ids = sorted({truck_id for _, places in samples for truck_id in places})
         rows = {truck_id: [places.get(truck_id) for _, places in samples] for truck_id in truck_ids}
         return {

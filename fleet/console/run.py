@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
@@ -15,6 +15,8 @@ import uvicorn
 from fleet.client import AsyncOperator
 from fleet.console.app import Console
 from fleet.console.feed import Feed
+from fleet.console.player import Player
+from fleet.console.recording import Recording
 from fleet.errors import Code, FleetError
 from fleet.log import Event, Log
 
@@ -38,7 +40,11 @@ class ConsoleAddressTaken(FleetError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleSettings:
-    """Where a console listens, whose fleet it shows, and whether it may give commands; *names* it answers to beside its own host."""
+    """
+    Where a console listens, whose fleet it shows, and whether it may give commands; *names* it answers to beside its own host.
+
+    *replay*: the folder of a recording that it shows instead of a server's fleet.
+    """
 
     server: str
     host: str = "127.0.0.1"
@@ -46,6 +52,7 @@ class ConsoleSettings:
     steers: bool = False
     names: tuple[str, ...] = ()
     tls: Path | None = None
+    replay: Path | None = None
 
 
 async def run_console(settings: ConsoleSettings, started: Callable[[str], None]) -> None:
@@ -54,17 +61,17 @@ async def run_console(settings: ConsoleSettings, started: Callable[[str], None])
 
     Raises:
         ConsoleAddressTaken: it cannot listen there.
+        NoRecording, RecordingDamaged: what it is to show instead of a server cannot be read.
     """
     with closing(_listening(settings)) as listener:
-        port = listener.getsockname()[1]
-        async with AsyncOperator(settings.server, tls=settings.tls) as operator:
-            console = Console(operator, Feed(operator), steers=settings.steers)
+        async with _console(settings) as console:
             app = console.app((*LOOPBACK_HOSTS, settings.host, *settings.names))
             server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GOODBYE_S))
             # Whoever comes from now on waits a moment at most.
             listener.listen()
-            address = f"http://{settings.host}:{port}/"
-            _LOG.fact(Event.CONSOLE_STARTED, address=address, server=settings.server, steers=settings.steers)
+            address = f"http://{settings.host}:{listener.getsockname()[1]}/"
+            shows = settings.server if settings.replay is None else str(settings.replay)
+            _LOG.fact(Event.CONSOLE_STARTED, address=address, server=shows, steers=settings.steers)
             started(address)
             await _until_ended(server, listener)
 
@@ -78,6 +85,18 @@ async def _until_ended(server: uvicorn.Server, listener: socket.socket) -> None:
         server.should_exit = True
         await serving
         raise
+
+
+@asynccontextmanager
+async def _console(settings: ConsoleSettings) -> AsyncIterator[Console]:
+    """The console over what it shows: a server, or a recording, which nobody steers."""
+    if settings.replay is None:
+        async with AsyncOperator(settings.server, tls=settings.tls) as operator:
+            yield Console(operator, Feed(operator), steers=settings.steers)
+        return
+    with Recording(settings.replay) as recording:
+        player = Player(recording)
+        yield Console(player, Feed(player), steers=False, player=player)
 
 
 def _listening(settings: ConsoleSettings) -> socket.socket:

@@ -2,6 +2,7 @@
 
 import { detail } from "./detail.js";
 import { byId, h } from "./dom.js";
+import { replay } from "./replay.js";
 import { controls } from "./screens/controls.js";
 import { corridor } from "./screens/corridor.js";
 import { day } from "./screens/day.js";
@@ -117,7 +118,7 @@ function top() {
   shown.trips.value.textContent = count(fleet.totals.round_trips);
   shown.tonnes.value.textContent = `${count(fleet.totals.tonnes)} t`;
   shown.link.className = lost ? "link lost" : "link";
-  shown.link.textContent = lost ? t("link.lost") : t("link.live", { tick: count(fleet.tick) });
+  shown.link.textContent = lost ? t("link.lost") : t(fleet.replay ? "link.replay" : "link.live", { tick: count(fleet.tick) });
   shown.control.textContent = fleet.control ? t("lease.has", { holder: fleet.control.holder }) : "";
   shown.control.classList.toggle("mine", mine());
   shown.past.hidden = !lost;
@@ -205,5 +206,6 @@ window.addEventListener("hashchange", () => enter());
 watch(rebuild);
 watch(frame);
 watch(detail);
+watch(replay);
 rebuild();
 listen();

@@ -15,6 +15,17 @@ async function refusal(answer) {
   return Object.assign(new Error(message), { reason: said.reason });
 }
 
+// Sends what only our own page may.
+export async function post(path, body) {
+  const answer = await fetch(path, {
+    method: "POST",
+    headers: { "content-type": "application/json", "x-khulan-console": "1" },
+    body: JSON.stringify(body),
+  });
+  if (!answer.ok) throw await refusal(answer);
+  return answer.json();
+}
+
 // Gives a command; tells what came of it (nothing where *done* is null), and answers null where it was refused.
 export async function act(command, body, done) {
   const who = localStorage.getItem("holder");
@@ -25,13 +36,7 @@ export async function act(command, body, done) {
 
 export async function give(path, body, done) {
   try {
-    const answer = await fetch(path, {
-      method: "POST",
-      headers: { "content-type": "application/json", "x-khulan-console": "1" },
-      body: JSON.stringify(body),
-    });
-    if (!answer.ok) throw await refusal(answer);
-    const value = await answer.json();
+    const value = await post(path, body);
     if (done !== null) notice(done ?? t("done"));
     return value;
   } catch (refused) {

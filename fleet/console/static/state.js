@@ -13,6 +13,7 @@ export const fleet = {
   alarms: [],
   lost_since_ms: null,
   steers: false,
+  replay: null,
   heard_ms: 0,
 };
 const watchers = new Set();
@@ -75,6 +76,7 @@ export function listen() {
   const feed = new EventSource("/api/feed");
   feed.addEventListener("hello", (event) => {
     fleet.steers = JSON.parse(event.data).steers;
+    fleet.replay = null;
     tell();
   });
   feed.onmessage = async (event) => {
@@ -82,8 +84,10 @@ export function listen() {
     fleet.heard_ms = performance.now();
     if (update.whole) fleet.trucks.clear();
     for (const truck of update.trucks) fleet.trucks.set(truck.id, truck);
-    const { tick, time_ms, stops: said, totals, control, alarms, lost_since_ms } = update;
+    const { tick, time_ms, stops: said, totals, control, alarms, lost_since_ms, replay = null } = update;
     Object.assign(fleet, { tick, time_ms, stops: said, totals, control, alarms, lost_since_ms });
+    // An update may be older than the answer to what was steered since.
+    if (!fleet.replay || !(replay?.steered < fleet.replay.steered)) fleet.replay = replay;
     await takeSite(update.site);
     tell();
   };

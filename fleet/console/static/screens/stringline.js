@@ -261,6 +261,8 @@ export function stringline(place) {
 
   async function look() {
     try {
+      // A recording may be wound back: what has not happened yet is not drawn.
+      if (past.time_ms.length && fleet.time_ms < past.time_ms.at(-1)) Object.assign(past, { time_ms: [], trucks: {} });
       const since = past.time_ms.length ? past.time_ms.at(-1) + 1 : 0;
       const news = await get(`/api/history?since_ms=${since}`);
       const before = past.time_ms.length;
