@@ -318,6 +318,10 @@ class WireServer:
         self._frames.clear()
         self._view = None
 
+    async def _look_on(self) -> None:
+        # A channel belongs to the event loop that runs when it is made.
+        self._looker = None if self._show is None else Looker(self._show, self._process.address)
+
     async def _unlook(self) -> None:
         if self._looker is not None:
             await self._looker.close()
@@ -331,8 +335,7 @@ class WireServer:
         self._lines = GatewayLines(self._process.address, self._lines.newest_call_id)
         self._do(self._lines.open())
         self._lives = True
-        if self._show is not None:
-            self._looker = Looker(self._show, self._process.address)
+        self._do(self._look_on())
 
     def freeze(self) -> None:
         """It stops where it is; its streams stay up."""

@@ -67,6 +67,7 @@ class Player:
         self._steered = 0
         self._moved = asyncio.Event()
         self._utc_ns = recording.fleet(recording.begin_ns).time.ToNanoseconds() - recording.begin_ns
+        self._shown_ns = recording.begin_ns
         self._past: History | None = None
         self._past_ns = (0, 0)
         self._remembering = Lock()
@@ -74,7 +75,11 @@ class Player:
     # What the page steers.
 
     def state(self) -> dict[str, Any]:
-        """Of the slider: times in milliseconds of the simulated day's Unix time; *steered* rises whenever somebody steers."""
+        """
+        Of the slider: times in milliseconds of the simulated day's Unix time.
+
+        *steered* rises whenever somebody steers; *silent_ms*: what is shown is so much older than the moment, for want of a server.
+        """
         recording = self._recording
         return {
             "begin_ms": self._ms(recording.begin_ns),
@@ -84,6 +89,7 @@ class Player:
             "speed": self._speed,
             "problem": self._problem,
             "steered": self._steered,
+            "silent_ms": max(0, self._now_ns - self._shown_ns) // NS_PER_MS,
             "name": recording.path.parent.name,
         }
 
@@ -158,6 +164,7 @@ class Player:
                 # A whole of the same trucks is news of them, and not another fleet.
                 before, ids = ids, frozenset(truck.truck_id for truck in update.trucks)
                 update.snapshot = jumped or before != ids
+            self._shown_ns = update.time.ToNanoseconds() - self._utc_ns
             yield ask.read(update)
             last = d.FleetUpdate(tick=update.tick, time=update.time, stops=update.stops, totals=update.totals)
             await self._move()

@@ -53,7 +53,7 @@ class Shown:
 
     def fleet(self) -> dispatch_pb2.FleetUpdate:
         """Every truck, as a watcher hears of it first."""
-        return self._reads.update(_now(self._reads.fleet()))
+        return _now(self._reads.update())
 
     def gates(self) -> border_pb2.ListGatesResponse:
         """Every gate."""

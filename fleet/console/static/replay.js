@@ -10,6 +10,8 @@ const STEP_MS = 10_000;
 const LEAP_MS = 60_000;
 // A slider that is dragged says where it is as often as this.
 const SAY_MS = 150;
+// Whoever shows something shows it every second.
+const SILENT_MS = 3000;
 
 let shown = null;
 let dragging = false;
@@ -126,7 +128,7 @@ export function replay() {
   shown.play.setAttribute("aria-label", t(said.playing ? "replay.pause" : "replay.play"));
   shown.play.title = shown.play.getAttribute("aria-label");
   shown.speed.value = String(SPEEDS.includes(said.speed) ? said.speed : 1);
-  shown.problem.textContent = said.problem;
+  shown.problem.textContent = said.problem || (said.silent_ms > SILENT_MS ? t("replay.silent", { since: lasting(said.silent_ms) }) : "");
   if (Number(shown.slider.max) !== said.end_ms) Object.assign(shown.slider, { min: said.begin_ms, max: said.end_ms });
   if (dragging || saying) return;
   shown.slider.value = said.at_ms;

@@ -259,7 +259,12 @@ export function stringline(place) {
     place.dataset.samples = String(past.time_ms.length);
   }
 
+  // Asked for twice at once, the same past would be drawn twice.
+  let asking = false;
+
   async function look() {
+    if (asking) return;
+    asking = true;
     try {
       // A recording may be wound back: what has not happened yet is not drawn.
       if (past.time_ms.length && fleet.time_ms < past.time_ms.at(-1)) Object.assign(past, { time_ms: [], trucks: {} });
@@ -275,6 +280,8 @@ export function stringline(place) {
       draw();
     } catch (refused) {
       complain(refused);
+    } finally {
+      asking = false;
     }
   }
 
