@@ -63,7 +63,8 @@ def concerns(trucks: Iterable[Truck], stops: Iterable[Mapping[str, Any]], full_w
 def _about(truck: Truck, full_wh: float) -> Iterable[Concern]:
     truck_id = truck["id"]
     cause = truck["for"][0] if truck["for"] else ""
-    if truck["session"] in GRAVE_SESSIONS:
+    # An all-stop is one alarm, whatever the number of trucks it halts.
+    if truck["session"] in GRAVE_SESSIONS and cause != "all_stop":
         yield Concern(kind=truck["session"], truck_id=truck_id, grave=True, fields={})
     elif cause in GRAVE_CAUSES:
         yield Concern(kind=cause, truck_id=truck_id, grave=True, fields={})

@@ -49,6 +49,14 @@ def test_the_gravest_comes_first() -> None:
     assert found[0].fields == {"id": "s1", "reason": "fire"}
 
 
+def test_an_all_stop_is_one_alarm() -> None:
+    """A list of every truck hides the one that is silent as well."""
+    stopped = [truck(f"t{at}", session="halted", **{"for": ["all_stop", "s1", 0]}) for at in range(24)]
+    found = concerns([*stopped, truck("t99", session="silent")], [{"active": True, "stop_id": "s1", "reason": "fire"}], FULL_WH)
+
+    assert [concern.key for concern in found] == ["stop:s1", "silent:t99"]
+
+
 def test_who_acknowledged_first_stays_on_record() -> None:
     """Whoever comes second sees that somebody is at it."""
     alarms = Alarms()

@@ -155,6 +155,8 @@ function screens() {
       ),
     ),
   );
+  // On a telephone the row of screens is longer than it is wide.
+  byId("screens").querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 }
 
 function enter(again = false) {
