@@ -20,6 +20,7 @@ from fleet.console.alarms import Alarms, concerns
 from fleet.console.axis import axis_of
 from fleet.console.drawing import control_data, milliseconds, site_data, stop_data, totals_data, truck_data
 from fleet.console.history import History
+from fleet.console.recording import RecordingDamaged
 from fleet.console.source import Source
 from fleet.log import Event, Log
 
@@ -54,7 +55,7 @@ class Feed:
                 await self._begin()
                 async for update in self._operator.watch(asks.watch_fleet(self._period_s)):
                     await self._take(update)
-            except (NoServer, Refused) as broken:
+            except (NoServer, Refused, RecordingDamaged) as broken:
                 await self._lose(str(broken))
             await asyncio.sleep(AGAIN_S)
 

@@ -20,7 +20,7 @@ from fleet.clock import Clock, SystemClock
 from fleet.console import recorded
 from fleet.console.axis import axis_of
 from fleet.console.history import KEPT_MS, History
-from fleet.console.recording import FORMS, NS_PER_S, Recording, RecordingDamaged, merged
+from fleet.console.recording import FORMS, NS_PER_S, NoRecording, Recording, RecordingDamaged, merged
 from fleet.errors import Code, FleetError, InvalidField, NotFound
 from fleet.texts import ENGLISH, say
 from fleet.v1 import dispatch_pb2 as d
@@ -57,6 +57,15 @@ class Player:
     """Implements `fleet.console.source.Source` over *recording*; belongs to the event loop it is asked in."""
 
     def __init__(self, recording: Recording, clock: Clock | None = None) -> None:
+        """
+        Begins paused at the first moment.
+
+        Raises:
+            NoRecording: there is no map in it.
+            RecordingDamaged: the map, or the first moment, cannot be read.
+        """
+        if recording.newest(recorded.SITE, recording.end_ns) is None:
+            raise NoRecording(path=str(recording.path), problem=f"nothing was written on its channel {recorded.SITE}")
         self._recording = recording
         self._clock = clock or SystemClock()
         self._now_ns = recording.begin_ns
@@ -133,12 +142,16 @@ class Player:
             NotFound: there is no such truck.
             RecordingDamaged: the file is broken where the answer lies.
         """
-        if ask.method == "ExplainHold":
-            return ask.read(await asyncio.to_thread(self._explained, ask.request))
         topic = TOPIC_OF.get(ask.method)
-        if topic is None:
+        if topic is None and ask.method != "ExplainHold":
             raise OnlyARecording(command=ask.method)
-        found = await asyncio.to_thread(self._recording.newest, topic, self._now_ns)
+        try:
+            if topic is None:
+                return ask.read(await asyncio.to_thread(self._explained, ask.request))
+            found = await asyncio.to_thread(self._recording.newest, topic, self._now_ns)
+        except RecordingDamaged as broken:
+            self._problem = str(broken)
+            raise
         return ask.read(_of_day(ask.request, found) if isinstance(ask.request, d.GetDayRequest) else found or FORMS[topic]())
 
     async def watch(self, ask: Ask[_V]) -> AsyncIterator[_V]:

@@ -164,6 +164,19 @@ def test_damage_is_told_and_never_shown(folder: Path, tmp_path: Path, seed: int)
 # The player.
 
 
+def test_a_run_without_its_map_is_not_begun(folder: Path, tmp_path: Path) -> None:
+    """Trucks on nothing would be a page that waits for ever."""
+    shutil.copy(folder / recorded.FILE, tmp_path / recorded.FILE)
+    with Recording(tmp_path) as opened:
+        first = opened._blocks_with((recorded.SITE,), 0, opened.end_ns)[0]
+    with (tmp_path / recorded.FILE).open("r+b") as file:
+        file.seek(first.chunk_start_offset + first.chunk_length // 2)
+        file.write(b"\0" * 64)
+
+    with pytest.raises(RecordingDamaged, match=f"at_byte {first.chunk_start_offset}"), Recording(tmp_path) as opened:
+        Player(opened)
+
+
 async def updates(player: Player) -> AsyncIterator[Any]:
     """What a feed would be told."""
     async for update in player.watch(asks.watch_fleet(0.5)):

@@ -43,6 +43,7 @@ NAMES: Final = {
     "name": ("nowhere",),
     "stop_id": ("a", "b"),
     "second_person": ("",),
+    "date": ("2026-11-25", "0001-01-01", "9999-12-31"),
 }
 # On streams a peer may call himself what he likes, as far as his certificate lets him: here, as whom he likes.
 TRUCK_NAMES: Final = {**NAMES, "truck_id": ("here", "t1"), "instance_id": ("computer", "b"), "boot_id": ("boot", "c")}
