@@ -18,7 +18,7 @@ WITHIN_S = 20.0
 # What needs something that a machine may not have: what is written to a disk is watched by a small library, which must be compiled.
 NEEDS = {
     "no C compiler here": [] if compiler() else ["fleet/test_disk.py", "fleet/test_full_disk.py"],
-    "no chromium here (Debian's package of that name)": [] if chromium() else ["console/test_pages.py"],
+    "no chromium here (Debian's package of that name)": [] if chromium() else ["console/test_pages.py", "sim/test_bench_page.py"],
     "no Node.js with npm here": [] if shutil.which("node") and shutil.which("npm") else ["fleet/test_node_truck.py"],
 }
 collect_ignore = [file for files in NEEDS.values() for file in files]

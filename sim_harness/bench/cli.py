@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from sim_harness.bench.measure import Figure, Outcome, processor
+from sim_harness.bench.measure import Figure, NotHere, Outcome, processor
 
 if TYPE_CHECKING:
     from sim_harness.bench.throughput import Row
@@ -196,7 +196,11 @@ def bench(
     outcomes: list[Outcome] = []
     console = Console()
     for each in [name] if name else list(BENCHES):
-        outcome = _bench(each)()
+        try:
+            outcome = _bench(each)()
+        except NotHere as missing:
+            typer.echo(f"fleet bench {each}: {missing}", err=True)
+            raise typer.Exit(2) from None
         outcomes.append(outcome)
         if not json_:
             console.print(table(outcome))

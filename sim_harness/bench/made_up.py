@@ -93,7 +93,7 @@ class Traffic:
         )
         message.report_age.nanos = 1_000_000
         if truck.stands:
-            message.standing_for.kind = "traffic"
+            message.standing_for.kind = "leader"
         return message
 
 

@@ -18,6 +18,10 @@ from typing import Final
 NS_PER_MS: Final = 1e6
 
 
+class NotHere(RuntimeError):
+    """This machine lacks what a benchmark measures with; the message says what, and where it comes from."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
     """One line of a benchmark; *ratio* is ours ÷ reference, and *goal* what it should not exceed (or, *at_least*, reach)."""

@@ -17,7 +17,7 @@ from statistics import median
 from typing import Any, Final
 from urllib.request import urlopen
 
-from sim_harness.bench.measure import Figure, Outcome
+from sim_harness.bench.measure import Figure, NotHere, Outcome
 from sim_harness.bench.streams import SITE, process
 
 TRUCKS: Final = 1000
@@ -48,10 +48,6 @@ TAKE: Final = """async () => {
   return { ages, number };
 }"""
 METRICS: Final = ("TaskDuration", "ScriptDuration", "LayoutDuration", "RecalcStyleDuration")
-
-
-class NoBrowser(RuntimeError):
-    """There is no chromium here, or no playwright to drive it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,10 +102,10 @@ def _browse(address: str, seconds: float, only: tuple[str, ...]) -> dict[str, Se
     try:
         from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only this needs a browser
     except ImportError as missing:
-        raise NoBrowser("playwright is not installed: pip install playwright") from missing
+        raise NotHere("playwright is not installed; it comes with khulan[dev]") from missing
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
-        raise NoBrowser("there is no chromium on this machine: apt-get install chromium")
+        raise NotHere("there is no chromium on this machine; on Debian, apt-get install chromium")
     found = {}
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=list(FLAGS))
@@ -128,7 +124,7 @@ def page(trucks: int = TRUCKS, seconds: float = ROUND_S, only: tuple[str, ...] =
     Measures every screen for *seconds*, or those of *only*.
 
     Raises:
-        NoBrowser: there is nothing to look with.
+        NotHere: there is nothing to look with.
     """
     with process("-m", "sim_harness.bench.made_up", SITE, str(trucks)) as (_, server):
         console = ("-m", "fleet.cli.main", "console", "--server", server, "--listen", "127.0.0.1:0")

@@ -24,19 +24,28 @@ export function hue(name) {
   return `rgb(${[...pixel.getImageData(0, 0, 1, 1).data].slice(0, 3).join(", ")})`;
 }
 
-// A table whose body is built anew only where a row's text or class changed: a click is not lost to an update.
+// A table whose body is built anew only where a row's text or class changed: a click is not lost to an update. Cells that come as a
+// function are asked for only while the row is in sight, or near: of a thousand trucks a screen has room for forty.
 export function table(headings) {
   const body = h("tbody");
   const heads = headings.map(([text, kind]) => h("th", { class: kind, scope: "col" }, text));
   const element = h("table", {}, h("thead", {}, h("tr", {}, heads)), body);
   const known = new Map();
-  return {
+  const sight = new Set();
+  let last = [];
+  const come = ({ target, isIntersecting }) => (isIntersecting ? !sight.has(target) && sight.add(target) : sight.delete(target) && false);
+  const looking = new IntersectionObserver((entries) => entries.filter(come).length && shown.show(last), { rootMargin: "200px" });
+  const shown = {
     element,
     show(rows) {
+      last = rows;
       const kept = new Set();
-      rows.forEach(({ key, cells, choose, chosen }, place) => {
+      rows.forEach(({ key, cells: asked, choose, chosen }, place) => {
         kept.add(key);
-        const mark = JSON.stringify([cells.map((cell) => (cell instanceof Node ? cell.outerHTML : cell)), chosen]);
+        const there = known.get(key);
+        const lazy = asked instanceof Function;
+        const cells = lazy && there && there.chosen === chosen && !sight.has(there.element) ? there.cells : lazy ? asked() : asked;
+        const mark = cells === there?.cells ? there.mark : JSON.stringify([cells.map((cell) => (cell instanceof Node ? cell.outerHTML : cell)), chosen]);
         let row = known.get(key);
         if (!row || row.mark !== mark) {
           const fresh = h(
@@ -52,17 +61,25 @@ export function table(headings) {
           const focused = row && row.element.contains(document.activeElement);
           row?.element.replaceWith(fresh);
           if (focused && choose) fresh.focus();
-          row = { element: fresh, mark };
+          if (lazy) {
+            if (sight.delete(there?.element)) sight.add(fresh);
+            if (there) looking.unobserve(there.element);
+            looking.observe(fresh);
+          }
+          row = { element: fresh, mark, cells, chosen };
           known.set(key, row);
         }
         if (body.children[place] !== row.element) body.insertBefore(row.element, body.children[place] ?? null);
       });
       for (const [key, row] of known) {
         if (!kept.has(key)) {
+          looking.unobserve(row.element);
+          sight.delete(row.element);
           row.element.remove();
           known.delete(key);
         }
       }
     },
   };
+  return shown;
 }

@@ -40,7 +40,7 @@ export function trucks(place) {
       key: truck.id,
       choose: () => select(truck.id),
       chosen: truck.id === selected(),
-      cells: [
+      cells: () => [
         truck.id,
         h("span", { class: live ? "good" : truck.session === "syncing" ? "faint" : "bad" }, t(`session.${truck.session || "unknown"}`)),
         truck.mission ? t(`mission.${truck.mission}`) : "–",
