@@ -49,6 +49,8 @@ class Cause(IntEnum):
     INTRUSION = 25  # road kept clear of a person, an animal or a manned truck
     SITE_CHANGE = 26  # a lane ahead that a proposed site changes, or a way that the new site has yet to find
     BRAKED = 27  # it keeps its emergency brakes on by itself: its senses fail, or it takes itself to have rolled back too far
+    STALLED = 28  # it has road, and has not set out for longer than any truck takes: something aboard keeps it
+    BATTERY = 29  # it was charged just now and still lacks a charge: battery or gauge is out of order
 
 
 class Verdict(IntEnum):

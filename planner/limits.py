@@ -65,6 +65,7 @@ STEP_MARGIN_M: Final = 0.5  # a report may be this far beyond physics before it 
 STOP_MARK_M: Final = 2.0  # a truck comes to rest this far, plus its bound, before its end
 STANDING_MARGIN_M: Final = 2.0  # kept between an end of authority and the confirmed rear ahead: corners meet first in a tight curve
 STOP_TOLERANCE_M: Final = 0.5  # how far short of its stopping mark a truck may come to rest
+STALLED_S: Final = 10.0  # grant, brake release and pull take three seconds at most; who has not set out by then is kept by something aboard
 NO_STOP_BEFORE_M: Final = 0.1  # an end stays this far before a no-stop stretch: stretches are closed at their start
 NO_STOP_BEYOND_M: Final = 3.75  # beyond truck and bounds, so that the *confirmed* rear of a truck at rest has left the stretch
 GATE_LINE_GAP_M: Final = 0.2  # a gate's no-stop stretch begins this far past its stop line, so that an end may lie on the line
@@ -92,7 +93,7 @@ INTRUDER_RADIUS_MAX_M: Final = 1000.0  # a place known no better is none: lanes 
 # Sizes.
 TRUCKS_MAX: Final = 2000
 PATH_LANES_MAX: Final = 128
-CONTAINERS_PER_ORDER_MAX: Final = 10_000
+CONTAINERS_PER_ORDER_MAX: Final = 10_000  # weeks of the largest site; more is a slip of the finger
 BOOTS_MAX: Final = 32  # boots of one truck whose hellos are known for old ones; a relay keeps none that long
 INTRUSIONS_MAX: Final = 64  # open at one time; with more the corridor is not closed any more, and everything stops
 

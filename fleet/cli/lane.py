@@ -12,10 +12,10 @@ from fleet.cli.terminal import (
     ServerOption,
     TlsOption,
     commands,
+    needs_second_person,
     operator_of,
     print_json,
     print_table,
-    require_agreed,
 )
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def _ask(ask: Ask[Lane], server: str, tls: Any, *, as_json: bool) -> None:
         print_json(lane)
     else:
         print_table(COLUMNS, [_row(lane)], "")
-    require_agreed(ask.method, lane.asked)
+    if lane.needs_second_person:
+        needs_second_person(lane.asked)
 
 
 @app.command(name="list")

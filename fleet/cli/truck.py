@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from fleet.cli.speaking import LanguageOption, language_of, link_text
 from fleet.cli.terminal import (
     SERVER_USUAL,
     JsonOption,
     ServerOption,
     TlsOption,
-    clock_time,
     commands,
     fail,
+    needs_second_person,
     operator_of,
     place,
+    print_done,
     print_json,
     print_table,
-    require_agreed,
 )
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 KMH_PER_MPS: Final = 3.6
 COLUMNS: Final = ("truck", "session", "mission", "load", "place", "km/h", "authority to", "bound for", "trips", "battery kWh", "heard", "")
-LANGUAGES: Final = ("en", "zh", "mn")
+LEAST: Final = ("battery kWh", "trips", "load", "authority to", "bound for", "mission", "heard")
 
 app = commands("Trucks. Example: fleet truck why T007")
 
@@ -60,8 +61,9 @@ def _ask(ask: Ask[Truck], server: str, tls: Any, *, as_json: bool) -> None:
     if as_json:
         print_json(truck)
     else:
-        print_table(COLUMNS, [_row(truck)], "")
-    require_agreed(ask.method, truck.asked)
+        print_table(COLUMNS, [_row(truck)], "", LEAST)
+    if truck.needs_second_person:
+        needs_second_person(truck.asked)
 
 
 @app.command(name="list")
@@ -78,7 +80,7 @@ def list_trucks(server: ServerOption = SERVER_USUAL, tls: TlsOption = None, as_j
     if as_json:
         print_json(trucks)
     else:
-        print_table(COLUMNS, map(_row, trucks), "No trucks.")
+        print_table(COLUMNS, map(_row, trucks), "No trucks.", LEAST)
 
 
 @app.command()
@@ -96,7 +98,7 @@ def show(truck_id: str, server: ServerOption = SERVER_USUAL, tls: TlsOption = No
 @app.command()
 def why(
     truck_id: str,
-    language: Annotated[str, typer.Option("--lang", help="en, zh or mn.")] = "en",
+    language: LanguageOption = "",
     server: ServerOption = SERVER_USUAL,
     tls: TlsOption = None,
     as_json: JsonOption = False,
@@ -104,21 +106,19 @@ def why(
     """
     Says why a truck stands: the chain of causes to its root.
 
-    Example: fleet truck why T007 --lang zh
+    Example: fleet truck why T007 --language zh
     """
-    if language not in LANGUAGES:
-        fail(f"--lang is one of {', '.join(LANGUAGES)}.", 2)
+    spoken = language_of(language)
     from fleet.client import asks  # noqa: PLC0415 - as above
 
     with operator_of(server, tls) as operator:
-        explanation = operator.ask(asks.explain(truck_id, language))
+        explanation = operator.ask(asks.explain(truck_id, spoken))
     if as_json:
         print_json(explanation)
         return
     typer.echo(explanation.sentence)
     for depth, cause in enumerate(explanation.causes):
-        since = f" since {clock_time(cause.since)}" if cause.since is not None else ""
-        typer.echo(f"{'  ' * (depth + 1)}{cause.kind} {cause.subject_id}{since}".rstrip())
+        typer.echo("  " * (depth + 1) + link_text(cause, spoken))
 
 
 @app.command()
@@ -219,6 +219,7 @@ def key(
         Path | None, typer.Option(help="File for the truck; it goes into the truck's store. Printed where it is left out.")
     ] = None,
     renew: Annotated[bool, typer.Option("--renew", help="Give a truck that has a key another one.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """
     Makes the secret that a truck behind a gateway shares with the server. Counts from the server's next start on.
@@ -237,4 +238,6 @@ def key(
             write_whole(out, f"{made.hex()}\n".encode())
     except (FleetError, OSError) as refused:
         fail(str(refused), 1)
-    typer.echo(made.hex() if out is None else f"{out} holds the key of {truck_id}: bring it to the truck, and to nobody else.")
+    words = made.hex() if out is None else f"{out} holds the key of {truck_id}: bring it to the truck, and to nobody else."
+    facts = {"truck_id": truck_id, "out": out} if out is not None else {"truck_id": truck_id, "key": made.hex()}
+    print_done([words], facts, as_json=as_json)

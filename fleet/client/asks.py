@@ -345,6 +345,11 @@ def audit(page_token: str = "", *, since: datetime | None = None, who: str = "",
 # The control lease.
 
 
+def control() -> Ask[ControlLease]:
+    """Asks who has control, or had it last; the holder is empty where nobody has yet."""
+    return Ask(DISPATCH, "GetControl", dispatch_pb2.GetControlRequest(), _to(ControlLease))
+
+
 def acquire_control(holder: str) -> Ask[ControlLease]:
     """Takes control when nobody has it."""
     request = dispatch_pb2.AcquireControlRequest(request_id=_fresh(), holder=holder)

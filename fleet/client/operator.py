@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Final, NoReturn, Self, TypeVar
@@ -95,11 +95,17 @@ class Refused(FleetError):
     message: str
     advice: str
     details: dict[str, str]
+    # The whole refusal in other languages than English, by BCP 47 tag, where the server has words for it.
+    localized: dict[str, str] = field(default_factory=dict)
 
     @property
     def reason(self) -> str:
         """The server's name for the refusal."""
         return self.named
+
+    def said(self, language: str) -> str:
+        """The refusal in a language; in English where the server has no words in that."""
+        return self.localized.get(language) or str(self)
 
     def __str__(self) -> str:
         return f"{self.message} {self.advice}".strip() if self.advice not in self.message else self.message
@@ -113,6 +119,7 @@ def _fail(server: str, broken: grpc.RpcError) -> NoReturn:
         if key == "grpc-status-details-bin":
             status.MergeFromString(value)
     named, advice, details = failed.code().name, "", {}
+    localized: dict[str, str] = {}
     for packed in status.details:
         if packed.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
             found = error_details_pb2.ErrorInfo()
@@ -121,10 +128,13 @@ def _fail(server: str, broken: grpc.RpcError) -> NoReturn:
         elif packed.Is(error_details_pb2.LocalizedMessage.DESCRIPTOR):
             hint = error_details_pb2.LocalizedMessage()
             packed.Unpack(hint)
-            advice = hint.message
+            if hint.locale == "en":
+                advice = hint.message
+            else:
+                localized[hint.locale] = hint.message
     if not status.details and failed.code() in _NO_SERVER:
         raise NoServer(server) from broken
-    raise Refused(named, status.message or failed.details() or named, advice, details) from broken
+    raise Refused(named, status.message or failed.details() or named, advice, details, localized) from broken
 
 
 class Operator:

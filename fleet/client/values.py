@@ -68,11 +68,23 @@ class TransportOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """One link of the chain that explains why a truck stands."""
+    """
+    One link of the chain that explains why a truck stands.
+
+    *truck_id*: whose link it is, "" where the answer is about one truck; *end* of its authority. *held_by_truck_id*: the truck that has the
+    subject and that the next link is about, "" where this link is the root. *owner* can end it (`operator`, `gate`, …), *owner_id* is
+    its name where that is known, *reason* what somebody gave as one.
+    """
 
     kind: str
     subject_id: str
     since: datetime | None
+    truck_id: str
+    end: LanePoint | None
+    held_by_truck_id: str
+    owner: str
+    owner_id: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +93,8 @@ class Truck:
     A truck as operators see it.
 
     *nose* and *end* are None where there is none, the heading is counter-clockwise from east, *brake_health* 0 says nothing.
-    *standing_for* is None while it moves. *asked*: what one person asked for about it, and another must still agree to.
+    *standing_for* is None while it moves. *asked*: what one person asked for about it, and another must still agree to;
+    *needs_second_person*: this is the answer to such a request, which has changed nothing yet.
     """
 
     truck_id: str
@@ -106,6 +119,7 @@ class Truck:
     brake_health: float
     standing_for: Cause | None
     asked: str
+    needs_second_person: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +137,8 @@ class Lane:
     """
     A lane as operators may change it; *speed_limit_mps* 0: no temporary limit; *friction* the lowest on it, 0: not said.
 
-    *asked*: what one person asked for about it, and another must still agree to.
+    *asked*: what one person asked for about it, and another must still agree to; *needs_second_person*: this is the answer to such a
+    request, which has changed nothing yet.
     """
 
     lane_id: str
@@ -133,6 +148,7 @@ class Lane:
     reason: str
     friction: float
     asked: str
+    needs_second_person: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -293,7 +293,11 @@ class OrderAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TruckAnswer:
-    """What the desk knows of a truck; its place and session are in the fleet's picture at *row*. *asked* of it, a second must agree."""
+    """
+    What the desk knows of a truck; its place and session are in the fleet's picture at *row*. *asked* of it, a second must agree.
+
+    *needs_second_person*: to the very request that this answers.
+    """
 
     row: int
     truck_id: str
@@ -306,11 +310,16 @@ class TruckAnswer:
     held: bool
     decommissioned: bool
     asked: str = ""
+    needs_second_person: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneAnswer:
-    """A lane as operators may change it; *speed_limit_mps* 0 is none. *asked* of it by one person, another must agree."""
+    """
+    A lane as operators may change it; *speed_limit_mps* 0 is none. *asked* of it by one person, another must agree.
+
+    *needs_second_person*: to the very request that this answers.
+    """
 
     lane_id: str
     closed: bool
@@ -318,6 +327,7 @@ class LaneAnswer:
     speed_limit_mps: float
     reason: str
     asked: str = ""
+    needs_second_person: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ The real server runs it in real time behind gRPC, the headless one in virtual ti
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar
 
 from fleet.errors import Code, FleetError
@@ -15,7 +15,7 @@ from fleet.server import commands as c
 from fleet.server.dispatch.audit import Audited
 from fleet.server.dispatch.day import HourKept
 from fleet.server.dispatch.dispatch import DispatchOptions
-from fleet.server.dispatch.explain import explain
+from fleet.server.dispatch.explain import CauseLink, explain
 from fleet.server.facts import Fact
 from fleet.server.fleet_view import FleetView
 from fleet.server.inputs import Input
@@ -223,6 +223,10 @@ class Engine:
         """Every open intrusion."""
         return self.desk.intrusions()
 
+    def control(self) -> c.ControlAnswer | None:
+        """The control lease, over or not; None before anybody had it."""
+        return self.desk.commanding.control()
+
     def site_proposal(self) -> SiteAnswer:
         """
         The site proposed, and what blocks the switch.
@@ -259,9 +263,13 @@ class Engine:
         Raises:
             NotFound: there is no such truck.
         """
-        found = explain(self.desk.books, self.loop.view(), truck_id, language)
-        causes = tuple(CauseRead(kind=link.kind, subject_id=link.subject_id, since_ns=link.since_ns) for link in found.causes)
+        found = explain(self.desk.books, self.loop.view(), truck_id, language, self.loop.granting)
+        causes = tuple(self._cause(link) for link in found.causes)
         return HoldRead(truck_id=found.truck_id, standing=found.standing, causes=causes, sentence=found.sentence)
+
+    def _cause(self, link: CauseLink) -> CauseRead:
+        end = None if link.end is None else (self.corridor.lanes[link.end.lane_ix].lane_id, link.end.chainage_m)
+        return CauseRead(**{each.name: getattr(link, each.name) for each in fields(link) if each.name != "end"}, end=end)
 
     def _tick_heard(self, ear: Ear, now_ns: int, heard: Sequence[Input]) -> Outgoing:
         said: Outgoing | Exception | None = None

@@ -45,6 +45,52 @@ TRANSPORT_ORDER_STATE_DONE: TransportOrderState.ValueType  # 2
 TRANSPORT_ORDER_STATE_CANCELLED: TransportOrderState.ValueType  # 3
 Global___TransportOrderState: _TypeAlias = TransportOrderState  # noqa: Y015
 
+class _CauseOwner:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CauseOwnerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CauseOwner.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CAUSE_OWNER_UNSPECIFIED: _CauseOwner.ValueType  # 0
+    CAUSE_OWNER_NOBODY: _CauseOwner.ValueType  # 1
+    """Nobody need do anything: it ends by itself."""
+    CAUSE_OWNER_TRUCK: _CauseOwner.ValueType  # 2
+    """Another truck, by driving on."""
+    CAUSE_OWNER_OPERATOR: _CauseOwner.ValueType  # 3
+    CAUSE_OWNER_CUSTOMS: _CauseOwner.ValueType  # 4
+    CAUSE_OWNER_GATE: _CauseOwner.ValueType  # 5
+    """Whoever works the gate."""
+    CAUSE_OWNER_YARD: _CauseOwner.ValueType  # 6
+    """Whoever loads, unloads or charges there."""
+    CAUSE_OWNER_PATROL: _CauseOwner.ValueType  # 7
+    """Somebody who goes to the truck."""
+    CAUSE_OWNER_ROAD: _CauseOwner.ValueType  # 8
+    """Whoever keeps the road."""
+    CAUSE_OWNER_SERVER: _CauseOwner.ValueType  # 9
+    """Whoever runs the server."""
+
+class CauseOwner(_CauseOwner, metaclass=_CauseOwnerEnumTypeWrapper):
+    """Who can end a cause."""
+
+CAUSE_OWNER_UNSPECIFIED: CauseOwner.ValueType  # 0
+CAUSE_OWNER_NOBODY: CauseOwner.ValueType  # 1
+"""Nobody need do anything: it ends by itself."""
+CAUSE_OWNER_TRUCK: CauseOwner.ValueType  # 2
+"""Another truck, by driving on."""
+CAUSE_OWNER_OPERATOR: CauseOwner.ValueType  # 3
+CAUSE_OWNER_CUSTOMS: CauseOwner.ValueType  # 4
+CAUSE_OWNER_GATE: CauseOwner.ValueType  # 5
+"""Whoever works the gate."""
+CAUSE_OWNER_YARD: CauseOwner.ValueType  # 6
+"""Whoever loads, unloads or charges there."""
+CAUSE_OWNER_PATROL: CauseOwner.ValueType  # 7
+"""Somebody who goes to the truck."""
+CAUSE_OWNER_ROAD: CauseOwner.ValueType  # 8
+"""Whoever keeps the road."""
+CAUSE_OWNER_SERVER: CauseOwner.ValueType  # 9
+"""Whoever runs the server."""
+Global___CauseOwner: _TypeAlias = CauseOwner  # noqa: Y015
+
 class _IntrusionKind:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -396,6 +442,7 @@ class Truck(_message.Message):
     BRAKE_HEALTH_FIELD_NUMBER: _builtins.int
     STANDING_FOR_FIELD_NUMBER: _builtins.int
     ASKED_FIELD_NUMBER: _builtins.int
+    NEEDS_SECOND_PERSON_FIELD_NUMBER: _builtins.int
     truck_id: _builtins.str
     truck_type_id: _builtins.str
     session: _common_pb2.SessionState.ValueType
@@ -417,6 +464,8 @@ class Truck(_message.Message):
     """Share of the declared braking that the server counts on; 0 before the truck's place is known."""
     asked: _builtins.str
     """What one person asked for about it, and who; another must still agree. Empty: nothing."""
+    needs_second_person: _builtins.bool
+    """True in the answer to a request that another person must still agree to: it has changed nothing yet."""
     @_builtins.property
     def nose(self) -> _common_pb2.LanePoint:
         """Nose."""
@@ -458,10 +507,11 @@ class Truck(_message.Message):
         brake_health: _builtins.float = ...,
         standing_for: Global___Cause | None = ...,
         asked: _builtins.str = ...,
+        needs_second_person: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "nose", b"nose", "report_age", b"report_age", "standing_for", b"standing_for"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "battery_wh", b"battery_wh", "brake_health", b"brake_health", "containers", b"containers", "decommissioned", b"decommissioned", "east_m", b"east_m", "end", b"end", "goal_id", b"goal_id", "heading_rad", b"heading_rad", "held", b"held", "laden", b"laden", "mission", b"mission", "mission_id", b"mission_id", "north_m", b"north_m", "nose", b"nose", "report_age", b"report_age", "round_trips", b"round_trips", "session", b"session", "speed_mps", b"speed_mps", "standing_for", b"standing_for", "truck_id", b"truck_id", "truck_type_id", b"truck_type_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "battery_wh", b"battery_wh", "brake_health", b"brake_health", "containers", b"containers", "decommissioned", b"decommissioned", "east_m", b"east_m", "end", b"end", "goal_id", b"goal_id", "heading_rad", b"heading_rad", "held", b"held", "laden", b"laden", "mission", b"mission", "mission_id", b"mission_id", "needs_second_person", b"needs_second_person", "north_m", b"north_m", "nose", b"nose", "report_age", b"report_age", "round_trips", b"round_trips", "session", b"session", "speed_mps", b"speed_mps", "standing_for", b"standing_for", "truck_id", b"truck_id", "truck_type_id", b"truck_type_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -718,7 +768,9 @@ class Explanation(_message.Message):
     sentence: _builtins.str
     @_builtins.property
     def causes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Cause]:
-        """From the truck itself to the root."""
+        """From the truck itself to the root: each link is about the truck that the one before it says is in the way, and the last is the root.
+        Empty for a truck that moves; one that nothing is heard of has a chain, wherever it may be by now.
+        """
 
     def __init__(
         self,
@@ -738,29 +790,56 @@ Global___Explanation: _TypeAlias = Explanation  # noqa: Y015
 
 @_typing.final
 class Cause(_message.Message):
-    """One link of the chain."""
+    """One link of the chain: a truck, its authority, and what keeps the end of that where it is."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     KIND_FIELD_NUMBER: _builtins.int
     SUBJECT_ID_FIELD_NUMBER: _builtins.int
     SINCE_FIELD_NUMBER: _builtins.int
+    TRUCK_ID_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    HELD_BY_TRUCK_ID_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    OWNER_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
-    """The cause's name, as counted in waiting_s_by_cause."""
+    """The cause's name, as counted in waiting_s_by_cause; `moving` for a truck in the way that drives on."""
     subject_id: _builtins.str
     """What it points to: a truck, zone, gate, bay, lane or person."""
+    truck_id: _builtins.str
+    """Whose link this is. In answers about one truck empty: that one's."""
+    held_by_truck_id: _builtins.str
+    """The truck that has what `subject_id` names, and that the next link is about. Empty: none is in the way, and this is the root."""
+    owner: Global___CauseOwner.ValueType
+    """Who can change it, and by name where that is known: a person, a truck, a gate, a stand."""
+    owner_id: _builtins.str
+    reason: _builtins.str
+    """What was given as the reason, where somebody gave one."""
     @_builtins.property
-    def since(self) -> _timestamp_pb2.Timestamp: ...
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """Since when it keeps this truck."""
+
+    @_builtins.property
+    def end(self) -> _common_pb2.LanePoint:
+        """End of that truck's authority; absent where it holds none."""
+
     def __init__(
         self,
         *,
         kind: _builtins.str = ...,
         subject_id: _builtins.str = ...,
         since: _timestamp_pb2.Timestamp | None = ...,
+        truck_id: _builtins.str = ...,
+        end: _common_pb2.LanePoint | None = ...,
+        held_by_truck_id: _builtins.str = ...,
+        owner: Global___CauseOwner.ValueType = ...,
+        owner_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "since", b"since"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "since", b"since", "subject_id", b"subject_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "held_by_truck_id", b"held_by_truck_id", "kind", b"kind", "owner", b"owner", "owner_id", b"owner_id", "reason", b"reason", "since", b"since", "subject_id", b"subject_id", "truck_id", b"truck_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -818,6 +897,7 @@ class Lane(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     FRICTION_FIELD_NUMBER: _builtins.int
     ASKED_FIELD_NUMBER: _builtins.int
+    NEEDS_SECOND_PERSON_FIELD_NUMBER: _builtins.int
     lane_id: _builtins.str
     closed: _builtins.bool
     speed_max_mps: _builtins.float
@@ -828,6 +908,8 @@ class Lane(_message.Message):
     """The lowest friction believed anywhere on it; 0 where the answer does not say."""
     asked: _builtins.str
     """What one person asked for about it, and who; another must still agree. Empty: nothing."""
+    needs_second_person: _builtins.bool
+    """True in the answer to a request that another person must still agree to: it has changed nothing yet."""
     def __init__(
         self,
         *,
@@ -838,10 +920,11 @@ class Lane(_message.Message):
         reason: _builtins.str = ...,
         friction: _builtins.float = ...,
         asked: _builtins.str = ...,
+        needs_second_person: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "closed", b"closed", "friction", b"friction", "lane_id", b"lane_id", "reason", b"reason", "speed_limit_mps", b"speed_limit_mps", "speed_max_mps", b"speed_max_mps"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "closed", b"closed", "friction", b"friction", "lane_id", b"lane_id", "needs_second_person", b"needs_second_person", "reason", b"reason", "speed_limit_mps", b"speed_limit_mps", "speed_max_mps", b"speed_max_mps"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1248,6 +1331,7 @@ class ControlLease(_message.Message):
     SEQUENCE_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     holder: _builtins.str
+    """Empty: nobody has had it yet."""
     epoch: _builtins.int
     sequence: _builtins.int
     @_builtins.property
@@ -1267,6 +1351,23 @@ class ControlLease(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ControlLease: _TypeAlias = ControlLease  # noqa: Y015
+
+@_typing.final
+class GetControlRequest(_message.Message):
+    """There is one lease."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetControlRequest: _TypeAlias = GetControlRequest  # noqa: Y015
 
 @_typing.final
 class AcquireControlRequest(_message.Message):

@@ -146,6 +146,11 @@ class DispatchServiceStub(object):
                 request_serializer=fleet_dot_v1_dot_dispatch__pb2.ListIntrusionsRequest.SerializeToString,
                 response_deserializer=fleet_dot_v1_dot_dispatch__pb2.ListIntrusionsResponse.FromString,
                 _registered_method=True)
+        self.GetControl = channel.unary_unary(
+                '/fleet.v1.DispatchService/GetControl',
+                request_serializer=fleet_dot_v1_dot_dispatch__pb2.GetControlRequest.SerializeToString,
+                response_deserializer=fleet_dot_v1_dot_dispatch__pb2.ControlLease.FromString,
+                _registered_method=True)
         self.AcquireControl = channel.unary_unary(
                 '/fleet.v1.DispatchService/AcquireControl',
                 request_serializer=fleet_dot_v1_dot_dispatch__pb2.AcquireControlRequest.SerializeToString,
@@ -356,6 +361,13 @@ class DispatchServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetControl(self, request, context):
+        """Who has control, and until when; a lease whose time is over is nobody's any more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def AcquireControl(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -550,6 +562,11 @@ def add_DispatchServiceServicer_to_server(servicer, server):
                     servicer.ListIntrusions,
                     request_deserializer=fleet_dot_v1_dot_dispatch__pb2.ListIntrusionsRequest.FromString,
                     response_serializer=fleet_dot_v1_dot_dispatch__pb2.ListIntrusionsResponse.SerializeToString,
+            ),
+            'GetControl': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetControl,
+                    request_deserializer=fleet_dot_v1_dot_dispatch__pb2.GetControlRequest.FromString,
+                    response_serializer=fleet_dot_v1_dot_dispatch__pb2.ControlLease.SerializeToString,
             ),
             'AcquireControl': grpc.unary_unary_rpc_method_handler(
                     servicer.AcquireControl,
@@ -1207,6 +1224,33 @@ class DispatchService(object):
             '/fleet.v1.DispatchService/ListIntrusions',
             fleet_dot_v1_dot_dispatch__pb2.ListIntrusionsRequest.SerializeToString,
             fleet_dot_v1_dot_dispatch__pb2.ListIntrusionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetControl(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fleet.v1.DispatchService/GetControl',
+            fleet_dot_v1_dot_dispatch__pb2.GetControlRequest.SerializeToString,
+            fleet_dot_v1_dot_dispatch__pb2.ControlLease.FromString,
             options,
             channel_credentials,
             insecure,

@@ -72,6 +72,8 @@ class DispatchServiceStub:
     ReleaseIntrusion: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.ReleaseIntrusionRequest, _dispatch_pb2.Intrusion]
     """A person says that the place is clear. Nothing else opens it, and nothing that it stopped goes on before."""
     ListIntrusions: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.ListIntrusionsRequest, _dispatch_pb2.ListIntrusionsResponse]
+    GetControl: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.GetControlRequest, _dispatch_pb2.ControlLease]
+    """Who has control, and until when; a lease whose time is over is nobody's any more."""
     AcquireControl: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.AcquireControlRequest, _dispatch_pb2.ControlLease]
     RenewControl: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.RenewControlRequest, _dispatch_pb2.ControlLease]
     TakeOverControl: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.TakeOverControlRequest, _dispatch_pb2.ControlLease]
@@ -135,6 +137,8 @@ class DispatchServiceAsyncStub(DispatchServiceStub):
     ReleaseIntrusion: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.ReleaseIntrusionRequest, _dispatch_pb2.Intrusion]  # type: ignore[assignment]
     """A person says that the place is clear. Nothing else opens it, and nothing that it stopped goes on before."""
     ListIntrusions: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.ListIntrusionsRequest, _dispatch_pb2.ListIntrusionsResponse]  # type: ignore[assignment]
+    GetControl: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.GetControlRequest, _dispatch_pb2.ControlLease]  # type: ignore[assignment]
+    """Who has control, and until when; a lease whose time is over is nobody's any more."""
     AcquireControl: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.AcquireControlRequest, _dispatch_pb2.ControlLease]  # type: ignore[assignment]
     RenewControl: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.RenewControlRequest, _dispatch_pb2.ControlLease]  # type: ignore[assignment]
     TakeOverControl: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.TakeOverControlRequest, _dispatch_pb2.ControlLease]  # type: ignore[assignment]
@@ -327,6 +331,14 @@ class DispatchServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _dispatch_pb2.ListIntrusionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_dispatch_pb2.ListIntrusionsResponse, _abc.Awaitable[_dispatch_pb2.ListIntrusionsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def GetControl(
+        self,
+        request: _dispatch_pb2.GetControlRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dispatch_pb2.ControlLease, _abc.Awaitable[_dispatch_pb2.ControlLease]]:
+        """Who has control, and until when; a lease whose time is over is nobody's any more."""
 
     @_abc_1.abstractmethod
     def AcquireControl(

@@ -254,3 +254,31 @@ def test_a_truck_that_is_worked_on_short_of_its_mark_stands_for_the_work(parked:
     causes.name(trucks, extend(road.lanes, trucks, request), going, np.ones(1, np.bool_), 0)
 
     assert Cause(int(causes.code[0])) is named
+
+
+def test_a_truck_that_does_not_set_out_is_not_about_to() -> None:
+    """Ten seconds with road before it, and something aboard keeps it; it did so from the moment it should have gone."""
+    road = DeskRoad(MANDULA, ["mn_bay_01"])
+    trucks = road.trucks
+    trucks.end_m[0] = trucks.nose_m[0] + 40.0
+    request = ExtendRequest(
+        may_extend=np.ones(1, np.bool_),
+        limit_m=trucks.end_m[:1].copy(),
+        limit_cause=np.array([Cause.GATE], np.int32),
+        limit_ref=np.zeros(1, np.int32),
+        claim_since=np.zeros(1, np.int64),
+        token=np.full(1, -1, np.int32),
+        grip=even_grip(road.lanes, 0.7),
+    )
+    causes, extension = Causes(trucks.capacity), extend(road.lanes, trucks, request)
+    going = Going(may=request.may_extend, braked=np.zeros(1, np.bool_), parked=np.zeros(1, np.bool_))
+    named = []
+
+    for second in range(13):
+        stands = np.array([second != 12])
+        causes.name(trucks, extension, going, stands, second * 1_000_000_000)
+        named.append((Cause(int(causes.code[0])), int(causes.since_ns[0]) // 1_000_000_000))
+
+    assert named[:10] == [(Cause.REACTION, 0)] * 10
+    assert named[10:12] == [(Cause.STALLED, 0)] * 2
+    assert named[12] == (Cause.REACTION, 12)

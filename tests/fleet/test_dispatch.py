@@ -291,7 +291,7 @@ def test_a_closed_lane_is_driven_round_or_waited_for() -> None:
     road.give(c.CloseLane(request_id="close", lane_id="sb_3", reason="snow"))
     assert road.until(lambda: road.mission_state(0) == "LADEN", 60)
     road.step(100)
-    assert cause(road, 0) is Cause.STAND
+    assert cause(road, 0) is Cause.CLOSURE
 
     road.give(c.OpenLane(request_id="open", lane_id="sb_3"))
     assert road.until(lambda: road.mission_state(0) == "TO_UNLOAD", 60)

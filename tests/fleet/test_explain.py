@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from fleet.errors import NotFound
 from fleet.server import commands as c
 from fleet.server.dispatch.explain import explain
-from fleet.server.dispatch.phrases import PHRASES, phrase
+from fleet.server.dispatch.owners import OWNERS, Owner
+from fleet.server.dispatch.phrases import phrase
 from fleet.server.fleet_view import FleetView
 from fleet.site import load_site
+from fleet.texts import LANGUAGES, texts
 from planner.authority import Cause
 from tests.fleet.desk_road import DeskRoad, Plant
 
 MANDULA = load_site("mandula")
 NEVER_S = 1e9
+GAP = re.compile(r"\{(\w+)\}")
 
 
 def view_of(road: DeskRoad, causes: dict[int, tuple[Cause, int]] | None = None) -> FleetView:
@@ -147,11 +153,11 @@ def test_weak_brakes_and_ice_point_to_where_they_are() -> None:
 
 
 @pytest.mark.parametrize("cause", Cause)
-@pytest.mark.parametrize("language", sorted(PHRASES))
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_cause_has_words_in_every_language(cause: Cause, language: str) -> None:
     """A truck without a reason is the one thing an operator may not see."""
-    assert cause in PHRASES[language]
     assert phrase(cause, "", language)
+    assert cause in OWNERS, "and it needs somebody who can end it"
     assert phrase(cause, "x", f"{language}-XX") == phrase(cause, "x", language)
 
 
@@ -162,7 +168,7 @@ def test_every_cause_can_be_explained_without_a_subject(cause: Cause) -> None:
 
     chain = kinds(road, "T00", {0: (cause, -1)})
 
-    assert chain[0][0] == cause.name.lower()
+    assert chain[0][0] == ("session" if cause is Cause.NONE else cause.name.lower())
 
 
 def test_a_moving_truck_needs_no_reason() -> None:
@@ -177,3 +183,74 @@ def test_a_moving_truck_needs_no_reason() -> None:
     assert found.sentence == "T00 正在行驶."
     with pytest.raises(NotFound):
         explain(road.desk.books, view_of(road), "T99")
+
+
+def test_the_chain_says_whose_link_it_is_and_who_can_end_it() -> None:
+    """From the truck by its authority to whoever can change it, for programs as for people; the root has nobody in the way."""
+    road = DeskRoad(MANDULA, ["mn_park_01", "mn_park_02"])
+    road.give(c.HoldTruck(request_id="h", truck_id="T00", reason="tyre"), "bat")
+
+    found = explain(road.desk.books, view_of(road, {0: (Cause.HOLD, -1), 1: (Cause.LEADER, 0)}), "T01")
+
+    first, root = found.causes
+    assert (first.truck_id, first.held_by, first.owner, first.owner_id) == ("T01", "T00", Owner.TRUCK, "T00")
+    assert (root.truck_id, root.held_by, root.owner, root.owner_id, root.reason) == ("T00", "", Owner.OPERATOR, "bat", "tyre")
+    assert first.end is not None
+    assert found.sentence == "T01 waits behind T00; T00 is held by bat (tyre)."
+
+
+def test_a_truck_in_the_way_that_drives_on_is_the_root() -> None:
+    """It is in the data as in the sentence."""
+    road = DeskRoad(MANDULA, ["mn_park_01", "mn_park_02"])
+    road.trucks.speed_mps[0] = 3.0
+
+    assert kinds(road, "T01", {1: (Cause.LEADER, 0)}) == [("leader", "T00"), ("moving", "")]
+
+
+def test_a_truck_that_fell_silent_on_the_move_does_not_move_for_all_we_know() -> None:
+    """Nothing is heard of it: what it did last is no answer to where it is."""
+    road = DeskRoad(MANDULA, ["mn_park_01"])
+    road.trucks.speed_mps[0] = 3.0
+    view = replace(view_of(road, {0: (Cause.SESSION, -1)}), session=np.full(1, 4, np.int8))
+
+    found = explain(road.desk.books, view, "T00")
+
+    assert not found.standing
+    assert [link.kind for link in found.causes] == ["session"]
+    assert found.sentence == "T00 was moving when last heard, and has had no live contact with the server since."
+
+
+def test_a_server_that_has_just_begun_says_so() -> None:
+    """Before it has looked at anybody it must not say that all drive."""
+    road = DeskRoad(MANDULA, ["mn_park_01"])
+    view = replace(view_of(road, {0: (Cause.NONE, -1)}), standing=np.zeros(1, np.bool_))
+
+    assert "is about to be given road" in explain(road.desk.books, view, "T00").sentence
+
+
+def test_a_closed_lane_before_every_free_stand_is_named_as_what_it_is() -> None:
+    """Told that no stand is free, somebody would go and make room in a yard that is empty."""
+    road = DeskRoad(MANDULA, ["mn_bay_01"], Plant(bay_s=5.0))
+    lane_id = "sb_1"
+    road.give(c.CloseLane(request_id="c", lane_id=lane_id, reason="stones"), "od")
+    road.order(4)
+    road.step(600)
+
+    chain = explain(road.desk.books, view_of(road), "T00").causes
+
+    assert [(link.kind, link.subject_id, link.owner_id, link.reason) for link in chain] == [("closure", lane_id, "od", "stones")]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_owner_and_cause_is_said_in_few_words_too(language: str) -> None:
+    """The console's and the command line's tables have no room for sentences."""
+    assert {f"owner.{owner.name.lower()}" for owner in Owner} <= set(texts(language))
+    assert {f"short.{cause.name.lower()}" for cause in Cause} <= set(texts(language))
+
+
+def test_all_languages_have_the_same_sentences_with_the_same_gaps() -> None:
+    """A sentence that is missing in one language is a blank at night."""
+    gaps = {language: {key: sorted(GAP.findall(said)) for key, said in texts(language).items()} for language in LANGUAGES}
+
+    assert gaps["zh"] == gaps["en"]
+    assert gaps["mn"] == gaps["en"]

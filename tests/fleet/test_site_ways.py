@@ -51,7 +51,7 @@ def test_nobody_sets_out_over_a_lane_that_is_to_change() -> None:
     road.desk.apply(SiteWithdrawn(digest="other", actor="op", at_ns=road.now_ns))
     road.step(300)
 
-    assert (stayed, why) == ("cn_park_01", Cause.STAND)
+    assert (stayed, why) == ("cn_park_01", Cause.SITE_CHANGE)
     assert on_lane(road) != "cn_park_01"
     assert goal(road).startswith("mn_park")
 

@@ -170,6 +170,7 @@ def test_a_limit_goes_down_by_one_word_and_up_by_two(road: DeskRoad, mps: float,
 
     assert isinstance(first, c.LaneAnswer)
     assert bool(first.asked) == takes_two
+    assert first.needs_second_person == takes_two
     assert between == (3.0 if takes_two else mps)
     assert limit_of(road) == mps
 

@@ -137,7 +137,15 @@ class Charging:
             self.to_parking(row, yard_id, now_ns)
         if books.trips.known(row).settled:
             chargers = books.stands.all_of(yard_id, CHARGERS)
-            books.reins.because(row, Cause.CHARGING, chargers[0] if chargers else NOWHERE)
+            if self._charged_in_vain(row):
+                books.reins.because(row, Cause.BATTERY, books.trips.known(row).goal_ix)
+            else:
+                books.reins.because(row, Cause.CHARGING, chargers[0] if chargers else NOWHERE)
+
+    def _charged_in_vain(self, row: int) -> bool:
+        """Whether the truck stands at a charger that has just done with it."""
+        goal_ix = self._books.trips.known(row).goal_ix
+        return self._books.corridor.stands[goal_ix].kind in CHARGERS and self._books.stands.state[goal_ix] is BayState.CLEAR
 
     def to_parking(self, row: int, yard_id: str, now_ns: int) -> bool:
         """To a parking stand of the yard, if one is free."""

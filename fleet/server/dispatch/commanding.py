@@ -165,8 +165,8 @@ class Commanding:
         asked = AgreementAsked(subject=matter.subject, what=matter.what, actor=actor, names=matter.names, asked_ns=now_ns)
         self._books.record(asked)
         answer = self._standing(command)
-        assert answer is not None, "two persons speak only of what is there"
-        return answer
+        assert isinstance(answer, c.TruckAnswer | c.LaneAnswer | c.StopAnswer), "two persons speak only of what is there"
+        return replace(answer, needs_second_person=True)
 
     def _audit(self, command: Any, actor: str, change: tuple[c.Answer | None, c.Answer], outcome: str, now_ns: int) -> None:
         followed = isinstance(command, c.ReportIntrusion) and command.tracked and change[0] is not None

@@ -142,7 +142,8 @@ class Departures:
             if (truck.settled or truck.staged) and self._needs_bay(row, truck):
                 if self._blocks_charger(truck) and self._charging.to_parking(row, yard_id, now_ns):
                     continue
-                books.reins.because(row, Cause.SLOT, truck.goal_ix if truck.settled else bay)
+                shut = self._ways.shut_off(row, books.stands.all_of(yard_id, (StandKind.BAY,)))
+                books.reins.because(row, *(shut or (Cause.SLOT, truck.goal_ix if truck.settled else bay)))
 
     def _turn_to_free(self, yard_id: str) -> None:
         """
@@ -305,7 +306,7 @@ class Departures:
     def _leave(self, row: int, yard_id: str, kinds: tuple[tuple[StandKind, ...], ...], now_ns: int) -> bool:
         plan = self._ways.first_refuge(row, yard_id, kinds)
         if plan is None:
-            self._books.reins.because(row, Cause.STAND)
+            self._books.reins.because(row, *self._ways.why_no_stand(row, yard_id, kinds))
             return False
         if not self._moves.may_leave(row, plan, now_ns):
             return False

@@ -3,30 +3,54 @@ Why a truck stands: the chain of causes from the truck to its root.
 
 The control loop names one cause a truck. Where that cause is another truck (ahead on the lane, in the zone, at the gate, in the
 bay), the chain goes on with that truck's own cause, until it ends at a gate, a person, an office, or a truck that moves. A
-chain cannot run in a circle for long: a truck met twice ends it.
+chain cannot run in a circle for long: a truck met twice ends it. A truck that nothing is heard of is explained whether it stood when it
+was last heard or not: nobody knows better.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
+from fleet.clock import NS_PER_S
 from fleet.errors import NotFound
 from fleet.server.dispatch.books import Books
-from fleet.server.dispatch.calls import CallKind
 from fleet.server.dispatch.gates import NOBODY
-from fleet.server.dispatch.phrases import moves, phrase
+from fleet.server.dispatch.in_the_way import InTheWay, Known
+from fleet.server.dispatch.owners import OWNERS, Owner
+from fleet.server.dispatch.phrases import MOVES, phrase, said
 from fleet.server.fleet_view import FleetView
+from fleet.server.inputs import LanePlace
+from fleet.texts import say
 from planner.authority import Cause
-from planner.corridor import StandKind
+from planner.limits import SPEED_STANDING_MPS
+
+MOVING: Final = "moving"
+_SYNCING: Final = 2  # sessions' numbers on the wire
+_LIVE: Final = 3
+_HEARD_NS: Final = NS_PER_S  # a report so young means that contact is there
+# A word of somebody's, and not the road, keeps these: they hold whatever the truck was doing when it was last heard.
+_UNHEARD: Final = frozenset({Cause.SESSION, Cause.QUARANTINE, Cause.HOLD, Cause.ALL_STOP, Cause.INTRUSION})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CauseLink:
-    """One link: *kind* is the cause's name, *subject_id* what it points to ("" nothing), *since_ns* control time."""
+    """
+    One link: *truck_id* stands for *kind*, which points to *subject_id* ("" nothing), since *since_ns* (control time).
+
+    *end*: of its authority, None where it holds none. *held_by*: id of the truck that has the subject and that the next link is about,
+    "" for none: then this is the root. *owner* can end it, *owner_id* by name ("" unknown); *reason* is what somebody gave as one.
+    """
 
     kind: str
+    truck_id: str
     subject_id: str
     since_ns: int
+    end: LanePlace | None
+    held_by: str
+    owner: Owner
+    owner_id: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +63,9 @@ class Explanation:
     sentence: str
 
 
-def explain(books: Books, view: FleetView, truck_id: str, language: str = "en") -> Explanation:
+def explain(books: Books, view: FleetView, truck_id: str, language: str = "en", known: Known | None = None) -> Explanation:
     """
-    The chain for one truck.
+    The chain for one truck; *known* is what the loop knows beside.
 
     Raises:
         NotFound: there is no such truck.
@@ -49,105 +73,117 @@ def explain(books: Books, view: FleetView, truck_id: str, language: str = "en") 
     if truck_id not in view.truck_ids:
         raise NotFound(kind="truck", name=truck_id)
     row = view.truck_ids.index(truck_id)
-    if not view.standing[row]:
-        return Explanation(truck_id=truck_id, standing=False, causes=(), sentence=f"{truck_id} {moves(language)}.")
+    if not _kept(view, row):
+        return Explanation(truck_id=truck_id, standing=False, causes=(), sentence=f"{truck_id} {said(language, MOVES)}.")
+    chain = _Chain(books, view, language, known)
     links: list[CauseLink] = []
-    said: list[str] = []
+    words: list[str] = []
     seen: set[int] = set()
     while row != NOBODY and row not in seen:
         seen.add(row)
-        if not view.standing[row]:
-            said.append(f"{view.truck_ids[row]} {moves(language)}")
-            break
-        cause = Cause(int(view.cause[row]))
-        subject, onward = _subject(books, view, row, cause)
-        links.append(CauseLink(kind=cause.name.lower(), subject_id=subject, since_ns=int(view.cause_since_ns[row])))
-        said.append(f"{view.truck_ids[row]} {phrase(cause, subject, language)}")
-        row = onward
-    return Explanation(truck_id=truck_id, standing=True, causes=tuple(links), sentence="; ".join(said) + ".")
+        link, text, row = chain.link(row)
+        links.append(link)
+        words.append(text)
+    return Explanation(
+        truck_id=truck_id,
+        standing=bool(view.standing[view.truck_ids.index(truck_id)]),
+        causes=tuple(links),
+        sentence="; ".join(words) + ".",
+    )
 
 
-def _subject(books: Books, view: FleetView, row: int, cause: Cause) -> tuple[str, int]:
-    """What the cause points to, and the truck row the chain goes on with (-1: it ends here)."""
-    ref = int(view.cause_ref[row])
-    found: tuple[str, int] = ("", NOBODY)
-    if cause is Cause.LEADER:
-        found = _truck(view, ref), ref
-    elif cause is Cause.ZONE:
-        found = _zone(books, row, ref)
-    elif cause in {Cause.GATE, Cause.CUSTOMS, Cause.INSPECTION}:
-        found = _gate(books, row, ref, cause)
-    elif cause is Cause.SLOT:
-        found = _slot(books, row, ref)
-    elif cause is Cause.STAND:
-        found = _yard_wanted(books, row), NOBODY
-    else:
-        found = _person_or_place(books, row, cause, ref), NOBODY
-    return found
+def _kept(view: FleetView, row: int) -> bool:
+    """Whether there is something to explain: it stands, has just come to rest, or nothing is heard of it and it may stand."""
+    at_rest = bool(view.standing[row]) or float(view.speed_mps[row]) < SPEED_STANDING_MPS
+    return at_rest or int(view.session[row]) != _LIVE or int(view.cause[row]) == Cause.SESSION
 
 
-def _truck(view: FleetView, row: int) -> str:
-    return view.truck_ids[row] if 0 <= row < len(view.truck_ids) else ""
+def _cause(view: FleetView, row: int) -> tuple[Cause, int]:
+    """The cause and what it refers to; a server that has just begun has looked at nobody yet, whether it has greeted him or not."""
+    cause, ref = Cause(int(view.cause[row])), int(view.cause_ref[row])
+    unheard = (int(view.session[row]) != _LIVE and cause not in _UNHEARD) or cause is Cause.NONE
+    return (Cause.SESSION, NOBODY) if unheard else (cause, ref)
 
 
-def _zone(books: Books, row: int, zone_ix: int) -> tuple[str, int]:
-    """The zone, and the truck on whose ground it lies."""
-    if zone_ix < 0:
-        return "", NOBODY
-    zone = books.corridor.zones[zone_ix]
-    parts = [(books.corridor.lane_ix[part.stretch.lane_id], part.stretch.start_m, part.stretch.end_m) for part in zone.parts]
-    for other in range(books.trucks.count):
-        if other == row:
-            continue
-        for lane, low_m, high_m in books.trucks.ground(other):
-            if any(lane == at and low_m < to_m and from_m < high_m for at, from_m, to_m in parts):
-                return zone.zone_id, other
-    return zone.zone_id, NOBODY
+class _Chain:
+    """Makes the links of one answer."""
 
+    def __init__(self, books: Books, view: FleetView, language: str, known: Known | None) -> None:
+        self._books = books
+        self._view = view
+        self._language = language
+        self._way = InTheWay(books, view, known)
+        self._known = known
 
-def _gate(books: Books, row: int, gate_ix: int, cause: Cause) -> tuple[str, int]:
-    """The gate or the crossing, and the truck the gate is busy with."""
-    if gate_ix < 0:
-        return "", NOBODY
-    crossing = books.crossings.of_row.get(row)
-    if cause is not Cause.GATE and crossing is not None:
-        return crossing.crossing_id, NOBODY
-    busy = max(int(books.gates.called_row[gate_ix]), int(books.gates.open_row[gate_ix]))
-    return books.gates.gates[gate_ix].gate_id, busy if busy != row else NOBODY
+    def link(self, row: int) -> tuple[CauseLink, str, int]:
+        """The link of *row*, the words for it, and the row the chain goes on with (-1: it ends here)."""
+        view, name = self._view, self._view.truck_ids[row]
+        end = None
+        if int(view.end_lane_ix[row]) >= 0:
+            end = LanePlace(lane_ix=int(view.end_lane_ix[row]), chainage_m=float(view.end_chainage_m[row]))
+        if not _kept(view, row):
+            moves = CauseLink(
+                kind=MOVING,
+                truck_id=name,
+                subject_id="",
+                since_ns=int(view.now_ns),
+                end=end,
+                held_by="",
+                owner=Owner.NOBODY,
+                owner_id="",
+                reason="",
+            )
+            return moves, f"{name} {said(self._language, MOVES)}", NOBODY
+        cause, ref = _cause(view, row)
+        subject, onward = self._way.of(row, cause, ref)
+        holder = view.truck_ids[onward] if 0 <= onward < len(view.truck_ids) else ""
+        link = CauseLink(
+            kind=cause.name.lower(),
+            truck_id=name,
+            subject_id=subject,
+            since_ns=int(view.cause_since_ns[row]),
+            end=end,
+            held_by=holder,
+            owner=Owner.TRUCK if holder else OWNERS[cause],
+            owner_id=holder or subject if OWNERS[cause] in {Owner.TRUCK, Owner.GATE, Owner.YARD, Owner.ROAD} else holder,
+            reason="",
+        )
+        link = self._by_whom(link, row, cause, ref)
+        return link, f"{name} {self._text(link, row, cause)}", onward if holder else NOBODY
 
+    def _by_whom(self, link: CauseLink, row: int, cause: Cause, ref: int) -> CauseLink:
+        """*link* with the person who caused it, and why."""
+        books = self._books
+        owner_id, reason = link.owner_id, ""
+        match cause:
+            case Cause.HOLD if (held := books.holds.get(row)) is not None:
+                owner_id, reason = held.actor, held.reason
+            case Cause.ALL_STOP if (stop := books.controls.stops.get(link.subject_id)) is not None:
+                owner_id, reason = stop.actor, stop.reason
+            case Cause.CLOSURE if ref >= 0:
+                owner_id, reason = books.roads.closed_by.get(ref, ""), books.roads.reason.get(ref, "")
+            case Cause.INTRUSION if (kept := books.intrusions.open.get(link.subject_id)) is not None:
+                owner_id, reason = kept.reporter, kept.detail
+            case Cause.QUARANTINE if self._known is not None:
+                reason = self._known.quarantine_of(row)
+            case Cause.NO_ORDER if books.trips.known(row).decommissioned:
+                reason = said(self._language, "decommissioned")
+        return replace(link, owner_id=owner_id, reason=reason)
 
-def _slot(books: Books, row: int, ref: int) -> tuple[str, int]:
-    """The bay that is likely the next to be free, and who has it."""
-    mission = books.missions.of_row.get(row)
-    if mission is None or ref < 0:
-        return "", NOBODY
-    yard_id = books.corridor.stands[ref].yard_id
-    bays = books.stands.all_of(yard_id, (StandKind.BAY,))
-    taken = [bay for bay in bays if books.stands.holder_row[bay] != NOBODY]
-    if not taken:
-        return yard_id, NOBODY
-    # The bay whose work was asked for first is likely the next to be free.
-    first = min(taken, key=lambda bay: (books.calls.find(CallKind.BAY, books.corridor.stands[bay].stand_id) or 1 << 62, bay))
-    return books.corridor.stands[first].stand_id, int(books.stands.holder_row[first])
+    def _renewed(self, row: int) -> bool:
+        """Whether contact with it is there, and has just begun or begun again: the server is about to give it road."""
+        heard = 0 <= int(self._view.report_age_ns[row]) < _HEARD_NS
+        unseen = int(self._view.session[row]) == _LIVE and int(self._view.cause[row]) == Cause.NONE
+        return heard and (unseen or int(self._view.session[row]) == _SYNCING)
 
-
-def _yard_wanted(books: Books, row: int) -> str:
-    mission = books.missions.of_row.get(row)
-    laden = mission is not None and mission.state.name in {"LADEN", "TO_UNLOAD"} and not mission.turned_back
-    return books.unloading.yard_id if laden else books.loading.yard_id
-
-
-def _person_or_place(books: Books, row: int, cause: Cause, ref: int) -> str:
-    if cause is Cause.HOLD:
-        held = books.holds.get(row)
-        return held.actor if held is not None else ""
-    if cause is Cause.ALL_STOP:
-        return next(iter(books.controls.stops), "")
-    if cause is Cause.INTRUSION:
-        return books.intrusions.name_of(ref)
-    if cause is Cause.OPENING:
-        return books.gates.gates[ref].gate_id if ref >= 0 else books.corridor.site_id
-    if cause in {Cause.CLOSURE, Cause.TRACTION, Cause.SITE_CHANGE} and ref >= 0:
-        return books.corridor.lanes[ref].lane_id
-    at_stand = cause in {Cause.GOAL, Cause.BAY, Cause.CHARGING, Cause.FAULT} and ref >= 0
-    return books.corridor.stands[ref].stand_id if at_stand else ""
+    def _text(self, link: CauseLink, row: int, cause: Cause) -> str:
+        if cause is Cause.SESSION and self._renewed(row):
+            return said(self._language, "cause.greeted")
+        if cause is Cause.SESSION and float(self._view.speed_mps[row]) >= SPEED_STANDING_MPS:
+            return said(self._language, "cause.unheard")
+        if cause is Cause.QUARANTINE:
+            return phrase(cause, link.reason, self._language)
+        if cause is Cause.SLOT and link.held_by and link.subject_id not in self._books.corridor.stand_ix:
+            return say(self._language, "cause.slot_queue", subject=link.subject_id, truck=link.held_by)
+        text = phrase(cause, link.subject_id, self._language, link.held_by)
+        return f"{text} ({link.reason})" if link.reason else text

@@ -73,7 +73,8 @@ class FollowUps:
         books = self._books
         if not books.roads.closed.any():
             return
-        stopped = np.flatnonzero(books.reins.limit_cause == Cause.CLOSURE).tolist()
+        # Who has not left its stand is found a way when it leaves.
+        stopped = np.flatnonzero((books.reins.limit_cause == Cause.CLOSURE) & ~books.trips.settled).tolist()
         for row in stopped[:_TURNS_A_SECOND]:
             goal_ix = books.trips.known(row).goal_ix
             if goal_ix == NOWHERE or self._passage.bound_to_scan(row):

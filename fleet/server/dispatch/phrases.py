@@ -6,15 +6,30 @@ Each phrase goes on after the truck's name; its subject is the gate, truck, stan
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from fleet.texts import say
 from planner.authority import Cause
 
+MOVES: Final = "moves"  # what is said of a truck that does not stand
+# Where a truck has what another waits for, it is named.
+_TAKEN: Final[Mapping[Cause, str]] = {
+    Cause.ZONE: "cause.zone_taken",
+    Cause.GATE: "cause.gate_busy",
+    Cause.SLOT: "cause.slot_taken",
+    Cause.STAND: "cause.stand_taken",
+    Cause.CHARGING: "cause.charging_taken",
+}
 
-def phrase(cause: Cause, subject: str, language: str) -> str:
-    """The phrase for *cause* in *language*; English where the language is not ours."""
-    return say(language, f"cause.{cause.name.lower()}", subject=subject or say(language, "unnamed"))
+
+def phrase(cause: Cause, subject: str, language: str, holder: str = "") -> str:
+    """The phrase for *cause* in *language*, English where that is not ours; *holder* is the truck that has *subject*, "" none."""
+    if holder and cause in _TAKEN:
+        return say(language, _TAKEN[cause], subject=subject, truck=holder)
+    return say(language, f"cause.{cause.name.lower()}", subject=subject or said(language, "unnamed"))
 
 
-def moves(language: str) -> str:
-    """What is said of a truck that does not stand."""
-    return say(language, "moves")
+def said(language: str, key: str) -> str:
+    """The words of *key*, which have nothing to be filled in."""
+    return say(language, key)

@@ -50,6 +50,7 @@ class RoadBook:
         self.limit_mps: FloatColumn = np.zeros(lanes.count)
         self.barred: FlagColumn = np.zeros(lanes.count, np.bool_)
         self.reason: dict[int, str] = {}
+        self.closed_by: dict[int, str] = {}  # persons, by lane
         self._is_stand: FlagColumn = np.zeros(lanes.count, np.bool_)
         self._stand_lanes = np.array([corridor.lane_ix[stand.lane_id] for stand in corridor.stands], np.int64)
         self._is_stand[self._stand_lanes] = True
@@ -65,6 +66,7 @@ class RoadBook:
         """A lane is closed, opened or limited."""
         if isinstance(change, LaneClosed):
             self.closed[change.lane_ix] = change.closed
+            self.closed_by[change.lane_ix] = change.actor if change.closed else ""
         else:
             self.limit_mps[change.lane_ix] = change.speed_limit_mps
         self.reason[change.lane_ix] = change.reason
@@ -98,6 +100,18 @@ class RoadBook:
             reach_s[self._stand_lanes == from_lane] = 0.0
             times_s = self._times_s[from_lane] = np.where(reach_s < _DETOUR_S, reach_s, np.inf)
         return times_s
+
+    def shut_on_way(self, from_lane: int, goal_lanes: Sequence[int]) -> int | None:
+        """The first closed or barred lane on the quickest way to the nearest of *goal_lanes*, were none; None where none is in the way."""
+        shut = self.closed | self.barred
+        if not shut.any() or not goal_lanes:
+            return None
+        cost_s = self.travel_s + np.where(self._is_stand, _DETOUR_S, 0.0)
+        cost_s[self._is_scan] = np.inf
+        reach = self._roads.reach(from_lane, cost_s)
+        nearest = min(goal_lanes, key=lambda lane: float(reach.time_s[lane]))
+        way = reach.way_to(nearest)
+        return next((lane for lane in way.lanes if shut[lane]), None) if way is not None else None
 
     def way(self, from_lane: int, goal_lane: int, extra_s: FloatColumn, kept: Sequence[int], via: Sequence[int] = ()) -> Way | None:
         """
@@ -136,7 +150,7 @@ class RoadBook:
     def facts(self) -> list[Fact]:
         """What recreates closures and limits."""
         closed: list[Fact] = [
-            LaneClosed(lane_ix=int(lane), closed=True, reason=self.reason.get(int(lane), ""), actor="")
+            LaneClosed(lane_ix=int(lane), closed=True, reason=self.reason.get(int(lane), ""), actor=self.closed_by.get(int(lane), ""))
             for lane in np.flatnonzero(self.closed)
         ]
         limited: list[Fact] = [

@@ -17,6 +17,7 @@ from fleet.server.columns import FloatColumn, IntColumn
 from fleet.server.dispatch.books import Books
 from fleet.server.dispatch.trips import NOWHERE
 from fleet.server.facts import RouteSet
+from planner.authority import Cause
 from planner.corridor import GateRole, StandKind
 from planner.limits import PATH_LANES_MAX, STAND_END_M
 from planner.slots import queue_wait_s
@@ -173,6 +174,24 @@ class Wayfinding:
         if left_s == float("inf"):
             return True
         return self.forecast_s(lanes, gate_ixs, strip[1]) + self._books.options.closing_margin_s <= left_s
+
+    def shut_off(self, row: int, stand_ixs: Sequence[int]) -> tuple[Cause, int] | None:
+        """The closed or changing lane that keeps the truck from all of these stands; None where it could come to one, or none is in the way."""
+        books = self._books
+        if not (books.roads.closed.any() or books.roads.barred.any()) or np.isfinite(self.near_s(row)[list(stand_ixs)]).any():
+            return None
+        path = books.trips.path_of(row)
+        from_lane = path.lanes[path.k_of_end(float(books.trucks.end_m[row]))]
+        shut = books.roads.shut_on_way(from_lane, [books.trips.stand_lane[stand_ix] for stand_ix in stand_ixs])
+        if shut is None:
+            return None
+        return Cause.CLOSURE if books.roads.closed[shut] else Cause.SITE_CHANGE, shut
+
+    def why_no_stand(self, row: int, yard_id: str, kinds: Sequence[Sequence[StandKind]]) -> tuple[Cause, int]:
+        """Why `first_refuge` finds none: none is free, or a lane on the way to the nearest free one is closed or being changed."""
+        books = self._books
+        free = [stand_ix for group in kinds for stand_ix in books.stands.free(yard_id, group)]
+        return self.shut_off(row, free) or (Cause.STAND, NOWHERE)
 
     def first_refuge(self, row: int, yard_id: str, kinds: Sequence[Sequence[StandKind]]) -> Plan | None:
         """A way to the nearest free stand of the first group of *kinds* that has one which can be reached."""

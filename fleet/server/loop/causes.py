@@ -2,8 +2,8 @@
 Why each truck stands, named every tick.
 
 Spacing says what holds an end where it is. That explains a truck which stands at its end. A truck that stands far short of it
-is still reacting, or keeps its emergency brakes on and will not go by itself; one whose session does not allow an extension
-stands for that. A truck with its parking brake on does not roll on to its mark when the road before it clears: it came to rest a
+is still reacting, or keeps its emergency brakes on and will not go by itself; one that has not set out after `STALLED_S` does not react
+any more: something aboard keeps it, and a person must see to that. One whose session does not allow an extension stands for that. A truck with its parking brake on does not roll on to its mark when the road before it clears: it came to rest a
 little short behind another, and is worked on there. The name is kept with the time since which nothing about it changed.
 """
 
@@ -13,14 +13,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fleet.clock import NS_PER_S
 from fleet.server.columns import FlagColumn, IntColumn, RowColumn
 from planner.authority import Cause
-from planner.limits import STOP_MARK_M, STOP_TOLERANCE_M
+from planner.limits import STALLED_S, STOP_MARK_M, STOP_TOLERANCE_M
 from planner.spacing import Extension
 from planner.tables import TruckTable
 
 _NONE, _HORIZON = int(Cause.NONE), int(Cause.HORIZON)
-_REACTION, _BRAKED = int(Cause.REACTION), int(Cause.BRAKED)
+_REACTION, _BRAKED, _STALLED = int(Cause.REACTION), int(Cause.BRAKED), int(Cause.STALLED)
+_STALLED_NS = int(STALLED_S * NS_PER_S)
 
 
 class Going(NamedTuple):
@@ -56,7 +58,12 @@ class Causes:
         reacting &= going.may
         code = np.where(reacting, np.where(going.braked, _BRAKED, _REACTION), held)
         ref = np.where(reacting, -1, extension.ref)
-        changed = (code != self.code[:count]) | (ref != self.ref[:count]) | (standing & ~self.standing[:count])
+        was, since_ns = self.code[:count], self.since_ns[:count]
+        stays = (code == _REACTION) & standing & self.standing[:count]
+        late = stays & (was == _REACTION) & (now_ns - since_ns >= _STALLED_NS)
+        code[late | (stays & (was == _STALLED))] = _STALLED
+        # It stalled when it did not set out, not when that was noticed.
+        changed = ((code != was) & ~late) | (ref != self.ref[:count]) | (standing & ~self.standing[:count])
         self.code[:count], self.ref[:count] = code, ref
         self.since_ns[:count][changed] = now_ns
         self.standing[:count] = standing

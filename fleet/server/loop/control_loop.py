@@ -123,7 +123,7 @@ class ControlLoop:
             self.derating, self.telemetry, self.routes, self.site_change, self._advice, self._admission,
         )  # fmt: skip
         road = (self.doubts, self.intrusions, self.derating, self.site_change, blocking_of(corridor, trucks, options.policy), self._advice)
-        self._granting = Granting(self.ledger, self.sessions, self.telemetry, self.stops, road)
+        self.granting = Granting(self.ledger, self.sessions, self.telemetry, self.stops, road)
         self._avoidance = Avoidance(self.ledger, self.sessions, self.stops, self.doubts, self.intrusions)
         self._judging = Judging(corridor, trucks, self.sessions)
         self._shortenings = Shortenings(self.ledger)
@@ -245,7 +245,7 @@ class ControlLoop:
         for row, end_m, cause in self._shortenings.due(self.desk):
             self._shorten(row, end_m, cause)
         # With nothing heard and nothing decided since the last look, the answer would be the same but for the clock.
-        due = self._granting.limits_moved(self.desk) or due or bool(self._words.facts)
+        due = self.granting.limits_moved(self.desk) or due or bool(self._words.facts)
         grants = self._give() if due else None
         self._judging.require_sound(tick=self.tick_count, now_ns=now_ns)
         self._switch(inputs)
@@ -411,25 +411,25 @@ class ControlLoop:
         """Spacing, avoidance on top of it, and the grants that both leave."""
         trucks, count = self.trucks, self.trucks.count
         trucks.check()
-        request, extension, rows = self._granting.extend(self.desk, durable=self.durable, tick=self.tick_count, now_ns=self.now_ns)
+        request, extension, rows = self.granting.extend(self.desk, durable=self.durable, tick=self.tick_count, now_ns=self.now_ns)
         assessment = assess(trucks.lanes, trucks, request, extension)
-        stop = self._granting.unheeding(assessment, extension, self.now_ns) & self.ledger.greeted[:count]
+        stop = self.granting.unheeding(assessment, extension, self.now_ns) & self.ledger.greeted[:count]
         if np.count_nonzero(stop):
             self._avoid(assessment, stop.nonzero()[0].tolist())
             rows = rows[~stop[rows]]
-            self._granting.may_extend &= ~stop
+            self.granting.may_extend &= ~stop
         else:
             self._avoidance.rest()
-        rows = self._granting.with_news(rows, extension, assessment.advised_speed_mps)
+        rows = self.granting.with_news(rows, extension, assessment.advised_speed_mps)
         if self.tick_count % WATCH_TICKS == 0:
             self.intrusions.name(extension, self._standing)
-            self._granting.name(self.causes, extension, self._standing, self.now_ns)
+            self.granting.name(self.causes, extension, self._standing, self.now_ns)
         if not len(rows):
             return None
-        issued = self._granting.grant(rows, extension, tick=self.tick_count, now_ns=self.now_ns)
+        issued = self.granting.grant(rows, extension, tick=self.tick_count, now_ns=self.now_ns)
         self._keep(issued)
         self._judging.touch(rows.tolist())
-        return self._granting.spoken(issued, extension, assessment.advised_speed_mps)
+        return self.granting.spoken(issued, extension, assessment.advised_speed_mps)
 
     def _avoid(self, assessment: Assessment, rows: list[int]) -> None:
         """Stops trucks that may not move on by any rule, and asks back what some of them need not have."""

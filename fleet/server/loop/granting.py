@@ -30,6 +30,7 @@ from fleet.server.loop.telemetry import Telemetry
 from fleet.server.outgoing import GrantsOut
 from planner.authority import Cause
 from planner.conflict import Assessment
+from planner.kernels.ground import NOBODY, Holders
 from planner.kernels.spacing import CLOSED_M
 from planner.spacing import ExtendRequest, Extension, extend, worth_granting
 from planner.tables import TruckTable
@@ -67,6 +68,7 @@ class Granting:
         self._limit_m: FloatColumn = np.zeros(0)
         self._limit_cause: CodeColumn = np.zeros(0, np.int8)
         self.may_extend: FlagColumn = np.zeros(0, np.bool_)
+        self._holders: Holders | None = None
 
     def limits_moved(self, desk: Desk) -> bool:
         """Whether the desk's limits are others than at the last look."""
@@ -105,6 +107,7 @@ class Granting:
             elder_count=elder_count(self._claim_since, tick) if turns.shape[1] else 0,
         )
         extension = extend(trucks.lanes, trucks, request)
+        self._holders = extension.holders
         self._claim_since = claims_after(self._claim_since, extension.claiming, tick)
         worth = self.may_extend & (worth_granting(trucks, request, extension) | self._sessions.owed[:count])
         return request, extension, worth.nonzero()[0].astype(np.int32)
@@ -127,6 +130,26 @@ class Granting:
         flag = self._telemetry.flag
         going = Going(may=self.may_extend, braked=flag(ReportFlag.EMERGENCY_BRAKING), parked=flag(ReportFlag.IMMOBILISED))
         causes.name(self._trucks, extension, going, standing, now_ns)
+
+    def zone_keeper(self, row: int, zone_ix: int) -> int:
+        """The row of the truck that has the zone, or is to have it, before *row*; -1 when none is seen to."""
+        holders, trucks = self._holders, self._trucks
+        if holders is None or not 0 <= zone_ix < len(holders.row):
+            return NOBODY
+        parts = np.flatnonzero(trucks.lanes.part_zone == zone_ix)
+        lanes = np.searchsorted(trucks.lanes.part_start, parts, side="right") - 1
+        own = {int(trucks.lanes.part_branch[part]) for part, lane in zip(parts, lanes, strict=True) if lane in trucks.path(row)}
+        for keeper, branch in (
+            (int(holders.row[zone_ix]), int(holders.branch[zone_ix])),
+            (int(holders.wanted_row[zone_ix]), int(holders.wanted_branch[zone_ix])),
+        ):
+            if keeper not in {NOBODY, row} and (trucks.lanes.zone_exclusive[zone_ix] or branch not in own):
+                return keeper
+        return NOBODY
+
+    def quarantine_of(self, row: int) -> str:
+        """Why *row* is quarantined, a class name; "" when it is not."""
+        return self._stops.quarantine_of(row)
 
     def with_news(self, rows: RowColumn, extension: Extension, advised_mps: FloatColumn) -> RowColumn:
         """

@@ -33,7 +33,7 @@ class Subjects:
             **{int(cause): gates for cause in (Cause.GATE, Cause.CUSTOMS, Cause.OPENING, Cause.INSPECTION)},
             **{
                 int(cause): stands
-                for cause in (Cause.GOAL, Cause.BAY, Cause.STAND, Cause.CHARGING, Cause.SLOT, Cause.NO_ORDER, Cause.FAULT)
+                for cause in (Cause.GOAL, Cause.BAY, Cause.STAND, Cause.CHARGING, Cause.SLOT, Cause.NO_ORDER, Cause.FAULT, Cause.BATTERY)
             },
         }
 

@@ -120,6 +120,11 @@ class Stops:
         """Whether *row* has a stop of its own of this name."""
         return stop_id in self._of_row.get(row, {})
 
+    def quarantine_of(self, row: int) -> str:
+        """Why *row* is quarantined, a class name; "" when it is not."""
+        own = self._of_row.get(row, {}).values()
+        return next((stop.reason for stop in own if isinstance(stop, TruckQuarantined)), "")
+
     def intrusion_of(self, row: int) -> str | None:
         """The intrusion that *row* is stopped for, the first if several."""
         own = self._of_row.get(row, {}).values()

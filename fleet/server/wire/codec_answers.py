@@ -172,6 +172,7 @@ def lane(value: c.LaneAnswer) -> d.Lane:
         speed_limit_mps=value.speed_limit_mps,
         reason=value.reason,
         asked=value.asked,
+        needs_second_person=value.needs_second_person,
     )
 
 

@@ -21,10 +21,9 @@ from fleet.server.wire.codec import COUNT_MAX, RANGES, finite, identifier, text,
 from fleet.v1 import border_pb2 as b
 from fleet.v1 import common_pb2
 from fleet.v1 import dispatch_pb2 as d
-from planner.limits import FRICTION_MAX, FRICTION_MIN, INTRUDER_RADIUS_MAX_M
+from planner.limits import CONTAINERS_PER_ORDER_MAX, FRICTION_MAX, FRICTION_MIN, INTRUDER_RADIUS_MAX_M
 
 CONTAINERS_MAX: Final = 64
-ORDER_CONTAINERS_MAX: Final = 1_000_000
 PRIORITY_MAX: Final = 1000
 MASS_MAX_KG: Final = 1e5
 SPEED_MAX_MPS: Final = 50.0
@@ -87,7 +86,7 @@ class RequestReader:
             request_id=identifier("request_id", r.request_id),
             from_yard_id=identifier("from_yard_id", r.from_yard_id),
             to_yard_id=identifier("to_yard_id", r.to_yard_id),
-            container_count=whole("container_count", r.container_count, 1, ORDER_CONTAINERS_MAX),
+            container_count=whole("container_count", r.container_count, 1, CONTAINERS_PER_ORDER_MAX),
             due_ns=self._time_ns("due_time", r, "due_time"),
             priority=whole("priority", r.priority, -PRIORITY_MAX, PRIORITY_MAX),
         )

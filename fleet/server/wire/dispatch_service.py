@@ -142,6 +142,11 @@ class DispatchService(dispatch_pb2_grpc.DispatchServiceServicer):
         del request, context
         return await self._reads.intrusions()
 
+    async def GetControl(self, request: d.GetControlRequest, context: _Context) -> d.ControlLease:
+        """Who has it."""
+        del request, context
+        return await self._reads.control()
+
     async def AcquireControl(self, request: d.AcquireControlRequest, context: _Context) -> d.ControlLease:
         """Takes control when nobody has it."""
         return await self._counter.ask(request, actor_of(context), d.ControlLease)

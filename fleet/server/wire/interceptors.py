@@ -7,6 +7,7 @@ Nothing else maps errors. A request larger than its method may carry is refused 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
@@ -25,6 +26,7 @@ from fleet.server.limits import FRAME_BYTES_MAX, REQUEST_BYTES_MAX, SITE_BYTES_M
 from fleet.server.wire.handlers import Context, Handler, Surrounding
 from fleet.server.wire.inbox import Overloaded
 from fleet.server.wire.rights import NotIdentified, NotPermitted
+from fleet.texts import ENGLISH, LANGUAGES, texts
 
 DOMAIN: Final = "fleet.v1"
 # A refusal travels in the trailer, and peers take 8 kB of that: a name of their own must not come back so long that nothing comes back.
@@ -94,6 +96,11 @@ def status_of(error: FleetError) -> status_pb2.Status:
         details.append(_packed(error_details_pb2.BadRequest(field_violations=[violation])))
     if error.hint:
         details.append(_packed(error_details_pb2.LocalizedMessage(locale="en", message=error.hint)))
+    for language in LANGUAGES:
+        said = texts(language).get(f"error.{error.reason}")
+        if said is not None and language != ENGLISH:
+            sentence = _cut(said.format_map(defaultdict(str, facts)), MESSAGE_BYTES_MAX)
+            details.append(_packed(error_details_pb2.LocalizedMessage(locale=language, message=sentence)))
     return status_pb2.Status(code=code, message=_cut(str(error), MESSAGE_BYTES_MAX), details=details)
 
 

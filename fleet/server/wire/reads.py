@@ -21,6 +21,7 @@ from fleet.server.wire.codec_answers import AnswerWriter, gate, lane
 from fleet.server.wire.counter import BetweenTicks
 from fleet.server.wire.watch import TruckDrawer, page_of
 from fleet.v1 import border_pb2 as b
+from fleet.v1 import common_pb2
 from fleet.v1 import dispatch_pb2 as d
 
 _T = TypeVar("_T")
@@ -28,11 +29,21 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CauseRead:
-    """One link of the chain that holds a truck; *since_ns* control time."""
+    """
+    One link of the chain that holds a truck; *since_ns* control time.
+
+    *end* is lane id and chainage, None where the truck holds no authority; *owner* is the wire's number.
+    """
 
     kind: str
+    truck_id: str
     subject_id: str
     since_ns: int
+    end: tuple[str, float] | None
+    held_by: str
+    owner: int
+    owner_id: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +103,10 @@ class Readable(Protocol):
 
     def intrusions(self) -> Sequence[c.IntrusionAnswer]:
         """Every open intrusion, oldest first."""
+        ...
+
+    def control(self) -> c.ControlAnswer | None:
+        """The control lease, over or not; None before anybody had it."""
         ...
 
     def open_calls(self) -> Sequence[BorderCall]:
@@ -186,8 +201,21 @@ class Reads:
             NotFound: there is no such truck.
         """
         found = await self._between.read(lambda: self._readable.hold(request.truck_id, request.language_code or "en"))
-        causes = [d.Cause(kind=cause.kind, subject_id=cause.subject_id, since=self._writer.at(cause.since_ns)) for cause in found.causes]
+        causes = [self._cause(cause) for cause in found.causes]
         return d.Explanation(truck_id=found.truck_id, standing=found.standing, causes=causes, sentence=found.sentence)
+
+    def _cause(self, cause: CauseRead) -> d.Cause:
+        return d.Cause(
+            kind=cause.kind,
+            subject_id=cause.subject_id,
+            since=self._writer.at(cause.since_ns),
+            truck_id=cause.truck_id,
+            end=None if cause.end is None else common_pb2.LanePoint(lane_id=cause.end[0], chainage_m=cause.end[1]),
+            held_by_truck_id=cause.held_by,
+            owner=d.CauseOwner.ValueType(cause.owner),
+            owner_id=cause.owner_id,
+            reason=cause.reason,
+        )
 
     async def lanes(self) -> d.ListLanesResponse:
         """Every lane, and the lowest grip on it."""
@@ -202,6 +230,11 @@ class Reads:
         """Every open intrusion."""
         values = await self._between.read(self._readable.intrusions)
         return d.ListIntrusionsResponse(intrusions=[self._writer.intrusion(value) for value in values])
+
+    async def control(self) -> d.ControlLease:
+        """Who has control, or had it last; without a holder where nobody has yet."""
+        lease = await self._between.read(self._readable.control)
+        return d.ControlLease() if lease is None else self._writer.control(lease)
 
     async def gates(self) -> b.ListGatesResponse:
         """Every gate."""

@@ -62,6 +62,7 @@ MAY: Final[Mapping[str, Roles]] = {
     "/fleet.v1.DispatchService/ReportIntrusion": PEOPLE | GATEWAY,
     "/fleet.v1.DispatchService/ReleaseIntrusion": COMMAND,
     "/fleet.v1.DispatchService/ListIntrusions": PEOPLE,
+    "/fleet.v1.DispatchService/GetControl": PEOPLE,
     "/fleet.v1.DispatchService/AcquireControl": COMMAND,
     "/fleet.v1.DispatchService/RenewControl": COMMAND,
     "/fleet.v1.DispatchService/TakeOverControl": COMMAND,

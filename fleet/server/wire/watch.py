@@ -78,6 +78,7 @@ class TruckDrawer:
             held=answer.held,
             decommissioned=answer.decommissioned,
             asked=answer.asked,
+            needs_second_person=answer.needs_second_person,
         )
         row = answer.row
         if 0 <= row < len(picture.lane_ix):
