@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from fleet.errors import FleetError
+from fleet.errors import FleetError, NotFound
 from fleet.server.dispatch.dispatch import DispatchOptions
 from fleet.server.engine import EngineOptions
 from fleet.server.fleet_view import FleetView
@@ -21,6 +21,7 @@ from fleet.server.headless import HeadlessServer, Heard
 from fleet.server.journal.journal import JournalFenced, MemoryJournal
 from fleet.server.outgoing import Alarm
 from fleet.server.replay.kept import Ear
+from fleet.server.wire.reads import HoldRead
 from fleet.v1 import border_pb2
 from planner.corridor import Corridor
 from planner.limits import FRICTION_DRY
@@ -177,6 +178,25 @@ class InMemoryServer:
     def fleet(self) -> FleetView | None:
         """The server's picture of the trucks; None without a server."""
         return None if self._server is None else self._server.fleet()
+
+    def hold(self, truck_id: str, language: str = "en") -> HoldRead:
+        """
+        Why a truck stands, in full; only of a server that `answers`.
+
+        Raises:
+            NotFound: it knows no such truck.
+        """
+        assert self._server is not None, "nobody is there to be asked"
+        return self._server.hold(truck_id, language)
+
+    def why(self, truck_id: str) -> str:
+        """In its own words why a truck stands; "" when there is no server, or none that knows it."""
+        if self._server is None or self._frozen:
+            return ""
+        try:
+            return self._server.hold(truck_id).sentence
+        except NotFound:
+            return ""
 
     def intrusions(self) -> tuple[str, ...]:
         """The open intrusions; none without a server."""

@@ -25,6 +25,7 @@ from fleet.v1 import (
 )
 from sim_harness import link
 
+MOVING: Final = "moving"
 ARRIVE_WITHIN_S: Final = 30.0
 ASK_WITHIN_S: Final = 30.0
 
@@ -148,10 +149,14 @@ class Lines:
         self._border.clear()
         return calls
 
+    async def sentence(self, truck_id: str) -> str:
+        """In the server's own words why a truck stands."""
+        answer = await self._dispatch.ExplainHold(dispatch_pb2.ExplainHoldRequest(truck_id=truck_id), timeout=ASK_WITHIN_S)
+        return str(answer.sentence)
+
     async def why(self, truck_id: str) -> tuple[str, str] | None:
         """The root of why a truck stands; None while the server does not see it stand."""
         answer = await self._dispatch.ExplainHold(dispatch_pb2.ExplainHoldRequest(truck_id=truck_id), timeout=ASK_WITHIN_S)
-        if not answer.causes:
-            return None
-        root = answer.causes[-1]
-        return root.kind, root.subject_id
+        # A truck that drives on is in nobody's books: whoever waits for it waits for a truck.
+        standing = [link for link in answer.causes if link.kind != MOVING]
+        return (standing[-1].kind, standing[-1].subject_id) if standing else None

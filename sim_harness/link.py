@@ -24,6 +24,9 @@ MANNED_RADIUS_M: Final = 8.0
 Request: TypeAlias = (
     dispatch_pb2.CreateTransportOrderRequest
     | dispatch_pb2.ResumeTruckRequest
+    | dispatch_pb2.HoldTruckRequest
+    | dispatch_pb2.CloseLaneRequest
+    | dispatch_pb2.OpenLaneRequest
     | dispatch_pb2.AcquireControlRequest
     | dispatch_pb2.LiftStopRequest
     | dispatch_pb2.ReportIntrusionRequest
@@ -189,6 +192,21 @@ def acquire_control(request_id: str, holder: str) -> tuple[str, Request]:
 def resume(request_id: str, truck_id: str) -> tuple[str, Request]:
     """An operator lifts a hold or a quarantine."""
     return "DispatchService/ResumeTruck", dispatch_pb2.ResumeTruckRequest(request_id=request_id, truck_id=truck_id)
+
+
+def hold(request_id: str, truck_id: str, reason: str) -> tuple[str, Request]:
+    """An operator holds a truck."""
+    return "DispatchService/HoldTruck", dispatch_pb2.HoldTruckRequest(request_id=request_id, truck_id=truck_id, reason=reason)
+
+
+def close_lane(request_id: str, lane_id: str, reason: str) -> tuple[str, Request]:
+    """An operator closes a lane."""
+    return "DispatchService/CloseLane", dispatch_pb2.CloseLaneRequest(request_id=request_id, lane_id=lane_id, reason=reason)
+
+
+def open_lane(request_id: str, lane_id: str) -> tuple[str, Request]:
+    """An operator opens a lane again."""
+    return "DispatchService/OpenLane", dispatch_pb2.OpenLaneRequest(request_id=request_id, lane_id=lane_id)
 
 
 def lift(request_id: str, stop_id: str) -> tuple[str, Request]:

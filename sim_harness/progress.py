@@ -13,7 +13,7 @@ is nobody's fault.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -97,6 +97,8 @@ class ProgressWatch:
         self._step_m: FloatArray = np.full(count, np.nan)
         self._known: set[tuple[int, ...]] = set()
         self.found: list[Standstill] = []
+        # What the server says of a truck that came to a standstill, "" for nothing: whoever reads of it need not ask again.
+        self.why: Callable[[str], str] = lambda _: ""
         self.longest_wait_s = 0.0
 
     def look(self, view: TickView, server: FleetView | None, *, calm: bool) -> None:
@@ -127,7 +129,11 @@ class ProgressWatch:
         """Tell of a standstill, once for the same trucks."""
         if rows not in self._known:
             self._known.add(rows)
-            self.found.append(Standstill(time_s=time_s, truck_ids=tuple(self._truck_ids[row] for row in rows), sentence=sentence))
+            truck_ids = tuple(self._truck_ids[row] for row in rows)
+            said = self.why(truck_ids[0])
+            if said:
+                sentence = f"{sentence}. The server says: {said}"
+            self.found.append(Standstill(time_s=time_s, truck_ids=truck_ids, sentence=sentence))
 
     def _watch_rings(self, time_s: float, waits: Mapping[int, Wait], laden: FlagArray) -> None:
         """Trucks that all wait for one another, or for trucks at rest."""

@@ -55,6 +55,10 @@ class Server(Protocol):
         """How many containers of each order were delivered, oldest order first."""
         ...
 
+    def why(self, truck_id: str) -> str:
+        """In its own words why a truck stands; "" when it cannot be asked."""
+        ...
+
     def fleet(self) -> FleetView | None:
         """Its picture of the trucks; None while there is no server."""
         ...
@@ -69,6 +73,7 @@ class Runner:
         self._server = server
         self._stage = Stage(scenario, Trucks, server.call, (recorder, checker))
         self._stage.operator.delivered = server.delivered
+        self._stage.progress.why = server.why
         self._radio = Radio(scenario.spec.link, self._stage.trucks, self._stage.streams.stream)
         self._troubles: Troubles | None = None
         specs = faults_of(scenario, self._stage.streams)

@@ -28,7 +28,18 @@ BEHIND_M: Final = 2.0 * BOUND_USUAL_M + ROLL_BACK_M
 NAMED_MAX: Final = 3
 # What a truck stands for that only other trucks, or the server itself, keep from it.
 KINDS: Final = frozenset(
-    {Cause.NONE, Cause.GOAL, Cause.LEADER, Cause.ZONE, Cause.GATE, Cause.STAND, Cause.SLOT, Cause.HORIZON, Cause.REACTION}
+    {
+        Cause.NONE,
+        Cause.GOAL,
+        Cause.LEADER,
+        Cause.ZONE,
+        Cause.GATE,
+        Cause.STAND,
+        Cause.SLOT,
+        Cause.HORIZON,
+        Cause.REACTION,
+        Cause.STALLED,
+    }
 )
 # What a truck stands for that has nothing to go on to: it does not make way by itself.
 AT_REST: Final = Cause.NO_ORDER
@@ -45,6 +56,7 @@ TROUBLE: Final = frozenset(
         Cause.QUARANTINE,
         Cause.FAULT,
         Cause.BRAKED,
+        Cause.BATTERY,
         Cause.TRACTION,
         Cause.SITE_CHANGE,
         Cause.INTRUSION,

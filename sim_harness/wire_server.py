@@ -299,6 +299,10 @@ class WireServer:
         self._look()
         return self._intrusions if self._lives else ()
 
+    def why(self, truck_id: str) -> str:
+        """In its own words why a truck stands; "" when it cannot be asked."""
+        return self._do(self._lines.sentence(truck_id)) if self._lives and not self._frozen else ""
+
     def delivered(self) -> Sequence[int]:
         """How many containers of each order were delivered, oldest order first; without a server, as it said last."""
         if self._lives and not self._frozen:

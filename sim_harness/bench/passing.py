@@ -36,6 +36,10 @@ class PassingServer:
         """What was delivered of each order."""
         return self._inner.delivered()
 
+    def why(self, truck_id: str) -> str:
+        """In its own words why a truck stands."""
+        return self._inner.why(truck_id)
+
     def fleet(self) -> FleetView | None:
         """Its picture of the trucks."""
         return self._inner.fleet()

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from tests.soak import certificates, fleet_kills, hostile, kill_storm, long_day, outages, power_cut, rot
+from tests.soak import certificates, explain, fleet_kills, hostile, kill_storm, long_day, outages, power_cut, rot
 from tests.soak.verdict import Verdict, say
 
 RUNS: Final[Mapping[str, Callable[[], Verdict]]] = {
@@ -22,6 +22,7 @@ RUNS: Final[Mapping[str, Callable[[], Verdict]]] = {
     "hostile": hostile.run,
     "outages": outages.run,
     "certificates": certificates.run,
+    "explain": explain.run,
     "long_day": long_day.run,
 }
 
