@@ -6,15 +6,20 @@ Read without `cryptography`, which no truck has: the library that comes with Pyt
 
 from __future__ import annotations
 
+import re
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import grpc
 
 from fleet.errors import Code, FleetError
+from fleet.principal import SCHEME, PrincipalUnreadable, read_principal
 from fleet.stamp import Stamp, stamp_of_files
+
+# A URI stands in a certificate as plain bytes.
+_URI: Final = re.compile(SCHEME.encode("ascii") + rb"[A-Za-z0-9._/-]+")
 
 
 @dataclass(eq=False)
@@ -65,6 +70,27 @@ def read_papers(folder: Path) -> Papers:
     if stamp_of(folder) != stamp:
         raise PapersUnusable(folder=str(folder), problem="the files change just now")
     return Papers(ca=ca, certificate=certificate, key=key, stamp=stamp)
+
+
+def name_of(folder: Path) -> str:
+    """
+    What the bearer of a folder is called, by the one name in his certificate; the server reads that by itself and believes no other.
+
+    Raises:
+        PapersUnusable: there is no certificate, or none that names one of ours.
+    """
+    certificate = folder / "me.crt"
+    try:
+        found = _URI.findall(ssl.PEM_cert_to_DER_cert(certificate.read_text("ascii")))
+        return read_principal(found[0].decode("ascii")).name if found else _nameless(folder)
+    except OSError as fault:
+        raise PapersUnusable(folder=str(folder), problem=f"me.crt: {fault.strerror}") from fault
+    except (ValueError, PrincipalUnreadable) as fault:
+        raise PapersUnusable(folder=str(folder), problem="me.crt is no certificate of ours") from fault
+
+
+def _nameless(folder: Path) -> str:
+    raise PapersUnusable(folder=str(folder), problem="me.crt names nobody")
 
 
 def stamp_of(folder: Path) -> Stamp:

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Protocol
 
@@ -89,7 +89,7 @@ def screen(truck_count: int) -> Iterator[Screen]:
         yield PlainScreen()
 
 
-async def _demonstrate(seed: int, data: Path, *, steer: bool, pace: float) -> Report:
+async def _demonstrate(seed: int, data: Path, *, steer: bool, pace: float, quiet: bool) -> Report:
     from sim_harness.checkers import Checkers  # noqa: PLC0415 - seconds of imports, and `--help` needs none of them
     from sim_harness.day_bound import bound_of  # noqa: PLC0415
     from sim_harness.recording import Recorder  # noqa: PLC0415
@@ -101,17 +101,18 @@ async def _demonstrate(seed: int, data: Path, *, steer: bool, pace: float) -> Re
     scenario = load_scenario(SCENARIO, seed=seed)
     count = scenario.spec.trucks
     checkers = Checkers(scenario.roster)
-    typer.echo(f"starting a control server for {scenario.site}, journal in {data}")
+    typer.echo(f"starting a control server for {scenario.site}, journal in {data}", err=quiet)
     async with served(scenario.site, data, int(opening_s(scenario.roster))) as address:
         log = data / "console.log"
         async with console_of(address, log, steers=steer) as page:
             last_words = log.read_text("utf-8", errors="replace")[-500:].strip()
-            typer.echo(f"the fleet is to be seen at {page} while this runs" if page else f"there is no page to look at: {last_words}")
-            typer.echo(f"server on {address}; connecting {count} trucks, a stream each")
-            with Recorder(None, scenario.roster) as recorder, screen(count) as shown:
+            looked_at = f"the fleet is to be seen at {page} while this runs" if page else f"there is no page to look at: {last_words}"
+            typer.echo(looked_at, err=quiet)
+            typer.echo(f"server on {address}; connecting {count} trucks, a stream each", err=quiet)
+            with Recorder(None, scenario.roster) as recorder, nullcontext(PlainScreen()) if quiet else screen(count) as shown:
                 runner = WireRunner(scenario, address, recorder, checkers)
                 runner.pace = pace
-                totals = await runner.run(lambda _: shown.show(runner), lambda books: books.trucks_around == count)
+                totals = await runner.run(lambda _: None if quiet else shown.show(runner), lambda books: books.trucks_around == count)
     return build_report(scenario.roster, totals, checkers.figures(), bound_of(scenario))
 
 
@@ -121,6 +122,7 @@ def demo(
     *,
     steer: Annotated[bool, typer.Option("--steer", help="Let the page give commands; what comes of them counts.")] = False,
     pace: Annotated[float, typer.Option(min=0.01, help="at most so many times real time")] = math.inf,
+    as_json: Annotated[bool, typer.Option("--json", help="print the report instead of a summary, and nothing on the way")] = False,
 ) -> None:
     """
     Runs until every truck has been round once; exits 0 by itself when all went well, 1 when not.
@@ -131,8 +133,8 @@ def demo(
     from sim_harness.wire_runner import run_to_end  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(prefix="khulan-demo-") as data:
-        report = run_to_end(_demonstrate(seed, Path(data), steer=steer, pace=pace))
-    typer.echo(summary(report))
+        report = run_to_end(_demonstrate(seed, Path(data), steer=steer, pace=pace, quiet=as_json))
+    typer.echo(report.text().rstrip() if as_json else summary(report))
     everybody = report.round_trips >= len(report.trucks)
     if not everybody:
         typer.echo("not every truck came round in the time given", err=True)

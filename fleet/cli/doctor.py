@@ -129,7 +129,11 @@ def doctor(
     tls: Annotated[Path | None, typer.Option(help="Folder with certificates, a server's or one that somebody carries.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False,
 ) -> None:
-    """Checks Python, packages, clock, disk, fsync, SQLite, the port and certificates; exits 1 when one is bad."""
+    """
+    Checks Python, packages, clock, disk, fsync, SQLite, the port and certificates; exits 1 when one is bad.
+
+    Example: fleet doctor --data ./data
+    """
     if not data.is_dir():
         typer.echo(f"fleet doctor: {data} is not a folder. Create it or name another with --data.", err=True)
         raise typer.Exit(2)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from fleet.cli.terminal import print_done
+
 if TYPE_CHECKING:
     from fleet.server.journal.growth import Growth
     from fleet.server.journal.journal import Sealed
@@ -79,7 +81,11 @@ def _growth(growth: Growth) -> str:
 
 @app.command()
 def verify(folder: Folder, as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False) -> None:
-    """Checks every record, the chain between them and the head, and says how it grows; exits 1 when something does not fit."""
+    """
+    Checks every record, the chain between them and the head, and says how it grows; exits 1 when something does not fit.
+
+    Example: fleet journal verify ./data
+    """
     from fleet.server.journal.growth import GrowthMeter  # noqa: PLC0415 - as above
 
     meter = GrowthMeter()
@@ -105,54 +111,77 @@ def verify(folder: Folder, as_json: Annotated[bool, typer.Option("--json", help=
 
 
 @app.command()
-def show(folder: Folder, last: Annotated[int, typer.Option(help="So many records from the end.")] = 20) -> None:
-    """Prints the newest records, one a line."""
+def show(
+    folder: Folder,
+    last: Annotated[int, typer.Option(help="So many records from the end.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each as a line of JSON.")] = False,
+) -> None:
+    """Prints the newest records, one a line. Example: fleet journal show ./data --last 50"""
     with _opened(folder) as journal:
         for sealed in deque(journal.chain(), maxlen=last):
             read = _read(sealed)
+            if as_json:
+                typer.echo(json.dumps(read, ensure_ascii=False, default=str))
+                continue
             content = ", ".join(f"{name}={value}" for name, value in read["content"].items())
             typer.echo(f"{read['sequence']:>8}  epoch {read['epoch']}  {read['kind']}  {content}")
 
 
 @app.command()
 def export(folder: Folder) -> None:
-    """Prints every record as a line of JSON."""
+    """Prints every record as a line of JSON. Example: fleet journal export ./data > journal.jsonl"""
     with _opened(folder) as journal:
         for sealed in journal.chain():
             typer.echo(json.dumps(_read(sealed), ensure_ascii=False, default=str))
 
 
 @app.command()
-def backup(folder: Folder, to: Annotated[Path, typer.Argument(help="A new folder for the copy.")]) -> None:
+def backup(
+    folder: Folder,
+    to: Annotated[Path, typer.Argument(help="A new folder for the copy.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False,
+) -> None:
     """Copies a journal, while its server runs or not, and checks the copy. Example: fleet journal backup ./data ./backup-monday"""
     from fleet.clock import NS_PER_S, SystemClock  # noqa: PLC0415 - as above
     from fleet.server.journal.backup import back_up  # noqa: PLC0415 - as above
 
     with _refused():
         copied = back_up(folder, to, int(SystemClock().utc().timestamp() * NS_PER_S))
-    typer.echo(f"whole: {copied.records} records up to epoch {copied.epoch}, the last of digest {copied.digest}")
-    typer.echo("A server that begins on the copy lets nobody move until its stop journal_restored is lifted.")
+    words = (
+        f"whole: {copied.records} records up to epoch {copied.epoch}, the last of digest {copied.digest}",
+        "A server that begins on the copy lets nobody move until its stop journal_restored is lifted.",
+    )
+    facts = {"folder": str(to), "records": copied.records, "epoch": copied.epoch, "digest": copied.digest}
+    print_done(words, facts, as_json=as_json)
 
 
 @app.command()
-def restore(backup: Annotated[Path, typer.Argument(help="What `backup` made.")], folder: Folder) -> None:
+def restore(
+    backup: Annotated[Path, typer.Argument(help="What `backup` made.")],
+    folder: Folder,
+    as_json: Annotated[bool, typer.Option("--json", help="Print data.")] = False,
+) -> None:
     """Puts a copy in the place of a journal, its server stopped. Example: fleet journal restore ./backup-monday ./data"""
     from fleet.server.journal.backup import STOP_ID  # noqa: PLC0415 - as above
     from fleet.server.journal.backup import restore as put_back  # noqa: PLC0415 - as above
 
     with _refused():
         aside = put_back(backup, folder)
-    if aside is not None:
-        typer.echo(f"What was there is now in {aside}.")
-    typer.echo(
-        "Orders, missions and grants since the copy are not in it. See to it that every truck stands, start the server, compare, and only"
-    )
-    typer.echo(f"then: fleet stop --lift {STOP_ID}")
+    words = [f"What was there is now in {aside}."] if aside is not None else []
+    words += [
+        "Orders, missions and grants since the copy are not in it. See to it that every truck stands, start the server, compare, and only",
+        f"then: fleet stop --lift {STOP_ID}",
+    ]
+    print_done(words, {"folder": folder, "aside": aside, "stop_id": STOP_ID}, as_json=as_json)
 
 
 @app.command()
 def site(folder: Folder) -> None:
-    """Prints the file of the site that the journal was switched to; exits 1 when it is still on the one it began on."""
+    """
+    Prints the file of the site that the journal was switched to; exits 1 when it is still on the one it began on.
+
+    Example: fleet journal site ./data > site.yaml
+    """
     from fleet.server.facts import decode  # noqa: PLC0415 - as above
     from fleet.server.site_facts import SiteInForce  # noqa: PLC0415 - as above
 

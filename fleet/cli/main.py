@@ -24,6 +24,7 @@ SUMMARIES: Final = {
     "lane": "Close, open and limit lanes.",
     "intrusion": "Report persons, animals and manned trucks on the road; release what is clear.",
     "border": "See crossings; release, hold and inspect.",
+    "control": "See who has control; take it, keep it, take it over.",
     "stop": "Stop every truck; lift the stop.",
     "watch": "Follow the fleet live.",
     "health": "How the server itself is.",
@@ -58,6 +59,8 @@ def overview(names: Sequence[str]) -> str:
             "Commands (each has --help):",
             *rows,
             "",
+            "Completion in bash and zsh: fleet --install-completion, then a new shell.",
+            "",
             EXAMPLE,
         ]
     )
@@ -73,6 +76,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given[0] == "--version":
         print(f"fleet {version('khulan')}")  # noqa: T201
         sys.exit(0)
+    if given[0] in {"--complete", "--install-completion", "--show-completion"}:
+        from fleet.cli.completion import obey  # noqa: PLC0415 - as above
+
+        sys.exit(obey(given, known, print))
     # What gRPC's own core says of each failed handshake helps nobody, and a stranger could fill the log with it.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     name, *rest = given

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from fleet.cli.order_file import BadRow, Row, read_rows, wrong_yards
 from fleet.cli.terminal import (
     SERVER_USUAL,
     JsonOption,
@@ -18,6 +18,7 @@ from fleet.cli.terminal import (
     commands,
     fail,
     operator_of,
+    own_language,
     parse_time,
     print_json,
     print_table,
@@ -26,10 +27,10 @@ from fleet.clock import SystemClock
 
 if TYPE_CHECKING:
     from fleet.client.values import TransportOrder
+    from fleet.errors import FleetError
 
 COLUMNS: Final = ("order", "from", "to", "containers", "waiting", "aboard", "delivered", "returned", "priority", "due", "state")
-CSV_COLUMNS: Final = frozenset({"from", "to", "containers", "due", "priority"})
-CSV_NEEDED: Final = frozenset({"from", "to", "containers"})
+BAD_SHOWN_MAX: Final = 20
 
 app = commands("Transport orders. Example: fleet order create --from mn --to cn --containers 40")
 
@@ -63,29 +64,59 @@ def _show(orders: list[TransportOrder], *, as_json: bool) -> None:
         print_table(COLUMNS, map(_row, orders), "No orders.")
 
 
-def _wishes(path: Path) -> Iterator[dict[str, Any]]:
-    """Rows of a CSV file with the columns from, to, containers and, if wanted, due and priority."""
-    with path.open(newline="", encoding="utf-8-sig") as lines:
-        reader = csv.DictReader(lines)
-        named = set(reader.fieldnames or ())
-        if not named >= CSV_NEEDED or not named <= CSV_COLUMNS:
-            fail(f"{path}: needs the columns from, to, containers (and may have due, priority), has {', '.join(sorted(named))}.", 2)
-        for row in reader:
+def _rows(path: Path, batch: str) -> list[Row]:
+    """Every row of a file; a bad one ends the command before anything is sent."""
+    if not path.is_file():
+        fail(f"there is no file {path}.", 2)
+    rows, bad = read_rows(path, batch or path.name)
+    _refuse(path, bad)
+    return rows
+
+
+def _refuse(path: Path, bad: Sequence[BadRow]) -> None:
+    """Says every bad cell, up to a screenful, and ends; goes on where there is none."""
+    if not bad:
+        return
+    for wrong in bad[:BAD_SHOWN_MAX]:
+        typer.echo(f"{path}, {wrong}", err=True)
+    shown = f" ({BAD_SHOWN_MAX} shown)" if len(bad) > BAD_SHOWN_MAX else ""
+    fail(f"{path}: {len(bad)} thing{'s' if len(bad) > 1 else ''} to put right{shown}; nothing was sent.", 2)
+
+
+def _create_all(path: Path, rows: list[Row], server: str, tls: Path | None, *, as_json: bool) -> None:
+    """
+    Sends the rows in order, up to the first that is refused: then what is in and what is not is said.
+
+    What cannot be said for certain is the row under way when the line breaks; sending the file again makes it certain.
+    """
+    from fleet.client import NoServer, Refused, asks  # noqa: PLC0415 - gRPC is loaded only when there is something to ask
+
+    made: list[tuple[Row, TransportOrder]] = []
+    stopped: FleetError | None = None
+    with operator_of(server, tls) as operator:
+        _refuse(path, wrong_yards(rows, {yard.yard_id: yard.role for yard in operator.ask(asks.site()).yards}))
+        known = {order.order_id for order in operator.pages(asks.orders)}
+        for row in rows:
             try:
-                yield _wish(row)
-            except (ValueError, TypeError, typer.BadParameter) as unreadable:
-                fail(f"{path}, line {reader.line_num}: {unreadable}", 2)
-
-
-def _wish(row: Mapping[str, str]) -> dict[str, Any]:
-    due = (row.get("due") or "").strip()
-    return {
-        "from_yard_id": row["from"].strip(),
-        "to_yard_id": row["to"].strip(),
-        "container_count": int(row["containers"]),
-        "due_time": parse_time(due) if due else None,
-        "priority": int(row.get("priority") or 0),
-    }
+                made.append((row, operator.ask(asks.create_order(**row.wish()))))
+            except (Refused, NoServer) as refused:
+                stopped = refused
+                break
+    before = [order.order_id for _, order in made if order.order_id in known]
+    _show([order for _, order in made], as_json=as_json)
+    if before:
+        again = "Were they meant once more, give --batch NAME."
+        were = "was" if len(before) == 1 else "were"
+        typer.echo(f"fleet: {len(before)} of them {were} created before, by this same file, and not again. {again}", err=True)
+    if stopped is not None:
+        left = len(rows) - len(made)
+        line = rows[len(made)].line
+        put_right = "Put the line right and give" if isinstance(stopped, Refused) else "Give"
+        said = stopped.said(own_language()) if isinstance(stopped, Refused) else str(stopped)
+        fail(
+            f"{path}, line {line}: {said} {len(made)} of {len(rows)} orders are in, {left} are not. "
+            f"{put_right} the same command again: what is in is not created twice."
+        )
 
 
 @app.command()
@@ -96,32 +127,33 @@ def create(  # noqa: PLR0913, PLR0917 - one parameter an option
     due: Annotated[str, typer.Option(help="Time by which, such as 2026-03-01T14:30.")] = "",
     priority: Annotated[int, typer.Option(help="Higher goes first.")] = 0,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Create one order a line: from,to,containers[,due][,priority].")] = None,
+    batch: Annotated[
+        str, typer.Option(help="Name of these orders; the same file under the same name creates nothing twice. Usual: the file's.")
+    ] = "",
     server: ServerOption = SERVER_USUAL,
     tls: TlsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """
-    Creates an order, or one for each line of a CSV file.
+    Creates an order, or one for each line of a CSV file. Nothing is sent while any line cannot be read; the same file sent again creates
+    nothing twice, so that what a broken line cut off is made good by giving the command once more.
 
     Example: fleet order create --from mn --to cn --containers 40 --due 2026-03-01T14:30
+    and: fleet order create --csv monday.csv
     """
     if csv_file is not None:
-        if from_yard or to_yard or containers:
-            fail("--csv stands alone: the file has the yards and the counts.", 2)
-        if not csv_file.is_file():
-            fail(f"there is no file {csv_file}.", 2)
-        wishes = list(_wishes(csv_file))
-    else:
-        if not from_yard or not to_yard or containers < 1:
-            fail("needs --from YARD --to YARD --containers N, or --csv FILE.", 2)
-        due_time = parse_time(due) if due else None
-        wishes = [
-            {"from_yard_id": from_yard, "to_yard_id": to_yard, "container_count": containers, "due_time": due_time, "priority": priority}
-        ]
+        if from_yard or to_yard or containers or due or priority:
+            fail("--csv stands alone: the file has the yards, the counts and the times.", 2)
+        _create_all(csv_file, _rows(csv_file, batch), server, tls, as_json=as_json)
+        return
+    if not from_yard or not to_yard or containers < 1:
+        fail("needs --from YARD --to YARD --containers N, or --csv FILE.", 2)
+    due_time = parse_time(due) if due else None
     from fleet.client import asks  # noqa: PLC0415 - gRPC is loaded only when there is something to ask
 
+    ask = asks.create_order(from_yard_id=from_yard, to_yard_id=to_yard, container_count=containers, due_time=due_time, priority=priority)
     with operator_of(server, tls) as operator:
-        _show([operator.ask(asks.create_order(**wish)) for wish in wishes], as_json=as_json)
+        _show([operator.ask(ask)], as_json=as_json)
 
 
 @app.command(name="list")

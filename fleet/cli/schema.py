@@ -15,7 +15,7 @@ app = typer.Typer(add_completion=False, help="Print the JSON Schema of a file fo
 
 @app.command()
 def schema(name: Annotated[str, typer.Argument(help="site, scenario, report or campaign")]) -> None:
-    """Prints the JSON Schema called NAME."""
+    """Prints the JSON Schema called NAME. Example: fleet schema site"""
     known = {point.name: point for point in entry_points(group=GROUP)}
     if name not in known:
         typer.echo(f"fleet schema: there is no schema {name!r}; there are {', '.join(sorted(known))}.", err=True)

@@ -97,7 +97,11 @@ def serve(  # noqa: PLR0913 - one a flag
     ] = "",
     lockstep: Annotated[bool, typer.Option(hidden=True, help="Take the clock from a simulator.")] = False,
 ) -> None:
-    """Serves one site until interrupted; exits 0 when asked to end, 1 when it cannot go on, 2 on wrong usage."""
+    """
+    Serves one site until interrupted; exits 0 when asked to end, 1 when it cannot go on, 2 on wrong usage.
+
+    Example: fleet serve --site mandula --data ./data
+    """
     if ledger != "sqlite":
         raise _refuse(f"--ledger {ledger} is not available in this version; leave it out for SQLite.")
     start_s = _day_start_s(day_start) if day_start else None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from fleet.cli.terminal import JsonOption, clock_time, commands, fail, print_json, print_table
+from fleet.cli.terminal import JsonOption, clock_time, commands, fail, print_done, print_json, print_table
 from fleet.errors import FleetError
 from fleet.pki import DAYS_USUAL, FIRST_SUPERVISOR
 from fleet.principal import PLAIN, RANKS, Principal, Role
@@ -65,6 +65,7 @@ def init(
     site: Annotated[str, typer.Option(help="The site's id, or its file.")],
     host: HostOption = None,
     supervisor: Annotated[str, typer.Option(help="Name of the first supervisor.")] = FIRST_SUPERVISOR,
+    as_json: JsonOption = False,
 ) -> None:
     """
     Makes a CA for a site, a certificate for its server, and one for a first supervisor.
@@ -77,9 +78,12 @@ def init(
     with _saying():
         made = SiteCa.init(folder, _site_id(site), SystemClock().utc(), host or (), supervisor)
     carried = made.folder.issued_to(Principal(site_id=made.site_id, role=Role.SUPERVISOR, name=supervisor))
-    typer.echo(f"{made.site_id} has a CA in {folder}: keep {made.folder.ca_key} where nobody finds it, for a trial site only.")
-    typer.echo(f"Serve with: fleet serve --site {site} --data data --tls {folder}")
-    typer.echo(f"Ask with:   fleet truck list --tls {carried}")
+    words = (
+        f"{made.site_id} has a CA in {folder}: keep {made.folder.ca_key} where nobody finds it, for a trial site only.",
+        f"Serve with: fleet serve --site {site} --data data --tls {folder}",
+        f"Ask with:   fleet truck list --tls {carried}",
+    )
+    print_done(words, {"site_id": made.site_id, "folder": folder, "ca_key": made.folder.ca_key, "supervisor": carried}, as_json=as_json)
 
 
 @app.command()
@@ -93,11 +97,12 @@ def issue(
     days: Annotated[int, typer.Option(min=1, help="How long it is good.")] = DAYS_USUAL,
     out: Annotated[Path | None, typer.Option(help="Where to put what the bearer carries, instead of DIR/issued.")] = None,
     host: HostOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """
     Signs for trucks, gateways, operators, customs and yards, or anew for the server; certificates they had stay good.
 
-    Examples: fleet tls issue truck T001 T002; fleet tls issue operator bataa --role dispatcher; fleet tls issue server
+    Example: fleet tls issue truck T001 T002; fleet tls issue operator bataa --role dispatcher; fleet tls issue server
     """
     if kind not in KINDS:
         fail(f"nobody is a {kind!r}; there are {', '.join(KINDS)}.", 2)
@@ -111,16 +116,20 @@ def issue(
         ca = _opened(folder)
         if kind == SERVER:
             ca.renew_server(host or (), timedelta(days=days))
-            typer.echo(f"{ca.folder.server} is new; a server that serves shows it within seconds.")
+            print_done(
+                [f"{ca.folder.server} is new; a server that serves shows it within seconds."], {"server": ca.folder.server}, as_json=as_json
+            )
+            return
         bearers = [Principal(site_id=ca.site_id, role=Role(role or kind), name=name) for name in names or ()]
-        for bearer in bearers:
-            typer.echo(f"{bearer.uri}: {ca.issue(bearer, timedelta(days=days), out)}")
+        issued = {bearer.uri: ca.issue(bearer, timedelta(days=days), out) for bearer in bearers}
+    print_done([f"{uri}: {at}" for uri, at in issued.items()], issued, as_json=as_json)
 
 
 @app.command()
 def revoke(
     name: Annotated[str, typer.Argument(help="A name, a URI, or the serial number of one certificate.")],
     folder: DirOption = Path("tls"),
+    as_json: JsonOption = False,
 ) -> None:
     """
     Makes nobody of a bearer: a server that serves cuts it off within two seconds. A truck keeps its road and stops on it.
@@ -128,8 +137,9 @@ def revoke(
     Example: fleet tls revoke T001
     """
     with _saying():
-        for revoked in _opened(folder).revoke(name):
-            typer.echo(f"Revoked {revoked.uri}, serial {revoked.serial}.")
+        gone = list(_opened(folder).revoke(name))
+    words = [f"Revoked {each.uri}, serial {each.serial}." for each in gone]
+    print_done(words, {"revoked": [{"uri": each.uri, "serial": str(each.serial)} for each in gone]}, as_json=as_json)
 
 
 @app.command(name="list")
@@ -153,6 +163,7 @@ def rotate(
     folder: DirOption = Path("tls"),
     *,
     finish: Annotated[bool, typer.Option("--finish", help="Trust the new CA alone.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """
     Replaces the CA while the fleet runs: makes a second one; then issue to everybody anew, bring it there, and finish.
@@ -163,10 +174,12 @@ def rotate(
         ca = _opened(folder)
         if finish:
             gone = ca.finish()
-            typer.echo(
+            words = (
                 f"{ca.site_id} trusts one CA; {gone} went." if gone else f"{ca.site_id} had one CA only; its server's certificate is new."
             )
+            print_done([words], {"site_id": ca.site_id, "cas": 1, "gone": gone}, as_json=as_json)
             return
         ca.rotate()
-    typer.echo(f"{ca.site_id} trusts {len(ca.cas)} CAs; the new one signs.")
-    typer.echo("Now bring ca.crt to everybody, issue to each anew (`fleet tls list` shows to whom), then: fleet tls rotate --finish")
+    next_step = "Now bring ca.crt to everybody, issue to each anew (`fleet tls list` shows to whom), then: fleet tls rotate --finish"
+    said = [f"{ca.site_id} trusts {len(ca.cas)} CAs; the new one signs.", next_step]
+    print_done(said, {"site_id": ca.site_id, "cas": len(ca.cas)}, as_json=as_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tempfile
@@ -19,6 +20,7 @@ def site(
     *,
     seed: Annotated[int, typer.Option(min=0, help="draws everything")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="where site.yaml and scenario.yaml go")],
+    as_json: Annotated[bool, typer.Option("--json", help="print data")] = False,
 ) -> None:
     """
     Draw a site and a load from a seed, as files to run. Exit 0 written, 2 usage.
@@ -32,7 +34,7 @@ def site(
     except OSError as error:
         typer.echo(f"fleet sim site: {error}", err=True)
         raise typer.Exit(2) from None
-    typer.echo(str(scenario))
+    typer.echo(json.dumps({"seed": seed, "scenario": str(scenario)}) if as_json else str(scenario))
 
 
 def sites(
@@ -41,6 +43,7 @@ def sites(
     seed: Annotated[int, typer.Option(metavar="FIRST", min=0, help="site i is drawn from seed FIRST + i")] = 1,
     jobs: Annotated[int | None, typer.Option(min=1, help="processes; default one a core")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="keep the sites there")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print data instead of a table")] = False,
 ) -> None:
     """
     Run sites drawn from seeds to the end of their loads. Exit 0 all were served, 1 one was not, 2 usage.
@@ -58,6 +61,9 @@ def sites(
 
     with nullcontext(str(out)) if out is not None else tempfile.TemporaryDirectory(prefix="khulan-sites-") as folder:
         rounds = run_rounds(seed, count, Path(folder), jobs or os.cpu_count() or 1, told)
-    Console().print(table(rounds))
-    typer.echo(words(rounds, count))
+    if as_json:
+        typer.echo(json.dumps([{"seed": each.drawn.seed, **each.outcome.model_dump(mode="json")} for each in rounds], indent=2))
+    else:
+        Console().print(table(rounds))
+        typer.echo(words(rounds, count))
     raise typer.Exit(0 if sum(each.completed for each in rounds) == count else 1)

@@ -14,12 +14,13 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from fleet.cli import border, day, intrusion, lane, order, stop, truck, watch
+from fleet.cli import border, control, day, intrusion, lane, order, stop, truck, watch
 from fleet.client.values import TransportOrder
 from fleet.clock import SystemClock
 
 APPS: dict[str, typer.Typer] = {
-    "border": border.app, "day": day.app, "intrusion": intrusion.app, "lane": lane.app, "order": order.app, "stop": stop.app, "truck": truck.app,
+    "border": border.app, "control": control.app, "day": day.app, "intrusion": intrusion.app, "lane": lane.app, "order": order.app,
+    "stop": stop.app, "truck": truck.app,
     "watch": watch.app,
 }  # fmt: skip
 NOWHERE = "127.0.0.1:1"
@@ -56,6 +57,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         ("stop", "--lift", "s"), ("watch", "--count", "1"), ("day",), ("day", "--date", "2026-11-25"), ("border", "list"), ("border", "gates"), ("border", "release", "K1"),
         ("border", "hold", "K1"), ("border", "inspect", "K1"), ("border", "refuse", "K1"), ("intrusion", "list"),
         ("intrusion", "report", "man-1", "--kind", "person", "--at", "a:150"), ("intrusion", "release", "man-1"),
+        ("control", "show"), ("control", "acquire"), ("control", "renew"), ("control", "take-over", "--reason", "r"),
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -76,7 +78,10 @@ def test_without_a_server_every_command_says_how_to_start_one(words: tuple[str, 
         (("order", "create", "--from", "mn", "--to", "cn", "--containers", "1", "--due", "noon"), "is not a time"),
         (("order", "create", "--csv", "nowhere.csv"), "no file"),
         (("order", "create", "--csv", "nowhere.csv", "--from", "mn"), "stands alone"),
-        (("truck", "why", "T1", "--lang", "fr"), "--lang"),
+        (("truck", "why", "T1", "--language", "fr"), "--language"),
+        (("truck", "why", "T1", "--lang", "fr"), "--language"),
+        (("watch", "--language", "fr"), "--language"),
+        (("control", "take-over"), "--reason"),
         (("truck", "remove", "T1", "--taken-to", "w", "--second-person", "B"), "--powered-off"),
         (("stop",), "--all ID or --lift ID"),
         (("stop", "--all", "a", "--lift", "b"), "--all ID or --lift ID"),
@@ -147,6 +152,46 @@ def test_orders_live_from_creation_to_cancellation(server: str, tmp_path: Path) 
 
 
 @pytest.mark.processes
+def test_the_same_file_twice_creates_nothing_twice(server: str, tmp_path: Path) -> None:
+    """Nor does it after a row was refused: what is in stays in, what was put right comes in, and both are said."""
+    path = tmp_path / "refused.csv"
+    rows = "from,to,containers,priority\nmn,cn,3,0\nmn,cn,4,{}\nmn,cn,5,0\n"
+    before = len(json.loads(fleet("order", "list", "--json", server=server).stdout))
+    path.write_text(rows.format(5000), "utf-8")
+
+    refused = fleet("order", "create", "--csv", str(path), "--json", server=server)
+    path.write_text(rows.format(5), "utf-8")
+    mended = fleet("order", "create", "--csv", str(path), "--json", server=server)
+    again = fleet("order", "create", "--csv", str(path), "--batch", "tomorrow", "--json", server=server)
+    listed = json.loads(fleet("order", "list", "--json", server=server).stdout)
+
+    assert (refused.exit_code, mended.exit_code, again.exit_code) == (1, 0, 0)
+    assert f"{path}, line 3: " in refused.stderr
+    assert "1 of 3 orders are in, 2 are not" in refused.stderr
+    assert "1 of them was created before" in mended.stderr
+    assert json.loads(mended.stdout)[0]["order_id"] == json.loads(refused.stdout)[0]["order_id"]
+    assert [row["container_count"] for row in listed[before:]] == [3, 4, 5, 3, 4, 5]
+
+
+@pytest.mark.processes
+def test_control_is_shown_taken_kept_and_taken_over(server: str) -> None:
+    """Whoever wants to command must see who does."""
+    nobody = fleet("control", "show", server=server)
+    taken = fleet("control", "acquire", "--holder", "bataa", server=server)
+    refused = fleet("control", "acquire", "--holder", "odval", server=server)
+    over = json.loads(fleet("control", "take-over", "--holder", "odval", "--reason", "shift", "--json", server=server).stdout)
+    lost = fleet("control", "renew", "--holder", "bataa", server=server)
+    shown = json.loads(fleet("control", "show", "--json", server=server).stdout)
+
+    assert nobody.stdout == "Nobody has had control yet.\n"
+    assert "bataa has control until" in taken.stdout
+    assert (refused.exit_code, "bataa" in refused.stderr) == (1, True)
+    assert (over["holder"], over["sequence"]) == ("odval", 2)
+    assert lost.exit_code == 1
+    assert shown == over
+
+
+@pytest.mark.processes
 def test_what_the_server_refuses_ends_with_one_and_a_sentence(server: str) -> None:
     """Not with a traceback, and not with zero."""
     for words in (("truck", "show", "nobody"), ("lane", "open", "nowhere"), ("order", "show", "nothing"), ("border", "hold", "KHLU9")):
@@ -155,6 +200,20 @@ def test_what_the_server_refuses_ends_with_one_and_a_sentence(server: str) -> No
         assert answer.exit_code == 1
         assert words[-1] in answer.stderr
         assert "Traceback" not in answer.output
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    ("language", "said"), [("mn", "nobody гэж алга"), ("zh", "没有名为 nobody 的对象"), ("en", "There is no such thing.")]
+)
+def test_a_refusal_is_read_in_ones_own_language(server: str, monkeypatch: pytest.MonkeyPatch, language: str, said: str) -> None:
+    """At night, by somebody who must act on it."""
+    monkeypatch.setenv("FLEET_LANGUAGE", language)
+
+    answer = fleet("truck", "show", "nobody", server=server)
+
+    assert answer.exit_code == 1
+    assert said in answer.stderr
 
 
 @pytest.mark.processes
@@ -222,11 +281,14 @@ def test_a_place_is_closed_until_it_is_released(server: str) -> None:
 
 @pytest.mark.processes
 def test_the_fleet_and_the_border_are_seen(server: str) -> None:
-    """One line of JSON an update in a pipe; gates with their barriers."""
-    update = json.loads(fleet("watch", "--count", "1", server=server).stdout)
+    """Lines in a pipe, of JSON where that is asked for; gates with their barriers."""
+    update = json.loads(fleet("watch", "--count", "1", "--json", server=server).stdout)
+    lines = fleet("watch", "--count", "1", "--language", "zh", server=server).stdout.splitlines()
     gates = json.loads(fleet("border", "gates", "--json", server=server).stdout)
 
     assert update["snapshot"]
+    assert len(lines) == 1
+    assert "在线 0 辆" in lines[0]
     assert {gate["state"] for gate in gates} == {"shut"}
     assert fleet("truck", "list", server=server).stdout == "No trucks.\n"
     assert fleet("border", "list", server=server).stdout == "No crossings.\n"
