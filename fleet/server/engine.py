@@ -223,10 +223,6 @@ class Engine:
         """Every open intrusion."""
         return self.desk.intrusions()
 
-    def control(self) -> c.ControlAnswer | None:
-        """The control lease, over or not; None before anybody had it."""
-        return self.desk.commanding.control()
-
     def site_proposal(self) -> SiteAnswer:
         """
         The site proposed, and what blocks the switch.

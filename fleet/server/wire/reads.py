@@ -105,10 +105,6 @@ class Readable(Protocol):
         """Every open intrusion, oldest first."""
         ...
 
-    def control(self) -> c.ControlAnswer | None:
-        """The control lease, over or not; None before anybody had it."""
-        ...
-
     def open_calls(self) -> Sequence[BorderCall]:
         """Every call nobody has answered."""
         ...
