@@ -10,7 +10,7 @@ import typer
 from fleet.cli.terminal import SERVER_USUAL, JsonOption, ServerOption, TlsOption, fail, operator_of, print_json, print_table
 
 if TYPE_CHECKING:
-    from fleet.client.values import Day, DayHour
+    from fleet.client.day_values import Day, DayHour
 
 COLUMNS: Final = ("hour", "trips", "containers", "tonnes", "trucks stood", "longest for")
 CAUSES_SHOWN: Final = 3

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from google.protobuf.message import Message
 
+from fleet.client.day_values import CauseTime, Day, DayBound, DayHour
 from fleet.client.health_values import (
     DecisionHealth,
     Health,
@@ -225,49 +226,6 @@ class FleetUpdate:
     stops: tuple[AllStop, ...]
     totals: FleetTotals | None
     control: ControlLease | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CauseTime:
-    """Truck seconds of one cause."""
-
-    kind: str
-    duration: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DayHour:
-    """One hour of a local day, 0 to 23; *watched* are the seconds of it in which the server looked at a fleet."""
-
-    hour: int
-    round_trips: int
-    containers_delivered: int
-    tonnes: float
-    watched: float | None
-    waiting: tuple[CauseTime, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DayBound:
-    """The most that a site could carry with its fleet, and what binds; *cycle* and *open* are seconds."""
-
-    bottleneck: str
-    capacity_per_h: float
-    round_trips: float
-    cycle: float | None
-    open: float | None
-    truck_count: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Day:
-    """One local day of the site: hours in which there was a server and a fleet, and the bound, where trucks can go round."""
-
-    date: str
-    time_zone: str
-    begin_time: datetime | None
-    hours: tuple[DayHour, ...]
-    bound: DayBound | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
