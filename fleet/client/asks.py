@@ -18,6 +18,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from fleet.client.day_values import Day
 from fleet.client.health_values import Health
 from fleet.client.site_values import LanePoint, Site, Stretch
 from fleet.client.values import (
@@ -28,7 +29,6 @@ from fleet.client.values import (
     Container,
     ControlLease,
     Crossing,
-    Day,
     Explanation,
     FleetUpdate,
     Gate,
