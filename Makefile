@@ -25,9 +25,9 @@ demo: setup  ## Run the main job: control server, 24 simulated trucks over gRPC,
 	$(BIN)/fleet demo
 
 test: setup  ## Run the tests: compiled, then the kernels again uncompiled and with bounds checks
-	$(BIN)/python -m pytest -n 3 --dist loadgroup
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q tests/planner -m "not compiled_only"
-	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -q tests/planner
+	$(BIN)/python -m pytest -n 3 --dist loadgroup --durations 20
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q -n 2 tests/planner -m "not compiled_only"
+	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -q -n 2 tests/planner
 
 lint: setup  ## ruff, mypy --strict, import-linter, buf
 	$(BIN)/ruff check .
