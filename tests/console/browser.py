@@ -62,15 +62,19 @@ class Looker:
         await self.page.evaluate("name => { location.hash = name }", name)
         await self.page.wait_for_selector(f"nav a[aria-current][href='#{name}']")
 
+    async def open(self, address: str) -> None:
+        """Opens the page, and waits until it sees the fleet and may steer."""
+        await self.page.goto(address)
+        await self.page.evaluate("import('/static/state.js').then((state) => { window.fleet = state.fleet })")
+        await self.until("fleet.site !== null && fleet.trucks.size > 0 && fleet.steers")
+
     async def fleet(self, question: str) -> Any:
         """What the page knows: *question* is an expression about `fleet`."""
-        return await self.page.evaluate(f"import('/static/state.js').then(({{ fleet }}) => {question})")
+        return await self.page.evaluate(f"() => {question}")
 
     async def until(self, question: str) -> None:
-        """Waits until that is so."""
-        await self.page.wait_for_function(
-            f"async () => {{ const {{ fleet }} = await import('/static/state.js'); return {question} }}", polling=250
-        )
+        """Waits until that is so; a promise would be taken for a yes."""
+        await self.page.wait_for_function(f"() => Boolean({question})", polling=250)
 
 
 @asynccontextmanager
@@ -79,8 +83,7 @@ async def looking(browser: Browser, address: str, **how: Any) -> AsyncIterator[L
     context: BrowserContext = await browser.new_context(**{"viewport": {"width": 1280, "height": 800}, "locale": "en", **how})
     try:
         looker = Looker(await context.new_page())
-        await looker.page.goto(address)
-        await looker.until("fleet.site !== null && fleet.trucks.size > 0 && fleet.steers")
+        await looker.open(address)
         yield looker
     finally:
         await context.close()
