@@ -324,7 +324,8 @@ class Claims:
         world = self._world
         cut = world.suffers(row, *SILENCING, within_s=REGAINED_S) or world.in_dead_spot(row, REGAINED_S) or world.shaken(REGAINED_S)
         # Let go on by a person, or greeted again, it knows itself that it is yet to be given road.
-        renewed = bool(world.fleet.onboard.waiting[row])
+        let_go_s = max(world.told.resumed_s.get(world.roster.truck_ids[row], -math.inf), *world.told.lifted_s.values(), -math.inf)
+        renewed = bool(world.fleet.onboard.waiting[row]) or world.now_s - let_go_s <= NEWS_S
         return "" if cut or renewed or self._ever(lambda moment: bool(moment.lost[row])) else "its radio works, and so does the server"
 
     def _quarantine(self, row: int, _link: CauseRead) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fleet.clock import NS_PER_S
+from fleet.server import commands as c
 from fleet.server.dispatch.batteries import Forecast
 from fleet.server.dispatch.dispatch import DispatchOptions
 from fleet.site import load_site
@@ -71,6 +72,24 @@ def test_what_trucks_draw_is_seen_in_those_that_stand(power_w: float, least_w: f
     hours = unknown.trip_s / 3600.0
     driving_wh = unknown.trip_wh - 32_000.0 * hours
     assert least_w < (forecast(road).trip_wh - driving_wh) / hours < most_w
+
+
+def test_one_battery_that_fails_does_not_hold_the_fleet() -> None:
+    """It empties in a moment, and the forecast of all is what the fleet is seen to draw: nobody would set out for anywhere."""
+    road = DeskRoad(MANDULA, ["mn_park_01", "mn_park_02", "mn_park_03"])
+    road.battery_wh[:3] = FULL_WH
+    road.give(c.HoldTruck(request_id="h", truck_id="T02", reason="smoke"), "bat")
+    for _ in range(140):
+        road.battery_wh[:3] -= 6000.0 / 3600.0
+        road.step(10)
+    before = forecast(road).mission_wh
+
+    road.battery_wh[2] = 1000.0
+    for _ in range(140):
+        road.battery_wh[:2] -= 6000.0 / 3600.0
+        road.step(10)
+
+    assert forecast(road).mission_wh <= 1.1 * before
 
 
 def test_who_waited_for_a_bay_until_the_battery_does_not_last_gives_its_mission_back() -> None:

@@ -30,7 +30,7 @@ from planner.energy import drive_wh
 
 CHARGERS: Final = (StandKind.SWAP, StandKind.PLUG)
 FROST_W: Final = 32_000.0  # assumed: 25 kW of heating, and what computers and cooling take
-_POWER_MARGIN: Final = 1.2  # the mean of the fleet is told, and one truck may draw more
+_POWER_MARGIN: Final = 1.2  # the middle of the fleet is told, and one truck may draw more
 _SLOWER: Final = 1.3  # than unhindered: queues at gates, trucks ahead, trains
 _MEASURED_NS: Final = 120 * NS_PER_S
 _RESERVE_S: Final = 3600.0
@@ -153,7 +153,8 @@ class Batteries:
 
     def _tell(self) -> None:
         known = self._power_w[~np.isnan(self._power_w)]
-        power_w = float(known.mean()) * _POWER_MARGIN if len(known) else FROST_W
+        # One battery that fails empties in a moment: were that a power, no truck of the fleet would last for any way.
+        power_w = float(np.median(known)) * _POWER_MARGIN if len(known) else FROST_W
         types = self._books.corridor.truck_types
         self.forecasts = [self._forecast(legs, kind.battery_wh, power_w) for legs, kind in zip(self._legs, types, strict=True)]
 

@@ -113,7 +113,8 @@ class Charging:
         if not must or not self._has_chargers(yard_id, row):
             return False
         self._asking[row] = yard_id
-        self._make_room(row, yard_id, now_ns)
+        # Where a charger is free and the way there is not, that is what it waits for, and has been said.
+        self._make_room(row, yard_id, now_ns, waits_for_turn=plan is None)
         return True
 
     def _charges_here(self, row: int, yard_id: str) -> bool:
@@ -129,7 +130,7 @@ class Charging:
         at_home = yard_id == self._books.loading.yard_id and row not in self._books.missions.of_row
         return at_home or any(self._all.get((yard_id, kind)) for kind in CHARGERS)
 
-    def _make_room(self, row: int, yard_id: str, now_ns: int) -> None:
+    def _make_room(self, row: int, yard_id: str, now_ns: int, *, waits_for_turn: bool) -> None:
         """Waits for a charger, in a parking stand; who is full, and still does not last, at least stands in nobody's way."""
         books = self._books
         kind = books.corridor.stands[books.trips.known(row).goal_ix].kind
@@ -139,7 +140,7 @@ class Charging:
             chargers = books.stands.all_of(yard_id, CHARGERS)
             if self._charged_in_vain(row):
                 books.reins.because(row, Cause.BATTERY, books.trips.known(row).goal_ix)
-            else:
+            elif waits_for_turn:
                 books.reins.because(row, Cause.CHARGING, chargers[0] if chargers else NOWHERE)
 
     def _charged_in_vain(self, row: int) -> bool:

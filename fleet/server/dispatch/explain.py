@@ -173,7 +173,7 @@ class _Chain:
     def _renewed(self, row: int) -> bool:
         """Whether contact with it is there, and has just begun or begun again: the server is about to give it road."""
         heard = 0 <= int(self._view.report_age_ns[row]) < _HEARD_NS
-        unseen = int(self._view.session[row]) == _LIVE and int(self._view.cause[row]) == Cause.NONE
+        unseen = int(self._view.session[row]) == _LIVE and int(self._view.cause[row]) in {Cause.NONE, Cause.SESSION}
         return heard and (unseen or int(self._view.session[row]) == _SYNCING)
 
     def _text(self, link: CauseLink, row: int, cause: Cause) -> str:
