@@ -9,6 +9,7 @@ shows grows old.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 import time
@@ -65,22 +66,22 @@ class Seen:
         return self.spent_ms[kind] / max(1, self.shown)
 
 
-def _metrics(devtools: Any) -> dict[str, float]:
-    found = {each["name"]: each["value"] for each in devtools.send("Performance.getMetrics")["metrics"]}
+async def _metrics(devtools: Any) -> dict[str, float]:
+    found = {each["name"]: each["value"] for each in (await devtools.send("Performance.getMetrics"))["metrics"]}
     return {name: 1000.0 * found[name] for name in METRICS}
 
 
-def _look(page: Any, devtools: Any, address: str, screen: str, seconds: float) -> Seen:
+async def _look(page: Any, devtools: Any, address: str, screen: str, seconds: float) -> Seen:
     octets = [0]
     devtools.on("Network.dataReceived", lambda event: octets.__setitem__(0, octets[0] + event["dataLength"]))
-    page.goto(f"{address}#{screen}")
-    page.reload()
-    page.wait_for_timeout(SETTLE_MS)
-    page.evaluate(COUNT)
-    begun, before, began_s = page.evaluate(TAKE), _metrics(devtools), time.monotonic()
+    await page.goto(f"{address}#{screen}")
+    await page.reload()
+    await page.wait_for_timeout(SETTLE_MS)
+    await page.evaluate(COUNT)
+    begun, before, began_s = await page.evaluate(TAKE), await _metrics(devtools), time.monotonic()
     octets[0] = 0
-    page.wait_for_timeout(1000.0 * seconds)
-    seen, after, took_s = page.evaluate(TAKE), _metrics(devtools), time.monotonic() - began_s
+    await page.wait_for_timeout(1000.0 * seconds)
+    seen, after, took_s = await page.evaluate(TAKE), await _metrics(devtools), time.monotonic() - began_s
     return Seen(
         told=seen["number"] - begun["number"],
         shown=len(seen["ages"]),
@@ -98,24 +99,24 @@ def _screens(address: str) -> list[str]:
     return [name.strip() for name in found[1].split(",") if name.strip()]
 
 
-def _browse(address: str, seconds: float, only: tuple[str, ...]) -> dict[str, Seen]:
+async def _browse(address: str, seconds: float, only: tuple[str, ...]) -> dict[str, Seen]:
     try:
-        from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only this needs a browser
+        from playwright.async_api import async_playwright  # noqa: PLC0415 - only this needs a browser
     except ImportError as missing:
         raise NotHere("playwright is not installed; it comes with khulan[dev]") from missing
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         raise NotHere("there is no chromium on this machine; on Debian, apt-get install chromium")
     found = {}
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
-        devtools = page.context.new_cdp_session(page)
-        devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
-        devtools.send("Network.enable")
+    async with async_playwright() as driver:
+        browser = await driver.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        page = await browser.new_page(viewport={"width": 1440, "height": 900})
+        devtools = await page.context.new_cdp_session(page)
+        await devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
+        await devtools.send("Network.enable")
         for screen in only or _screens(address):
-            found[screen] = _look(page, devtools, address, screen, seconds)
-        browser.close()
+            found[screen] = await _look(page, devtools, address, screen, seconds)
+        await browser.close()
     return found
 
 
@@ -129,7 +130,7 @@ def page(trucks: int = TRUCKS, seconds: float = ROUND_S, only: tuple[str, ...] =
     with process("-m", "sim_harness.bench.made_up", SITE, str(trucks)) as (_, server):
         console = ("-m", "fleet.cli.main", "console", "--server", server, "--listen", "127.0.0.1:0")
         with process(*console) as (_, address):
-            seen = _browse(f"http://{address}/", seconds, only)
+            seen = asyncio.run(_browse(f"http://{address}/", seconds, only))
     figures = []
     for screen, each in seen.items():
         figures += [

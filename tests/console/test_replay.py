@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.async_api import Page
 from typer.testing import CliRunner
 
 from fleet.cli import console as console_command
 from tests.console.a_run import TRUCKS, record
+from tests.console.browser import Looker, browser, chromium
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--no-first-run", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
-]  # fmt: skip
-# Chromium without a graphics card says so of every picture that is taken of the map.
-NO_CARD = "GPU stall due to ReadPixels"
-WITHIN_MS = 60_000
+# One process keeps the recording and the console that most tests look at.
+pytestmark = pytest.mark.xdist_group("recording")
 
 
 @pytest.fixture(scope="module")
@@ -129,105 +126,101 @@ def test_a_folder_without_a_recording_ends_the_command(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def page(address: str) -> Iterator[Any]:
-    """The console's page in a browser; what its console says is kept in `page.said`."""
-    if not CHROMIUM.exists():
-        pytest.skip(f"there is no browser at {CHROMIUM}: the page was not looked at")
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - nobody without a browser needs it
-
-    ask(address, "/api/replay", {"at_ms": 0, "playing": False, "speed": 1})
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        opened: Any = browser.new_page(viewport={"width": 1440, "height": 900}, locale="en")
-        opened.set_default_timeout(WITHIN_MS)
-        opened.said = []
-        opened.on("console", lambda line: line.type in {"error", "warning"} and NO_CARD not in line.text and opened.said.append(line.text))
-        opened.on("pageerror", lambda fault: opened.said.append(str(fault)))
-        opened.goto(address)
-        opened.wait_for_selector("#replay:not([hidden])")
-        yield opened
-        browser.close()
+async def looker(address: str) -> AsyncIterator[Looker]:
+    """Somebody who looks at the recording's beginning; what his browser complains of is kept."""
+    if chromium() is None:
+        pytest.skip("there is no chromium here: the page was not looked at")
+    await asyncio.to_thread(ask, address, "/api/replay", {"at_ms": 0, "playing": False, "speed": 1})
+    async with browser() as found:
+        looker = Looker(await found.new_page(viewport={"width": 1440, "height": 900}, locale="en"))
+        await looker.page.goto(address)
+        await looker.page.wait_for_selector("#replay:not([hidden])")
+        yield looker
 
 
-def drag(page: Any, share: float) -> None:
+async def drag(page: Page, share: float) -> None:
     """Takes the slider's knob to a share of its length."""
-    box = page.locator("#replay-at").bounding_box()
+    box = await page.locator("#replay-at").bounding_box()
+    assert box is not None
     row = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + 10, row)
-    page.mouse.down()
-    page.mouse.move(box["x"] + share * box["width"], row, steps=8)
-    page.mouse.up()
+    await page.mouse.move(box["x"] + 10, row)
+    await page.mouse.down()
+    await page.mouse.move(box["x"] + share * box["width"], row, steps=8)
+    await page.mouse.up()
 
 
-def places(page: Any) -> list[str]:
+async def places(page: Page) -> list[str]:
     """Where each truck is, as the list of trucks says."""
-    found: list[str] = page.locator("main tbody tr td:nth-child(5)").all_inner_texts()
-    return found
+    return await page.locator("main tbody tr td:nth-child(5)").all_inner_texts()
 
 
 @pytest.mark.processes
-def test_the_slider_moves_the_trucks(page: Any) -> None:
+async def test_the_slider_moves_the_trucks(looker: Looker) -> None:
     """Dragged, by keys, and played."""
-    page.keyboard.press("3")
-    page.wait_for_selector("main tbody tr")
-    at_first = places(page)
+    page = looker.page
+    await page.keyboard.press("3")
+    await page.wait_for_selector("main tbody tr")
+    at_first = await places(page)
 
-    drag(page, 0.9)
-    page.wait_for_function(
+    await drag(page, 0.9)
+    await page.wait_for_function(
         "then => [...document.querySelectorAll('main tbody tr td:nth-child(5)')].map((e) => e.innerText).join() !== then",
         arg=",".join(at_first),
     )
-    dragged = page.locator("#replay-clock").inner_text()
-    page.locator("#replay-at").blur()
-    page.keyboard.press("Home")
-    page.wait_for_function("then => document.getElementById('replay-clock').innerText < then", arg=dragged)
-    page.keyboard.press("Shift+ArrowRight")
-    page.keyboard.press("ArrowRight")
-    page.wait_for_function(
+    dragged = await page.locator("#replay-clock").inner_text()
+    await page.locator("#replay-at").blur()
+    await page.keyboard.press("Home")
+    await page.wait_for_function("then => document.getElementById('replay-clock').innerText < then", arg=dragged)
+    await page.keyboard.press("Shift+ArrowRight")
+    await page.keyboard.press("ArrowRight")
+    await page.wait_for_function(
         "() => Number(document.getElementById('replay-at').value) - Number(document.getElementById('replay-at').min) === 70000"
     )
-    page.select_option("#replay-speed", "60")
-    page.keyboard.press("Escape")
-    page.locator("#replay-play").click()
-    page.wait_for_function(
+    await page.select_option("#replay-speed", "60")
+    await page.keyboard.press("Escape")
+    await page.locator("#replay-play").click()
+    await page.wait_for_function(
         "() => Number(document.getElementById('replay-at').value) - Number(document.getElementById('replay-at').min) > 100000"
     )
 
-    assert at_first != places(page)
-    assert page.said == []
+    assert at_first != await places(page)
+    assert looker.complaints == []
 
 
 @pytest.mark.processes
-def test_a_recording_is_not_taken_for_the_fleet(page: Any) -> None:
+async def test_a_recording_is_not_taken_for_the_fleet(looker: Looker) -> None:
     """It says what it is, and has no button that would stop nothing."""
-    assert not page.locator("#stop-all").is_visible()
-    assert "recording" in page.locator("#link").inner_text()
-    assert page.said == []
+    page = looker.page
+    assert not await page.locator("#stop-all").is_visible()
+    assert "recording" in await page.locator("#link").inner_text()
+    assert looker.complaints == []
 
 
 @pytest.mark.processes
 @pytest.mark.parametrize("screen", ["corridor", "stringline", "trucks", "orders", "gates", "alarms", "controls", "day"])
-def test_every_screen_is_fed(page: Any, screen: str) -> None:
+async def test_every_screen_is_fed(looker: Looker, screen: str) -> None:
     """The same page over a recording: nothing in it may miss the server."""
-    page.keyboard.press("End")
-    page.evaluate("name => { location.hash = name }", screen)
-    page.wait_for_selector(f"nav a[href='#{screen}'][aria-current='page']")
-    page.wait_for_selector("main > *")
-    page.wait_for_timeout(1500)
+    page = looker.page
+    await page.keyboard.press("End")
+    await page.evaluate("name => { location.hash = name }", screen)
+    await page.wait_for_selector(f"nav a[href='#{screen}'][aria-current='page']")
+    await page.wait_for_selector("main > *")
+    await page.wait_for_timeout(1500)
 
-    assert page.locator("#notices div.bad").count() == 0
-    assert page.said == []
+    assert await page.locator("#notices div.bad").count() == 0
+    assert looker.complaints == []
 
 
 @pytest.mark.processes
-def test_the_day_shows_waiting_by_cause_against_the_bound(page: Any) -> None:
+async def test_the_day_shows_waiting_by_cause_against_the_bound(looker: Looker) -> None:
     """Of the recording's day."""
-    page.evaluate("() => { location.hash = 'day' }")
-    page.keyboard.press("End")
+    page = looker.page
+    await page.evaluate("() => { location.hash = 'day' }")
+    await page.keyboard.press("End")
 
-    page.wait_for_selector("svg.day rect[data-cause]")
+    await page.wait_for_selector("svg.day rect[data-cause]")
 
-    assert page.locator("svg.day").count() == 3
-    assert page.locator("svg.day .bound").count() == 1
-    assert page.locator("main").get_attribute("data-date") == "2026-01-01"
-    assert page.said == []
+    assert await page.locator("svg.day").count() == 3
+    assert await page.locator("svg.day .bound").count() == 1
+    assert await page.locator("main").get_attribute("data-date") == "2026-01-01"
+    assert looker.complaints == []
