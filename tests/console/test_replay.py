@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import Browser, Page
 from typer.testing import CliRunner
 
 from fleet.cli import console as console_command
@@ -125,17 +125,25 @@ def test_a_folder_without_a_recording_ends_the_command(tmp_path: Path) -> None:
 # The page.
 
 
-@pytest.fixture
-async def looker(address: str) -> AsyncIterator[Looker]:
-    """Somebody who looks at the recording's beginning; what his browser complains of is kept."""
+@pytest.fixture(scope="module")
+async def window() -> AsyncIterator[Browser]:
+    """One browser for all who look."""
     if chromium() is None:
         pytest.skip("there is no chromium here: the page was not looked at")
-    await asyncio.to_thread(ask, address, "/api/replay", {"at_ms": 0, "playing": False, "speed": 1})
     async with browser() as found:
-        looker = Looker(await found.new_page(viewport={"width": 1440, "height": 900}, locale="en"))
-        await looker.page.goto(address)
-        await looker.page.wait_for_selector("#replay:not([hidden])")
-        yield looker
+        yield found
+
+
+@pytest.fixture
+async def looker(window: Browser, address: str) -> AsyncIterator[Looker]:
+    """Somebody who looks at the recording's beginning; what his browser complains of is kept."""
+    await asyncio.to_thread(ask, address, "/api/replay", {"at_ms": 0, "playing": False, "speed": 1})
+    context = await window.new_context(viewport={"width": 1440, "height": 900}, locale="en")
+    looker = Looker(await context.new_page())
+    await looker.page.goto(address)
+    await looker.page.wait_for_selector("#replay:not([hidden])")
+    yield looker
+    await context.close()
 
 
 async def drag(page: Page, share: float) -> None:
