@@ -47,6 +47,7 @@ REACTION_S: Final = 1.0  # T_p of normal driving: time a truck may use before it
 ROLL_BACK_M: Final = 1.0  # the most a forward-moving truck's rear comes back
 SPEED_MAX_MPS: Final = 25.0
 SPEED_STANDING_MPS: Final = 0.05  # below this a truck stands
+LANE_LIMIT_MIN_MPS: Final = 0.1  # a truck that drives slower would be taken for a standing one, and its way for endless
 ACCELERATION_MAX_MPS2: Final = 8.0  # no truck of ours speeds up or brakes harder
 FROZEN_SPEED_MPS: Final = 0.5  # this fast and in the very same place again is a stuck sensor, not a slow wheel
 FROZEN_STEP_M: Final = 0.04  # unless it should have come less far than this: a report right after a hello has not
@@ -97,7 +98,7 @@ CONTAINERS_PER_ORDER_MAX: Final = 10_000  # weeks of the largest site; more is a
 BOOTS_MAX: Final = 32  # boots of one truck whose hellos are known for old ones; a relay keeps none that long
 INTRUSIONS_MAX: Final = 64  # open at one time; with more the corridor is not closed any more, and everything stops
 
-assert SPEED_STANDING_MPS < FROZEN_SPEED_MPS < CRAWL_MPS
+assert SPEED_STANDING_MPS < LANE_LIMIT_MIN_MPS <= FROZEN_SPEED_MPS < CRAWL_MPS
 # Two reports as fast as a truck may send them show a stuck sensor.
 assert FROZEN_SPEED_MPS * REPORT_PERIOD_MIN_MS / 1000 > FROZEN_STEP_M
 assert FRICTION_MIN < FRICTION_DRY <= FRICTION_MAX

@@ -15,9 +15,7 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page
-from typer.testing import CliRunner
 
-from fleet.cli import console as console_command
 from tests.console.a_run import TRUCKS, record
 from tests.console.browser import Looker, browser, chromium
 
@@ -54,6 +52,12 @@ def ask(address: str, path: str, body: Any = None, *, ours: bool = True) -> tupl
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as refused:
         return refused.code, json.load(refused)
+
+
+def console(*words: str) -> subprocess.CompletedProcess[str]:
+    """The command, in a process of its own: it sets up the log of the process it runs in."""
+    code = "from fleet.cli.main import main; main()"
+    return subprocess.run([sys.executable, "-c", code, "console", *words], capture_output=True, text=True, timeout=120, check=False)
 
 
 # The routes.
@@ -107,17 +111,17 @@ def test_the_stream_says_which_moment_is_shown(address: str) -> None:
 
 def test_there_is_nothing_to_steer(tmp_path: Path) -> None:
     """A wrong question, before anything is opened."""
-    answer = CliRunner().invoke(console_command.app, ["--replay", str(tmp_path), "--steer"])
+    answer = console("--replay", str(tmp_path), "--steer")
 
-    assert answer.exit_code == 2
+    assert answer.returncode == 2
     assert "nothing to --steer" in answer.stderr
 
 
 def test_a_folder_without_a_recording_ends_the_command(tmp_path: Path) -> None:
     """With one sentence and no traceback."""
-    answer = CliRunner().invoke(console_command.app, ["--replay", str(tmp_path), "--listen", "127.0.0.1:0"])
+    answer = console("--replay", str(tmp_path), "--listen", "127.0.0.1:0")
 
-    assert answer.exit_code == 1
+    assert answer.returncode == 1
     assert "There is no recording to show." in answer.stderr
     assert str(tmp_path) in answer.stderr
 

@@ -24,6 +24,7 @@ NO_DATA = {
     "schema": "prints JSON",
     "journal export": "prints JSON",
     "journal site": "prints a site file",
+    "sim cab": "lends a truck until it is ended",
     "sim inject": "prints JSON",
 }
 

@@ -65,7 +65,7 @@ def truck(truck_id: str, cause: Cause | None = None, session: str = "live") -> T
 def update(*trucks: Truck, stops: tuple[AllStop, ...] = (), snapshot: bool = True) -> FleetUpdate:
     """One update."""
     totals = FleetTotals(round_trips=7, containers_delivered=14, tonnes=480.0, trucks_live=len(trucks))
-    return FleetUpdate(tick=1, time=AT, snapshot=snapshot, trucks=trucks, stops=stops, totals=totals)
+    return FleetUpdate(tick=1, time=AT, snapshot=snapshot, trucks=trucks, stops=stops, totals=totals, control=None)
 
 
 def drawn(fleet: list[Truck], width: int, height: int, language: str = "en") -> list[str]:

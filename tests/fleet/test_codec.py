@@ -264,6 +264,8 @@ def test_an_event_at_no_metre_is_refused() -> None:
         dispatch_pb2.CreateTransportOrderRequest(request_id="", from_yard_id="a", to_yard_id="b", container_count=1),
         dispatch_pb2.CreateTransportOrderRequest(request_id="r", from_yard_id="a", to_yard_id="b", container_count=0),
         dispatch_pb2.LimitLaneRequest(request_id="r", lane_id="a", speed_limit_mps=math.nan),
+        dispatch_pb2.LimitLaneRequest(request_id="r", lane_id="a", speed_limit_mps=5e-324),
+        dispatch_pb2.LimitLaneRequest(request_id="r", lane_id="a", speed_limit_mps=0.09),
         dispatch_pb2.SetLaneFrictionRequest(request_id="r", lane_id="a", friction=math.inf, reason="frost"),
         dispatch_pb2.SetLaneFrictionRequest(request_id="r", lane_id="a", friction=0.3, reason=" "),
         dispatch_pb2.RecommissionTruckRequest(request_id="r", truck_id="t", reason=""),

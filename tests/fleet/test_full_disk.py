@@ -47,7 +47,7 @@ def fault(disk: tuple[RealServer, Fault]) -> Iterator[Fault]:
 
 
 @pytest.fixture
-def desk(server: RealServer, connect: Callable[[str], Any]) -> Any:
+async def desk(server: RealServer, connect: Callable[[str], Any]) -> Any:
     """An operator's desk."""
     return dispatch_grpc.DispatchServiceStub(connect(server.address))
 

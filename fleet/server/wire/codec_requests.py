@@ -21,7 +21,7 @@ from fleet.server.wire.codec import COUNT_MAX, RANGES, finite, identifier, text,
 from fleet.v1 import border_pb2 as b
 from fleet.v1 import common_pb2
 from fleet.v1 import dispatch_pb2 as d
-from planner.limits import CONTAINERS_PER_ORDER_MAX, FRICTION_MAX, FRICTION_MIN, INTRUDER_RADIUS_MAX_M
+from planner.limits import CONTAINERS_PER_ORDER_MAX, FRICTION_MAX, FRICTION_MIN, INTRUDER_RADIUS_MAX_M, LANE_LIMIT_MIN_MPS
 
 CONTAINERS_MAX: Final = 64
 PRIORITY_MAX: Final = 1000
@@ -171,9 +171,17 @@ def _limit_lane(r: d.LimitLaneRequest) -> c.Command:
     return c.LimitLane(
         request_id=identifier("request_id", r.request_id),
         lane_id=identifier("lane_id", r.lane_id),
-        speed_limit_mps=finite("speed_limit_mps", r.speed_limit_mps, 0.0, SPEED_MAX_MPS),
+        speed_limit_mps=_speed_limit(r.speed_limit_mps),
         reason=text("reason", r.reason),
     )
+
+
+def _speed_limit(mps: float) -> float:
+    """0 lifts a limit; one so low that nobody would ever arrive is a mistake."""
+    if 0.0 < mps < LANE_LIMIT_MIN_MPS:
+        problem = f"must be 0, which lifts the limit, or from {LANE_LIMIT_MIN_MPS} m/s on; close the lane to keep trucks out of it"
+        raise InvalidField(name="speed_limit_mps", problem=problem)
+    return finite("speed_limit_mps", mps, 0.0, SPEED_MAX_MPS)
 
 
 def _set_lane_friction(r: d.SetLaneFrictionRequest) -> c.Command:
