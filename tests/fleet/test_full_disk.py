@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -124,21 +125,23 @@ async def test_a_disk_that_fails_ends_the_server_and_what_was_answered_is_there(
     assert [found.order_id for found in listed.orders][-2:] == [kept.order_id, again.order_id]
 
 
-async def test_a_server_starts_on_a_full_disk_with_what_it_kept_in_reserve(
-    server: RealServer, fault: Fault, connect: Callable[[str], Any]
-) -> None:
+async def test_a_server_starts_on_a_full_disk_with_what_it_kept_in_reserve(tmp_path: Path, connect: Callable[[str], Any]) -> None:
     """Whoever finds a stopped server beside a full disk must be able to start it, and is not told that the journal is damaged."""
-    epoch = server.epoch
-    await server.end(signal.SIGTERM)
-    with closing(SqliteJournal(server.data)) as journal:
-        journal.verify()
+    fault, data = Fault(tmp_path / "fault"), tmp_path / "data"
+    async with real_server(data, watched(built(tmp_path), data, fault=fault.path)) as server:
+        epoch = server.epoch
+        await server.end(signal.SIGTERM)
+        with closing(SqliteJournal(server.data)) as journal:
+            journal.verify()
 
-    fault.leave_room(0)
-    await server.start()
+        fault.leave_room(0)
+        await server.start()
 
-    assert server.epoch == epoch + 1
-    assert not (server.data / RESERVE_FILE).exists()
-    desk = dispatch_grpc.DispatchServiceStub(connect(server.address))
-    async with asyncio.timeout(WITHIN_S):
-        while not server.said("journal_append_failed"):
-            await desk.ListLanes(d.ListLanesRequest())
+        assert server.epoch == epoch + 1
+        assert not (server.data / RESERVE_FILE).exists()
+        desk = dispatch_grpc.DispatchServiceStub(connect(server.address))
+        async with asyncio.timeout(WITHIN_S):
+            while not server.said("journal_append_failed"):
+                await desk.ListLanes(d.ListLanesRequest())
+        fault.heal()
+    fault.close()
