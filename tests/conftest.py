@@ -125,6 +125,8 @@ class StandingTruck:
 async def connect() -> AsyncIterator[Callable[[str], grpc.aio.Channel]]:
     """Channels to a server's address, closed afterwards."""
     channels: list[grpc.aio.Channel] = []
+    # Fixtures that do not wait open channels too; a test that ran a loop of its own left none behind for them.
+    asyncio.set_event_loop(asyncio.get_running_loop())
 
     def opened(address: str) -> grpc.aio.Channel:
         channels.append(grpc.aio.insecure_channel(address, options=(("grpc.use_local_subchannel_pool", 1),)))
