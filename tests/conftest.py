@@ -12,13 +12,17 @@ import pytest
 
 from fleet.v1 import common_pb2, truck_pb2, truck_pb2_grpc
 from tests.console.browser import chromium
+from tests.fleet.small_disk import can_mount
 from tests.soak.disk_log import compiler
 
 WITHIN_S = 20.0
 # What needs something that a machine may not have: what is written to a disk is watched by a small library, which must be compiled.
 NEEDS = {
     "no C compiler here": [] if compiler() else ["fleet/test_disk.py", "fleet/test_full_disk.py"],
-    "no chromium here (Debian's package of that name)": [] if chromium() else ["console/test_pages.py", "sim/test_bench_page.py"],
+    "no chromium here (Debian's package of that name)": []
+    if chromium()
+    else ["console/test_pages.py", "console/test_replay_page.py", "sim/test_bench_page.py"],
+    "no small disk can be mounted here": [] if can_mount() else ["fleet/test_small_disk.py"],
     "no Node.js with npm here": [] if shutil.which("node") and shutil.which("npm") else ["fleet/test_node_truck.py"],
 }
 collect_ignore = [file for files in NEEDS.values() for file in files]

@@ -19,15 +19,10 @@ from fleet.console.player import SPEED_MAX, OnlyARecording, Player
 from fleet.console.recording import FORMS, NoRecording, Recording, RecordingDamaged, merged
 from fleet.errors import FleetError, InvalidField, NotFound
 from fleet.v1 import dispatch_pb2 as d
-from tests.console.a_run import record
 
 S = 1_000_000_000
 
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `fleet sim run mandula --out` leaves behind."""
-    return record(tmp_path_factory.mktemp("run"))
+pytestmark = pytest.mark.xdist_group("recording")  # one process makes the recording
 
 
 @pytest.fixture
