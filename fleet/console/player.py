@@ -20,7 +20,7 @@ from fleet.clock import Clock, SystemClock
 from fleet.console import recorded
 from fleet.console.axis import axis_of
 from fleet.console.history import KEPT_MS, History
-from fleet.console.recording import FORMS, NS_PER_S, NoRecording, Recording, RecordingDamaged, merged
+from fleet.console.recording import FORMS, NS_PER_S, NoRecording, Recording, RecordingDamaged, merged, without_trucks
 from fleet.errors import Code, FleetError, InvalidField, NotFound
 from fleet.texts import ENGLISH, say
 from fleet.v1 import dispatch_pb2 as d
@@ -179,7 +179,7 @@ class Player:
                 update.snapshot = jumped or before != ids
             self._shown_ns = update.time.ToNanoseconds() - self._utc_ns
             yield ask.read(update)
-            last = d.FleetUpdate(tick=update.tick, time=update.time, stops=update.stops, totals=update.totals)
+            last = without_trucks(update)
             await self._move()
 
     async def _move(self) -> None:

@@ -128,13 +128,7 @@ class Recording:
         Raises:
             RecordingDamaged: the file is broken where it lies.
         """
-        found: Told | None = None
-        for block in reversed(self._blocks_with((topic,), 0, time_ns)):
-            if found is not None and block.message_end_time <= found.time_ns:
-                break
-            told = next((each for each in reversed(self._block(block)) if each.topic == topic and each.time_ns <= time_ns), None)
-            if told is not None and (found is None or told.time_ns > found.time_ns):
-                found = told
+        found = self._last(topic, time_ns)
         return None if found is None else self._message(found)
 
     def between(self, topics: Sequence[str], from_ns: int, to_ns: int) -> Iterator[tuple[str, int, Any]]:
@@ -157,18 +151,11 @@ class Recording:
             RecordingDamaged: the file is broken there.
         """
         time_ns = max(time_ns, self.begin_ns)
-        whole_ns, whole = self._last_whole(time_ns)
-        return merged([whole, *(update for _, _, update in self.between((recorded.UPDATE,), whole_ns, time_ns))])
-
-    def _last_whole(self, time_ns: int) -> tuple[int, d.FleetUpdate]:
-        from_ns = time_ns - 2 * recorded.WHOLE_S * NS_PER_S
-        near = list(self.between((recorded.WHOLE,), from_ns, time_ns))
-        # While there is no server nothing is shown, for however long.
-        found = near or list(self.between((recorded.WHOLE,), -1, time_ns))
-        if not found:
+        whole = self._last(recorded.WHOLE, time_ns)
+        if whole is None:
             raise self._damaged(0, f"nothing on {recorded.WHOLE} before second {time_ns / NS_PER_S:.1f}")
-        _, whole_ns, whole = found[-1]
-        return whole_ns, whole
+        since = (update for _, _, update in self.between((recorded.UPDATE,), whole.time_ns, time_ns))
+        return merged([self._message(whole), *since])
 
     # The file.
 
@@ -231,6 +218,17 @@ class Recording:
             block for block in self._index[first:last] if block.message_end_time >= from_ns and wanted & block.message_index_offsets.keys()
         ]
 
+    def _last(self, topic: str, time_ns: int) -> Told | None:
+        """As `newest`, with its moment."""
+        found: Told | None = None
+        for block in reversed(self._blocks_with((topic,), 0, time_ns)):
+            if found is not None and block.message_end_time <= found.time_ns:
+                break
+            told = next((each for each in reversed(self._block(block)) if each.topic == topic and each.time_ns <= time_ns), None)
+            if told is not None and (found is None or told.time_ns > found.time_ns):
+                found = told
+        return found
+
     def _block(self, block: ChunkIndex) -> list[Told]:
         """What one block holds of ours, in order."""
         at_byte = block.chunk_start_offset
@@ -259,7 +257,7 @@ class Recording:
         ]
         return sorted(found, key=lambda told: told.time_ns)
 
-    def _message(self, told: Told) -> Message:
+    def _message(self, told: Told) -> Any:
         with self._reading(told.at_byte):
             return FORMS[told.topic].FromString(told.raw)
 
@@ -290,12 +288,16 @@ def file_closed_on_error(file: IO[bytes]) -> Iterator[None]:
 def merged(updates: Sequence[d.FleetUpdate]) -> d.FleetUpdate:
     """Several updates as the last of them, with every truck that any of them told of as it was told of last."""
     trucks = {truck.truck_id: truck for update in updates for truck in update.trucks}
-    last = updates[-1]
-    return d.FleetUpdate(
-        tick=last.tick,
-        time=last.time,
-        snapshot=any(update.snapshot for update in updates),
-        trucks=trucks.values(),
-        stops=last.stops,
-        totals=last.totals,
-    )
+    found = without_trucks(updates[-1])
+    found.snapshot = any(update.snapshot for update in updates)
+    found.trucks.extend(trucks.values())
+    return found
+
+
+def without_trucks(update: d.FleetUpdate) -> d.FleetUpdate:
+    """What *update* says beside its trucks: news of none of them."""
+    rest = d.FleetUpdate()
+    rest.CopyFrom(update)
+    rest.ClearField("trucks")
+    rest.snapshot = False
+    return rest

@@ -16,7 +16,7 @@ from mcap_protobuf.decoder import DecoderFactory
 from fleet.client import asks
 from fleet.console import recorded
 from fleet.console.player import SPEED_MAX, OnlyARecording, Player
-from fleet.console.recording import FORMS, NoRecording, Recording, RecordingDamaged, merged
+from fleet.console.recording import FORMS, NoRecording, Recording, RecordingDamaged, merged, without_trucks
 from fleet.errors import FleetError, InvalidField, NotFound
 from fleet.v1 import dispatch_pb2 as d
 
@@ -57,6 +57,21 @@ def test_any_moment_is_what_all_that_was_told_until_then_adds_up_to(recording: R
     assert (found.tick, found.time) == (wanted.tick, wanted.time)
     assert {truck.truck_id: truck for truck in found.trucks} == {truck.truck_id: truck for truck in wanted.trucks}
     assert found.tick <= at_ns / S * 10 + 1
+
+
+def test_all_that_is_said_beside_trucks_is_said_of_the_last_moment() -> None:
+    """Who has control, what is stopped, the day so far: whatever an update may say one day."""
+    early = d.FleetUpdate(tick=1, snapshot=True, trucks=[d.Truck(truck_id="t1"), d.Truck(truck_id="t2")])
+    early.control.holder = "li"
+    late = d.FleetUpdate(tick=9, trucks=[d.Truck(truck_id="t2", laden=True)], stops=[d.AllStop(stop_id="s1")])
+    late.control.holder, late.totals.round_trips = "bat", 3
+
+    found = merged([early, late])
+
+    assert {truck.truck_id: truck.laden for truck in found.trucks} == {"t1": False, "t2": True}
+    assert found.snapshot
+    assert without_trucks(found) == without_trucks(late)
+    assert (found.control.holder, found.totals.round_trips, len(found.stops)) == ("bat", 3, 1)
 
 
 def test_trucks_move_between_two_moments(recording: Recording) -> None:
