@@ -29,6 +29,7 @@ SCREENS: Final = {
     "alarms": "#screen .card",
     "controls": "tbody tr:nth-child(200)",
     "day": "#screen .card",
+    "health": "#screen .cards .card",
 }
 DESK: Final = {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"}
 PHONE: Final = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "has_touch": True}

@@ -1,7 +1,7 @@
 // A day: what it came to hour by hour, against the most the site could carry and the day before, and what stands now.
 
 import { h } from "../dom.js";
-import { get, notice } from "../server.js";
+import { complain, get } from "../server.js";
 import { fleet, standing, trucks, watch } from "../state.js";
 import { count, lasting, t } from "../text.js";
 
@@ -203,7 +203,7 @@ export function day(place) {
       const before = said.date ? await get(`/api/day?date=${beside(said.date, -1)}`) : null;
       if (asked === wanted) draw(...(newest = [said, before]));
     } catch (refused) {
-      notice(refused.message, true);
+      complain(refused);
     }
   }
 

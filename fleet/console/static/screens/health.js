@@ -1,7 +1,7 @@
 // How the server itself is.
 
 import { h, table } from "../dom.js";
-import { get, notice } from "../server.js";
+import { complain, get } from "../server.js";
 import { watch } from "../state.js";
 import { count, lasting, t } from "../text.js";
 
@@ -89,7 +89,7 @@ export function health(place) {
       known = await get("/api/health");
       show();
     } catch (refused) {
-      notice(refused.message, true);
+      complain(refused);
     }
   }
 
