@@ -120,16 +120,19 @@ class Console:
     async def _updates(self, seen: str) -> AsyncIterator[dict[str, str]]:
         generation, _, said = seen.partition(" ")
         number = int(said) if said.isascii() and said.isdigit() else -1
-        yield {"event": "hello", "data": json.dumps({"steers": self._steers})}
+        yield {"event": "hello", "data": json.dumps({"steers": self._steers, "replay": self._replayed()})}
         while True:
             update = self._feed.since(generation, number)
             generation, number = update["generation"], update["number"]
-            if self._player is not None:
-                update["replay"] = self._player.state()
+            update["replay"] = self._replayed()
             yield {"id": f"{generation} {number}", "data": json.dumps(update, separators=(",", ":"))}
             await asyncio.sleep(UPDATE_S)
             while not await self._feed.newer_than(number, SIGN_OF_LIFE_S):
                 pass
+
+    def _replayed(self) -> dict[str, Any] | None:
+        """Of the slider; None where a server's fleet is shown."""
+        return None if self._player is None else self._player.state()
 
     async def _site(self, _: Request) -> Response:
         if self._feed.site is None:

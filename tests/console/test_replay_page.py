@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser, Page
 
+from fleet.texts import texts
 from tests.console.a_run import ask
 from tests.console.browser import Looker, browser
 
@@ -86,8 +87,57 @@ async def test_the_slider_moves_the_trucks(looker: Looker) -> None:
 async def test_a_recording_is_not_taken_for_the_fleet(looker: Looker) -> None:
     """It says what it is, and has no button that would stop nothing."""
     page = looker.page
-    assert not await page.locator("#stop-all").is_visible()
+    await page.add_init_script(
+        """(function look() {
+            window.stopSeen ||= Boolean(document.getElementById("stop-all")?.checkVisibility());
+            requestAnimationFrame(look);
+        })()"""
+    )
+    await page.reload()
+    await page.wait_for_selector("#replay:not([hidden])")
+
+    assert not await page.evaluate("window.stopSeen")
     assert "recording" in await page.locator("#link").inner_text()
+    assert looker.complaints == []
+
+
+@pytest.mark.processes
+async def test_a_page_left_open_has_its_stop_again_when_the_console_shows_a_server(looker: Looker) -> None:
+    """The same address serves a recording in the morning and the fleet in the afternoon."""
+    before, after = await looker.page.evaluate(
+        """import("/static/state.js").then((state) => {
+            const seen = () => document.getElementById("stop-all").checkVisibility();
+            const before = seen();
+            state.fleet.replay = null;
+            state.select(null);
+            return [before, seen()];
+        })"""
+    )
+
+    assert (before, after) == (False, True)
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("screen", ["controls", "orders"])
+async def test_why_nothing_can_be_commanded_is_said_of_a_recording(looker: Looker, screen: str) -> None:
+    """Whoever is told to start it with --steer is sent the wrong way: a recording cannot be."""
+    await looker.screen(screen)
+
+    assert texts("en")["only_recording"] in await looker.page.locator("main").inner_text()
+    assert "--steer" not in await looker.page.locator("main").inner_text()
+
+
+@pytest.mark.processes
+async def test_what_no_run_records_is_not_offered(looker: Looker) -> None:
+    """A screen that can only say that it has nothing is no screen."""
+    page = looker.page
+    await page.keyboard.press("9")
+    await page.keyboard.press("8")
+    await page.wait_for_selector("nav a[href='#day'][aria-current='page']")
+    await page.evaluate("location.hash = 'health'")
+    await page.wait_for_selector("nav a[href='#corridor'][aria-current='page']")
+
+    assert await page.locator("nav a").count() == 8
     assert looker.complaints == []
 
 

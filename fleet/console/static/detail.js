@@ -2,6 +2,7 @@
 
 import { byId, h } from "./dom.js";
 import { placeOf } from "./geometry.js";
+import { unsteered } from "./lease.js";
 import { act, ask, get } from "./server.js";
 import { fleet, select, selected, showOnMap, showPlace, stoodMs } from "./state.js";
 import { cause, count, language, lasting, t } from "./text.js";
@@ -77,7 +78,7 @@ export function detail() {
     ["truck.trips", count(truck.trips)],
   ];
   const said = why.truck === truck.id ? why.said : null;
-  const mark = JSON.stringify([rows, said, truck.held, Math.round(stoodMs(truck) / 1000), fleet.steers, language()]);
+  const mark = JSON.stringify([rows, said, truck.held, Math.round(stoodMs(truck) / 1000), fleet.steers, fleet.replay !== null, language()]);
   if (mark === drawn) return;
   drawn = mark;
   const steer = truck.held
@@ -90,6 +91,6 @@ export function detail() {
     truck.for && said ? h("p", { class: "faint", id: "sentence" }, said.sentence) : "",
     h("dl", {}, rows.flatMap(([key, value]) => [h("dt", {}, t(key)), h("dd", {}, value)])),
     h("div", { class: "row", style: "margin-top: 14px" }, steer, truck.lane ? h("button", { onclick: () => showOnMap(truck.id) }, t("truck.show")) : null),
-    fleet.steers ? "" : h("p", { class: "faint" }, t("only_looks")),
+    unsteered(),
   );
 }

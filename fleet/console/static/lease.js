@@ -1,5 +1,6 @@
 // The control lease: who has it, and keeping it for as long as this page is open in the hands of who took it here.
 
+import { h } from "./dom.js";
 import { act, ask } from "./server.js";
 import { fleet } from "./state.js";
 import { t } from "./text.js";
@@ -9,6 +10,9 @@ const TAKEN = "lease";
 
 export const me = () => localStorage.getItem("holder") ?? "";
 export const mine = () => fleet.control !== null && fleet.control.holder === sessionStorage.getItem(TAKEN);
+
+// Why no command can be given here; nothing where one can.
+export const unsteered = () => (fleet.steers ? "" : h("p", { class: "faint" }, t(fleet.replay ? "only_recording" : "only_looks")));
 
 async function took(command, holder, more = {}) {
   localStorage.setItem("holder", holder);
@@ -27,7 +31,7 @@ export async function takeOver(holder) {
 
 setInterval(() => {
   if (sessionStorage.getItem(TAKEN) === null) return;
-  // Whoever lost it to another hears so once, and does not fight for it.
-  if (fleet.control && !mine()) sessionStorage.removeItem(TAKEN);
+  // Whoever lost it to another hears so once, and does not fight for it; a recording knows nobody who looks.
+  if (fleet.replay || (fleet.control && !mine())) sessionStorage.removeItem(TAKEN);
   else act("renew_control", { holder: sessionStorage.getItem(TAKEN) }, null).then((kept) => kept ?? sessionStorage.removeItem(TAKEN));
 }, RENEW_MS);

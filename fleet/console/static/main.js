@@ -18,6 +18,10 @@ import { concerns, fleet, listen, select, stops, watch } from "./state.js";
 import { LANGUAGES, clock, count, language, lasting, speak, t, usualLanguage } from "./text.js";
 
 const SCREENS = { corridor, stringline, trucks, orders, gates, alarms, controls, day, health };
+// How the server itself was, no run records.
+const offered = () => Object.keys(SCREENS).filter((name) => name !== "health" || !fleet.replay);
+// Nothing is shown before it is known what: a recording has no button that stops. Where nothing is heard for so long, there is one.
+const FIRST_WORD_MS = 500;
 let leave = null;
 let open = null;
 
@@ -70,6 +74,7 @@ function build() {
     tonnes: figure("top.tonnes", true),
     link: h("span", { class: "link", id: "link" }),
     control: h("span", { class: "control", id: "control" }),
+    stop: h("button", { class: "stop", id: "stop-all", onclick: stopAll }, t("stop.button")),
     banners: h("div", { style: "display: contents" }),
     past: h("div", { class: "past", hidden: true }),
     zones: [],
@@ -84,7 +89,7 @@ function build() {
     h("div", { class: "room" }),
     languages,
     h("button", { title: t("theme"), "aria-label": t("theme"), onclick: turnTheme }, "◐"),
-    h("button", { class: "stop", id: "stop-all", onclick: stopAll }, t("stop.button")),
+    shown.stop,
     shown.banners,
     shown.past,
   );
@@ -121,6 +126,8 @@ function top() {
   shown.link.textContent = lost ? t("link.lost") : t(fleet.replay ? "link.replay" : "link.live", { tick: count(fleet.tick) });
   shown.control.textContent = fleet.control ? t("lease.has", { holder: fleet.control.holder }) : "";
   shown.control.classList.toggle("mine", mine());
+  // A stop that stops nothing would be worse than none.
+  shown.stop.hidden = fleet.replay !== null;
   shown.past.hidden = !lost;
   shown.past.textContent = lost ? t("link.past", { since: lasting(Date.now() - fleet.lost_since_ms) }) : "";
   const said = JSON.stringify([stops(), fleet.steers]);
@@ -142,11 +149,11 @@ let listed = "";
 
 function screens() {
   const worries = concerns().filter((concern) => concern.grave && !concern.seen).length;
-  const said = `${open} ${worries} ${language()}`;
+  const said = `${offered()} ${open} ${worries} ${language()}`;
   if (said === listed) return;
   listed = said;
   byId("screens").replaceChildren(
-    ...Object.keys(SCREENS).map((name, at) =>
+    ...offered().map((name, at) =>
       h(
         "a",
         { href: `#${name}`, "aria-current": name === open ? "page" : null },
@@ -161,7 +168,7 @@ function screens() {
 
 function enter(again = false) {
   const wanted = location.hash.slice(1);
-  const name = wanted in SCREENS ? wanted : "corridor";
+  const name = offered().includes(wanted) ? wanted : "corridor";
   if (name === open && !again) return;
   if (again || !shown) build();
   leave?.();
@@ -178,7 +185,7 @@ function enter(again = false) {
 let builtOn = "";
 
 function rebuild() {
-  const ground = `${fleet.site?.digest ?? ""} ${fleet.steers}`;
+  const ground = `${fleet.site?.digest ?? ""} ${fleet.steers} ${fleet.replay !== null}`;
   if (ground === builtOn) return;
   builtOn = ground;
   enter(true);
@@ -197,7 +204,7 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
     document.querySelector("#screen input[type=search]").focus();
   }
-  const name = Object.keys(SCREENS)[Number(event.key) - 1];
+  const name = offered()[Number(event.key) - 1];
   if (name) location.hash = name;
 });
 
@@ -209,5 +216,5 @@ watch(rebuild);
 watch(frame);
 watch(detail);
 watch(replay);
-rebuild();
 listen();
+setTimeout(rebuild, FIRST_WORD_MS);

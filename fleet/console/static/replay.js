@@ -122,8 +122,6 @@ export function replay() {
   place.hidden = !said;
   if (!said) return;
   if (shown?.language !== language()) build();
-  // A stop that stops nothing would be worse than none.
-  byId("stop-all").hidden = true;
   shown.play.textContent = said.playing ? "❚❚" : "▶";
   shown.play.setAttribute("aria-label", t(said.playing ? "replay.pause" : "replay.play"));
   shown.play.title = shown.play.getAttribute("aria-label");

@@ -75,8 +75,8 @@ const AGAIN_MS = 2000;
 export function listen() {
   const feed = new EventSource("/api/feed");
   feed.addEventListener("hello", (event) => {
-    fleet.steers = JSON.parse(event.data).steers;
-    fleet.replay = null;
+    const { steers, replay } = JSON.parse(event.data);
+    Object.assign(fleet, { steers, replay });
     tell();
   });
   feed.onmessage = async (event) => {
@@ -84,7 +84,7 @@ export function listen() {
     fleet.heard_ms = performance.now();
     if (update.whole) fleet.trucks.clear();
     for (const truck of update.trucks) fleet.trucks.set(truck.id, truck);
-    const { tick, time_ms, stops: said, totals, control, alarms, lost_since_ms, replay = null } = update;
+    const { tick, time_ms, stops: said, totals, control, alarms, lost_since_ms, replay } = update;
     Object.assign(fleet, { tick, time_ms, stops: said, totals, control, alarms, lost_since_ms });
     // An update may be older than the answer to what was steered since.
     if (!fleet.replay || !(replay?.steered < fleet.replay.steered)) fleet.replay = replay;

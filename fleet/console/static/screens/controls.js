@@ -1,7 +1,7 @@
 // The control lease, and the lanes.
 
 import { h, table } from "../dom.js";
-import { me, mine, take, takeOver } from "../lease.js";
+import { me, mine, take, takeOver, unsteered } from "../lease.js";
 import { act, ask, complain, get } from "../server.js";
 import { fleet, watch, zones } from "../state.js";
 import { count, hours, t } from "../text.js";
@@ -85,7 +85,7 @@ export function controls(place) {
         taking,
         over,
       ),
-      fleet.steers ? "" : h("p", { class: "faint" }, t("only_looks")),
+      unsteered(),
     ),
     h("div", { class: "card scroll" }, h("div", { class: "row head" }, h("h1", {}, t("lanes")), search), list.element),
   );

@@ -1,6 +1,7 @@
 // Transport orders and the crossings under them.
 
 import { h, table } from "../dom.js";
+import { unsteered } from "../lease.js";
 import { act, ask, complain, get } from "../server.js";
 import { fleet, select, zones } from "../state.js";
 import { count, hours, instant, moment, t } from "../text.js";
@@ -75,7 +76,7 @@ export function orders(place) {
   }
 
   place.append(
-    h("div", { class: "card" }, h("h1", {}, t("order.new")), form, fleet.steers ? "" : h("p", { class: "faint" }, t("only_looks"))),
+    h("div", { class: "card" }, h("h1", {}, t("order.new")), form, unsteered()),
     h("div", { class: "card scroll" }, h("h1", {}, t("screen.orders")), list.element),
     h("div", { class: "card scroll" }, h("h1", {}, t("crossings")), crossings.element),
   );
