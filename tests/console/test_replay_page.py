@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser, Page
 
-from fleet.texts import texts
+from fleet.texts import LANGUAGES, texts
 from tests.console.a_run import ask
 from tests.console.browser import Looker, browser
 
@@ -125,6 +125,25 @@ async def test_why_nothing_can_be_commanded_is_said_of_a_recording(looker: Looke
 
     assert texts("en")["only_recording"] in await looker.page.locator("main").inner_text()
     assert "--steer" not in await looker.page.locator("main").inner_text()
+
+
+@pytest.mark.processes
+async def test_a_night_begins_at_00_in_every_language(looker: Looker) -> None:
+    """24:05 is five past midnight of which day?"""
+    said = await looker.page.evaluate(
+        """import("/static/text.js").then(async (text) => {
+            const said = {};
+            for (const language of Object.keys(text.LANGUAGES)) {
+                await text.speak(language);
+                said[language] = [text.clock(Date.UTC(2026, 0, 1, 0, 5, 7), "UTC"), text.moment(Date.UTC(2026, 0, 1, 0, 5), "UTC")];
+            }
+            return said;
+        })"""
+    )
+
+    assert set(said) == set(LANGUAGES)
+    assert {clock for clock, _ in said.values()} == {"00:05:07"}
+    assert all(moment.endswith("00:05") for _, moment in said.values())
 
 
 @pytest.mark.processes

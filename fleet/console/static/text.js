@@ -36,15 +36,18 @@ export function cause(standing) {
 export const count = (value, digits = 0) =>
   value === null || value === undefined ? "–" : value.toLocaleString(chosen, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
+// Hours from 00 to 23: with hour12 alone English counts the first one as 24.
+const HOURS = "h23";
+
 export function clock(ms, zone, seconds = true) {
   if (!ms) return "–";
-  const parts = { hour: "2-digit", minute: "2-digit", hour12: false, timeZone: zone };
+  const parts = { hour: "2-digit", minute: "2-digit", hourCycle: HOURS, timeZone: zone };
   return new Date(ms).toLocaleTimeString(chosen, seconds ? { ...parts, second: "2-digit" } : parts);
 }
 
 export function moment(ms, zone) {
   if (!ms) return "–";
-  return new Date(ms).toLocaleString(chosen, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false, timeZone: zone });
+  return new Date(ms).toLocaleString(chosen, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: HOURS, timeZone: zone });
 }
 
 // What a clock on the wall of *zone* shows, as "2026-01-31T18:00", in milliseconds of Unix time.
