@@ -9,6 +9,7 @@ import uPlot from "../vendor/uPlot.esm.js";
 const LOOK_MS = 2500;
 const DRAW_MS = 1000;
 const SPANS_MIN = [15, 30, 60, 180];
+const KEPT_MS = 60_000 * Math.max(...SPANS_MIN);
 const SPAN_LEAST_S = 300;
 // Of the span, right of now: the road that trucks hold already.
 const AHEAD = 0.12;
@@ -259,6 +260,13 @@ export function stringline(place) {
     place.dataset.samples = String(past.time_ms.length);
   }
 
+  // What no span reaches any more: a page may stay open for weeks.
+  function forget() {
+    const old = past.time_ms.findIndex((ms) => ms >= past.time_ms.at(-1) - KEPT_MS);
+    if (old < 1) return;
+    for (const column of [past.time_ms, ...Object.values(past.trucks).flatMap((row) => [row.m, row.laden, row.way])]) column.splice(0, old);
+  }
+
   // Asked for twice at once, the same past would be drawn twice.
   let asking = false;
 
@@ -277,6 +285,7 @@ export function stringline(place) {
         row.m.push(...(news.trucks[truckId]?.m ?? news.time_ms.map(() => null)));
         row.laden.push(...(news.trucks[truckId]?.laden ?? news.time_ms.map(() => null)));
       }
+      forget();
       draw();
     } catch (refused) {
       complain(refused);
