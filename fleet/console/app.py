@@ -30,7 +30,7 @@ from fleet.client.operator import NoLine
 from fleet.console.drawing import plain
 from fleet.console.feed import Feed
 from fleet.console.player import OnlyARecording, Player
-from fleet.console.requests import COMMANDS, READS, text
+from fleet.console.requests import COMMANDS, READS, counted, text
 from fleet.console.source import Source
 from fleet.errors import Code, FleetError, InvalidField, NotFound
 from fleet.texts import LANGUAGES, texts
@@ -119,7 +119,8 @@ class Console:
 
     async def _updates(self, seen: str) -> AsyncIterator[dict[str, str]]:
         generation, _, said = seen.partition(" ")
-        number = int(said) if said.isascii() and said.isdigit() else -1
+        found = counted(said)
+        number = -1 if found is None else found
         yield {"event": "hello", "data": json.dumps({"steers": self._steers, "replay": self._replayed()})}
         while True:
             update = self._feed.since(generation, number)
@@ -140,13 +141,13 @@ class Console:
         return JSONResponse(self._feed.site)
 
     async def _history(self, request: Request) -> Response:
-        since = request.query_params.get("since_ms", "0")
-        if not since.isascii() or not since.isdigit():
+        since_ms = counted(request.query_params.get("since_ms", "0"))
+        if since_ms is None:
             raise InvalidField(name="since_ms", problem="must be a whole number")
         if self._player is not None:
-            return JSONResponse(await self._player.past(int(since)))
+            return JSONResponse(await self._player.past(since_ms))
         history = self._feed.history
-        return JSONResponse({"time_ms": [], "trucks": {}} if history is None else history.data(int(since)))
+        return JSONResponse({"time_ms": [], "trucks": {}} if history is None else history.data(since_ms))
 
     async def _why(self, request: Request) -> Response:
         language = request.query_params.get("language", "en")

@@ -16,6 +16,8 @@ from fleet.client import Ask, asks
 from fleet.errors import InvalidField
 
 COUNT_MAX: Final = 1_000_000
+# As many as a count of milliseconds has for the next 30 000 years.
+DIGITS_MAX: Final = 15
 TEXT_MAX: Final = 500
 KMH_PER_MPS: Final = 3.6
 
@@ -40,9 +42,17 @@ def text(body: Body, name: str, *, may_be_empty: bool = False) -> str:
     value = body.get(name, "")
     if not isinstance(value, str) or len(value) > TEXT_MAX:
         raise InvalidField(name=name, problem=f"must be a text of at most {TEXT_MAX} letters")
+    # Half of a pair that JSON can spell and nobody can write.
+    if any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise InvalidField(name=name, problem="must be a text: half a letter is none")
     if not value.strip() and not may_be_empty:
         raise InvalidField(name=name, problem="must not be empty")
     return value.strip()
+
+
+def counted(said: str) -> int | None:
+    """The whole number that *said* is, as it stands in an address; None where it is none of ours."""
+    return int(said) if said.isascii() and said.isdigit() and len(said) <= DIGITS_MAX else None
 
 
 def whole(body: Body, name: str, low: int, high: int, usual: int | None = None) -> int:

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -122,6 +123,7 @@ async def test_a_bad_body_is_refused_with_its_reason(room: Room, body: bytes) ->
         ("create_order", {"from_yard_id": "mn", "to_yard_id": "cn", "container_count": 1, "due_ms": "soon"}, "due_ms"),
         ("hold_truck", {"truck_id": "t1", "reason": "  "}, "reason"),
         ("hold_truck", {"truck_id": ["t1"], "reason": "r"}, "truck_id"),
+        ("hold_truck", {"truck_id": "t1", "reason": "half a letter \ud83d"}, "reason"),
         ("limit_lane", {"lane_id": "x", "kmh": -1, "reason": "r"}, "kmh"),
         ("stop_all", {"stop_id": "s", "reason": "r" * 501}, "reason"),
     ],
@@ -131,6 +133,14 @@ async def test_a_field_that_is_wrong_is_named(room: Room, name: str, fields: dic
     answer = await command(room.port, name, **fields)
 
     assert (answer.status, answer.data["details"]["name"]) == (400, wrong)
+
+
+@pytest.mark.parametrize("since", ["soon", "-1", "1.5", "٣", "9" * 16, "9" * 5000], ids=["word", "less", "part", "arabic", "16", "5000"])
+async def test_a_moment_that_is_none_is_refused(room: Room, since: str) -> None:
+    """However many digits it has."""
+    answer = await ask(room.port, "GET", f"/api/history?since_ms={quote(since)}")
+
+    assert (answer.status, answer.data["details"]["name"]) == (400, "since_ms")
 
 
 @pytest.mark.parametrize("path", ["/api/secrets", "/api/do/format_disk", "/api/texts/de", "/api/why/nobody", "/static/../app.py"])
@@ -196,13 +206,14 @@ async def test_whoever_comes_back_hears_only_what_changed(room: Room, connect: C
         seen = stream.last_id
     async with feed(room.port, seen) as stream:
         resumed = await stream.update()
-    async with feed(room.port, "nonsense 12") as stream:
-        anew = await stream.update()
+    async with feed(room.port, "nonsense 12") as stream, feed(room.port, f"{update['generation']} {5000 * '9'}") as other:
+        anew, anew_too = await stream.update(), await other.update()
 
     assert first["whole"]
     assert (resumed["whole"], resumed["generation"]) == (False, update["generation"])
     assert resumed["number"] >= update["number"]
     assert anew["whole"]
+    assert {found["id"] for found in anew_too["trucks"]} == {"t1"}
     assert {found["id"] for found in anew["trucks"]} == {"t1"}
     truck.call.cancel()
 
