@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -64,7 +63,11 @@ class OnlyLooks(FleetError):
 
 
 class Console:
-    """The routes of one console; *steers*: it may give commands. *player*: plays the recording that it shows; None with a server."""
+    """
+    The routes of one console.
+
+    *feed*: somebody else runs it. *steers*: it may give commands. *player*: plays the recording that it shows; None with a server.
+    """
 
     def __init__(self, operator: Source, feed: Feed, *, steers: bool, player: Player | None = None) -> None:
         self._operator = operator
@@ -91,17 +94,7 @@ class Console:
             Mount("/static", StaticFiles(directory=STATIC)),
         ]
         middleware = [Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts)), Middleware(GZipMiddleware, minimum_size=1000)]
-        return Starlette(routes=routes, middleware=middleware, lifespan=self._alive, exception_handlers={FleetError: _refused})
-
-    @asynccontextmanager
-    async def _alive(self, _: Starlette) -> AsyncIterator[None]:
-        watching = asyncio.create_task(self._feed.run())
-        try:
-            yield
-        finally:
-            watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
+        return Starlette(routes=routes, middleware=middleware, exception_handlers={FleetError: _refused})
 
     async def _page(self, _: Request) -> Response:
         return FileResponse(STATIC / "index.html", headers={"content-security-policy": POLICY, "x-content-type-options": "nosniff"})

@@ -31,7 +31,7 @@ class History:
         sample = {
             truck["id"]: (round(self._axis.along_m(truck["lane"], truck["at_m"]), 1), LADEN if truck["laden"] else EMPTY)
             for truck in trucks
-            if truck["lane"] is not None
+            if truck["lane"] in self._axis.span_m
         }
         self._samples.append((time_ms, sample))
         while len(self._samples) > 1 and (self._samples[0][0] < time_ms - KEPT_MS or len(self._samples) * max(1, len(sample)) > CELLS_MAX):

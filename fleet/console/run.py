@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
@@ -64,7 +64,7 @@ async def run_console(settings: ConsoleSettings, started: Callable[[str], None])
         NoRecording, RecordingDamaged: what it is to show instead of a server cannot be read.
     """
     with closing(_listening(settings)) as listener:
-        async with _console(settings) as console:
+        async with _console(settings) as (console, feed):
             app = console.app((*LOOPBACK_HOSTS, settings.host, *settings.names))
             server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GOODBYE_S))
             # Whoever comes from now on waits a moment at most.
@@ -73,11 +73,21 @@ async def run_console(settings: ConsoleSettings, started: Callable[[str], None])
             shows = settings.server if settings.replay is None else str(settings.replay)
             _LOG.fact(Event.CONSOLE_STARTED, address=address, server=shows, steers=settings.steers)
             started(address)
-            await _until_ended(server, listener)
+            await _until_ended(server, listener, feed)
 
 
-async def _until_ended(server: uvicorn.Server, listener: socket.socket) -> None:
-    """Whoever cancels it gets a server that has hung up, not one that is torn off its socket."""
+async def _until_ended(server: uvicorn.Server, listener: socket.socket, feed: Feed) -> None:
+    """
+    Whoever cancels it gets a server that has hung up, not one that is torn off its socket.
+
+    A mistake of ours that ends *feed* ends the server too: it would go on to show as live what nobody watches.
+    """
+
+    def end(_: object) -> None:
+        server.should_exit = True
+
+    watching = asyncio.create_task(feed.run())
+    watching.add_done_callback(end)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         await asyncio.shield(serving)
@@ -85,18 +95,24 @@ async def _until_ended(server: uvicorn.Server, listener: socket.socket) -> None:
         server.should_exit = True
         await serving
         raise
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
 
 
 @asynccontextmanager
-async def _console(settings: ConsoleSettings) -> AsyncIterator[Console]:
-    """The console over what it shows: a server, or a recording, which nobody steers."""
+async def _console(settings: ConsoleSettings) -> AsyncIterator[tuple[Console, Feed]]:
+    """The console over what it shows, a server or a recording, which nobody steers; and its feed."""
     if settings.replay is None:
         async with AsyncOperator(settings.server, tls=settings.tls) as operator:
-            yield Console(operator, Feed(operator), steers=settings.steers)
+            feed = Feed(operator)
+            yield Console(operator, feed, steers=settings.steers), feed
         return
     with Recording(settings.replay) as recording:
         player = Player(recording)
-        yield Console(player, Feed(player), steers=False, player=player)
+        feed = Feed(player)
+        yield Console(player, feed, steers=False, player=player), feed
 
 
 def _listening(settings: ConsoleSettings) -> socket.socket:

@@ -15,8 +15,11 @@ from mcap_protobuf.decoder import DecoderFactory
 
 from fleet.client import asks
 from fleet.console import recorded
+from fleet.console.axis import axis_of
+from fleet.console.history import History
 from fleet.console.player import SPEED_MAX, OnlyARecording, Player
 from fleet.console.recording import FORMS, NoRecording, Recording, RecordingDamaged, merged, without_trucks
+from fleet.console.run import ConsoleSettings, run_console
 from fleet.errors import FleetError, InvalidField, NotFound
 from fleet.v1 import dispatch_pb2 as d
 
@@ -126,17 +129,21 @@ def test_a_folder_without_a_recording_says_how_to_make_one(tmp_path: Path) -> No
         Recording(tmp_path)
 
 
+def made_elsewhere(folder: Path, *channels: tuple[str, str]) -> None:
+    """A file with an empty message on each channel: its topic, and the name of what it carries."""
+    with (folder / recorded.FILE).open("wb") as file:
+        writer = Writer(file)
+        writer.start()
+        for topic, schema in channels:
+            channel = writer.register_channel(topic, "protobuf", writer.register_schema(schema, "protobuf", b""))
+            writer.add_message(channel, 1, b"", 1)
+        writer.finish()
+
+
 @pytest.mark.parametrize(("topic", "schema", "said"), [("/camera", "x.Y", "no channel /fleet/site"), ("/fleet/site", "x.Y", "x.Y")])
 def test_an_mcap_file_of_another_program_is_none_of_ours(tmp_path: Path, topic: str, schema: str, said: str) -> None:
     """Robots leave MCAP files everywhere."""
-    with (tmp_path / recorded.FILE).open("wb") as file:
-        writer = Writer(file)
-        writer.start()
-        named = writer.register_schema(schema, "protobuf", b"")
-        for name in (topic, recorded.WHOLE):
-            channel = writer.register_channel(name, "protobuf", named)
-            writer.add_message(channel, 1, b"", 1)
-        writer.finish()
+    made_elsewhere(tmp_path, (topic, schema), (recorded.WHOLE, schema))
 
     with pytest.raises(NoRecording, match=said):
         Recording(tmp_path)
@@ -185,6 +192,22 @@ def test_a_run_without_its_map_is_not_begun(folder: Path, tmp_path: Path) -> Non
 
     with pytest.raises(RecordingDamaged, match=f"at_byte {first.chunk_start_offset}"), Recording(tmp_path) as opened:
         Player(opened)
+
+
+async def test_a_console_that_can_watch_no_longer_ends(tmp_path: Path) -> None:
+    """A page must not go on to show as live what nobody watches; here, on a map without a lane."""
+    made_elsewhere(tmp_path, (recorded.SITE, d.Site.DESCRIPTOR.full_name), (recorded.WHOLE, d.FleetUpdate.DESCRIPTOR.full_name))
+
+    with pytest.raises(ValueError, match="empty"):
+        await run_console(ConsoleSettings(server="", replay=tmp_path), lambda _: None)
+
+
+def test_a_truck_on_a_lane_that_the_map_has_not_is_no_trouble_to_the_past(recording: Recording) -> None:
+    """A map may be changed between the map that is asked for and the first truck that is heard of."""
+    history = History(axis_of(asks.site().read(recording.newest(recorded.SITE, recording.end_ns))))
+    history.note(0, [{"id": "t1", "lane": "to_come", "at_m": 1.0, "laden": False}, {"id": "t2", "lane": None}])
+
+    assert history.data(0) == {"time_ms": [0], "trucks": {}}
 
 
 async def updates(player: Player) -> AsyncIterator[Any]:
