@@ -16,12 +16,15 @@ from fleet.texts import ENGLISH, LANGUAGES, texts
 from fleet.v1 import common_pb2
 from planner.authority import Cause
 
+FLEET: Final = app.STATIC.parent.parent
 OWN: Final = [path for path in sorted(app.STATIC.rglob("*.js")) if "vendor" not in path.parts]
 # t("key"), t(open ? "one" : "other"), t(`prefix.${name}`), and keys kept in lists of pairs, as ["truck.place", ...].
 CALLED: Final = re.compile(r"\bt\((?P<said>(?:[^()`]|\([^()]*\)|`[^`]*`)*)")
 PLAIN: Final = re.compile(r'"([a-z_]+(?:\.[a-z_0-9]+)*)"')
 LISTED: Final = re.compile(r'"((?:truck|top|day|legend|lease|concern)\.[a-z_.]+)"')
 TEMPLATE: Final = re.compile(r"`[^`]*`")
+# A name is put behind it: `order.${state}`, f"cause.{kind}", or "queue." and a name elsewhere.
+FAMILY: Final = re.compile(r"[`\"']([a-z_]+(?:\.[a-z_]+)*\.)(?=\$?\{|[`\"'])")
 PREFIX: Final = re.compile(r"`([a-z_]+(?:\.[a-z_]+)*\.)\$\{")
 
 
@@ -81,6 +84,14 @@ def test_scripts_are_found_to_ask_for_keys() -> None:
 
     assert {"hold.title", "lane.closed", "lane.open", "truck.battery", "stop.reason", "legend.closed"} <= found
     assert len(found) > 120
+
+
+def test_every_text_is_said_by_somebody() -> None:
+    """What nobody says is translated in vain."""
+    source = "".join(path.read_text(encoding="utf-8") for path in [*OWN, *sorted(FLEET.rglob("*.py"))])
+    families = tuple(FAMILY.findall(source))
+
+    assert [key for key in texts(ENGLISH) if f'"{key}"' not in source and not key.startswith(families)] == []
 
 
 @pytest.mark.parametrize(("prefix", "names"), families().items(), ids=families().keys())
