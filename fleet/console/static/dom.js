@@ -1,7 +1,10 @@
 // Elements from code: h("td", {class: "number"}, "12").
 
-export function h(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
+import { count } from "./text.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function filled(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (value === true) element.setAttribute(name, "");
@@ -10,6 +13,10 @@ export function h(tag, attributes = {}, ...children) {
   element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
+
+export const h = (tag, attributes = {}, ...children) => filled(document.createElement(tag), attributes, children);
+// The same, in a drawing.
+export const s = (tag, attributes = {}, ...children) => filled(document.createElementNS(SVG, tag), attributes, children);
 
 export const byId = (id) => document.getElementById(id);
 
@@ -22,6 +29,13 @@ export function hue(name) {
   pixel.fillRect(0, 0, 1, 1);
   probe.remove();
   return `rgb(${[...pixel.getImageData(0, 0, 1, 1).data].slice(0, 3).join(", ")})`;
+}
+
+// Numbers by name as bars, the longest first.
+export function bars(counts) {
+  const most = Math.max(1, ...counts.map(([, n]) => n));
+  const longest = [...counts].sort((a, b) => b[1] - a[1]);
+  return longest.map(([name, n]) => h("div", { class: "bar" }, h("span", {}, name), h("i", { style: `width: ${(100 * n) / most}%` }), h("b", {}, count(n))));
 }
 
 // A table whose body is built anew only where a row's text or class changed: a click is not lost to an update. Cells that come as a

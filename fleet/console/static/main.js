@@ -14,8 +14,8 @@ import { stringline } from "./screens/stringline.js";
 import { trucks } from "./screens/trucks.js";
 import { mine } from "./lease.js";
 import { act, ask } from "./server.js";
-import { concerns, fleet, listen, select, stops, watch } from "./state.js";
-import { LANGUAGES, clock, count, language, lasting, speak, t, usualLanguage } from "./text.js";
+import { concerns, fleet, listen, select, stops, watch, zones } from "./state.js";
+import { LANGUAGES, clock, count, language, lasting, speak, t, town, usualLanguage } from "./text.js";
 
 const SCREENS = { corridor, stringline, trucks, orders, gates, alarms, controls, day, health };
 // How the server itself was, no run records.
@@ -40,7 +40,7 @@ async function stopAll() {
   if (said) await act("stop_all", said, t("stop.done", { id: said.stop_id }));
 }
 
-export async function lift(stop) {
+async function lift(stop) {
   const said = await ask({
     title: t("lift.title"),
     text: t("lift.text", { id: stop.stop_id, reason: stop.reason }),
@@ -55,9 +55,9 @@ export async function lift(stop) {
 // Built once a language; afterwards only texts change, so that a button is never taken away under a finger.
 let shown = null;
 
-function figure(key, extra = false) {
+function figure(key) {
   const value = h("b");
-  return { value, element: h("div", { class: `figure${extra ? " extra" : ""}` }, value, h("span", {}, t(key))) };
+  return { value, element: h("div", { class: "figure" }, value, h("span", {}, t(key))) };
 }
 
 function build() {
@@ -70,8 +70,8 @@ function build() {
     name: h("span"),
     clocks: h("div", { class: "row" }),
     live: figure("top.live"),
-    trips: figure("top.trips", true),
-    tonnes: figure("top.tonnes", true),
+    trips: figure("top.trips"),
+    tonnes: figure("top.tonnes"),
     link: h("span", { class: "link", id: "link" }),
     control: h("span", { class: "control", id: "control" }),
     stop: h("button", { class: "stop", id: "stop-all", onclick: stopAll }, t("stop.button")),
@@ -96,11 +96,10 @@ function build() {
 }
 
 function clocks() {
-  const zones = [...new Set((fleet.site?.yards ?? []).map((yard) => yard.time_zone))];
-  if (zones.length !== shown.zones.length) {
-    shown.zones = zones.map((zone) => ({ zone, value: h("b") }));
-    const named = (zone) => zone.split("/").pop().replace("_", " ");
-    shown.clocks.replaceChildren(...shown.zones.map(({ zone, value }) => h("div", { class: "clock" }, value, h("span", {}, named(zone)))));
+  const all = zones();
+  if (all.length !== shown.zones.length) {
+    shown.zones = all.map((zone) => ({ zone, value: h("b") }));
+    shown.clocks.replaceChildren(...shown.zones.map(({ zone, value }) => h("div", { class: "clock" }, value, h("span", {}, town(zone)))));
   }
   for (const { zone, value } of shown.zones) value.textContent = clock(fleet.time_ms, zone);
 }

@@ -1,25 +1,15 @@
 // The corridor without WebGL: the same lines as a drawing, moved with the mouse or the arrows and nothing smooth about it.
 
+import { s } from "./dom.js";
 import { fit, gatePlaces, stretch, yardPlaces } from "./geometry.js";
 import { fleet } from "./state.js";
 import { t } from "./text.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 const LEFT_FREE = 1.14;
 const STEP = 0.15;
 const NEAR_M = 250;
 const ZOOMS = { "+": 1 / 1.5, "=": 1 / 1.5, "-": 1.5 };
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-
-function s(tag, attributes = {}, ...children) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value !== null && value !== undefined) element.setAttribute(name, value);
-  }
-  element.append(...children);
-  return element;
-}
 
 export function mapSvg(holder, hue, choose) {
   const [east, north] = fleet.site.m_per_deg;

@@ -14,7 +14,6 @@ export const fleet = {
   lost_since_ms: null,
   steers: false,
   replay: null,
-  heard_ms: 0,
 };
 const watchers = new Set();
 let chosen = null;
@@ -81,7 +80,6 @@ export function listen() {
   });
   feed.onmessage = async (event) => {
     const update = JSON.parse(event.data);
-    fleet.heard_ms = performance.now();
     if (update.whole) fleet.trucks.clear();
     for (const truck of update.trucks) fleet.trucks.set(truck.id, truck);
     const { tick, time_ms, stops: said, totals, control, alarms, lost_since_ms, replay } = update;

@@ -58,6 +58,9 @@ export function instant(shown, zone) {
   return guess - (there(guess) - wall);
 }
 
+// The place that a time zone is named after.
+export const town = (zone) => zone.split("/").pop().replaceAll("_", " ");
+
 // The hour on both sides of the border, once where both clocks show the same.
 export function hours(ms, zones, seconds = false) {
   if (!ms) return "–";

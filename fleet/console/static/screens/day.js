@@ -1,6 +1,6 @@
 // A day: what it came to hour by hour, against the most the site could carry and the day before, and what stands now.
 
-import { h } from "../dom.js";
+import { bars, h, s } from "../dom.js";
 import { complain, get } from "../server.js";
 import { fleet, standing, trucks, watch } from "../state.js";
 import { count, lasting, t } from "../text.js";
@@ -11,7 +11,6 @@ const [HIGH, LEFT, FOOT, HEAD] = [220, 44, 20, 10];
 const [BESIDE, TWO] = [62, 900];
 // Causes that make a colour of their own in the stack; the rest of a day is one grey.
 const COLOURS = ["#c2703d", "#3f7cac", "#7a9e4b", "#b0413e", "#8a6bb1", "#c9a227", "#4aa5a0", "#a05a7d"];
-const SVG = "http://www.w3.org/2000/svg";
 const BINDS = [
   [/^fleet$/, "binds.fleet"],
   [/^loading bays$/, "binds.loading"],
@@ -22,13 +21,6 @@ const BINDS = [
   [/^section (.+)$/, "binds.section"],
   [/^merge at (.+) behind the (\w+) gates$/, "binds.merge"],
 ];
-
-function s(tag, attributes = {}, ...children) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) if (value !== null) element.setAttribute(name, value);
-  element.append(...children.flat());
-  return element;
-}
 
 function binds(name) {
   for (const [form, key] of BINDS) {
@@ -138,23 +130,17 @@ export function day(place) {
   let newest = null;
   const cards = h("div", { class: "cards" });
   const figures = h("div");
-  const bars = h("div");
+  const causes = h("div");
   const sessions = h("div");
   const picker = h("input", { type: "date", id: "day-date", "aria-label": t("day.date"), onchange: (event) => go(event.target.value) });
   const move = (days) => picker.value && go(beside(picker.value, days));
   const tools = h("div", { class: "row tools", style: "margin: -14px -14px 12px" }, h("button", { "aria-label": t("day.back"), title: t("day.back"), onclick: () => move(-1) }, "‹"), picker, h("button", { "aria-label": t("day.forth"), title: t("day.forth"), onclick: () => move(1) }, "›"), h("button", { id: "day-today", onclick: () => go("") }, t("day.today")));
-  place.append(tools, cards, figures, h("div", { class: "card" }, h("h1", {}, t("day.now")), bars), h("div", { class: "card" }, h("h1", {}, t("day.sessions")), sessions));
+  place.append(tools, cards, figures, h("div", { class: "card" }, h("h1", {}, t("day.now")), causes), h("div", { class: "card" }, h("h1", {}, t("day.sessions")), sessions));
 
   function go(date) {
     wanted = date;
     drawn = "";
     look();
-  }
-
-  function chart(into, counts, name) {
-    const most = Math.max(1, ...counts.values());
-    const rows = [...counts].sort((a, b) => b[1] - a[1]);
-    into.replaceChildren(...rows.map(([key, n]) => h("div", { class: "bar" }, h("span", {}, name(key)), h("i", { style: `width: ${(100 * n) / most}%` }), h("b", {}, count(n)))));
   }
 
   function tiles(said, before) {
@@ -208,14 +194,9 @@ export function day(place) {
   }
 
   function show() {
-    const causes = new Map();
-    const states = new Map();
-    for (const truck of trucks()) {
-      if (standing(truck)) causes.set(truck.for[0], (causes.get(truck.for[0]) ?? 0) + 1);
-      states.set(truck.session || "unknown", (states.get(truck.session || "unknown") ?? 0) + 1);
-    }
-    chart(bars, causes, (kind) => t(`short.${kind}`));
-    chart(sessions, states, (state) => t(`session.${state}`));
+    const counted = (some, key) => Object.entries(Object.groupBy(some, key)).map(([name, alike]) => [t(name), alike.length]);
+    causes.replaceChildren(...bars(counted(trucks().filter(standing), (truck) => `short.${truck.for[0]}`)));
+    sessions.replaceChildren(...bars(counted(trucks(), (truck) => `session.${truck.session || "unknown"}`)));
   }
 
   const resized = new ResizeObserver(() => newest && draw(...newest));

@@ -1,6 +1,6 @@
 // How the server itself is.
 
-import { h, table } from "../dom.js";
+import { bars, h, table } from "../dom.js";
 import { complain, get } from "../server.js";
 import { watch } from "../state.js";
 import { count, lasting, t } from "../text.js";
@@ -13,13 +13,10 @@ const size = (bytes) => (bytes < 1e9 ? `${count(bytes / 1e6, 1)} MB` : `${count(
 const answer = (good) => h("span", { class: good ? "good" : "bad" }, t(good ? "yes" : "no"));
 
 // Counts that are not 0, as bars; a name that nobody translated is the log's and stays as it is.
-function bars(into, counts, prefix) {
-  const some = counts.filter((each) => each.count).sort((a, b) => b.count - a.count);
-  const most = Math.max(1, ...some.map((each) => each.count));
+function tally(into, counts, prefix) {
+  const some = counts.filter((each) => each.count);
   const named = (name) => (prefix && t(prefix + name) !== prefix + name ? t(prefix + name) : name);
-  into.replaceChildren(
-    ...(some.length ? some.map((each) => h("div", { class: "bar" }, h("span", {}, named(each.name)), h("i", { style: `width: ${(100 * each.count) / most}%` }), h("b", {}, count(each.count)))) : [h("span", { class: "faint" }, t("health.nothing"))]),
-  );
+  into.replaceChildren(...(some.length ? bars(some.map((each) => [named(each.name), each.count])) : [h("span", { class: "faint" }, t("health.nothing"))]));
 }
 
 export function health(place) {
@@ -76,11 +73,11 @@ export function health(place) {
       ["health.software", known.software],
       ["health.wire", known.wire_versions.join(", ")],
     ]);
-    bars(parts.waiting, known.queues, "queue.");
-    bars(parts.shed, known.shed, "shed.");
-    bars(parts.alarms, known.alarms, "");
-    bars(parts.shortenings, decisions.shortenings, "short.");
-    bars(parts.stops, decisions.stops, "short.");
+    tally(parts.waiting, known.queues, "queue.");
+    tally(parts.shed, known.shed, "shed.");
+    tally(parts.alarms, known.alarms, "");
+    tally(parts.shortenings, decisions.shortenings, "short.");
+    tally(parts.stops, decisions.stops, "short.");
     clocks.show(known.clocks.slice(0, 8).map((clock) => ({ key: clock.truck_id, cells: [clock.truck_id, brief(Math.abs(clock.drift)), `± ${brief(clock.uncertainty)}`] })));
   }
 

@@ -4,7 +4,7 @@ import { h, table } from "../dom.js";
 import { unsteered } from "../lease.js";
 import { act, ask, complain, get } from "../server.js";
 import { fleet, select, zones } from "../state.js";
-import { count, hours, instant, moment, t } from "../text.js";
+import { count, hours, instant, moment, t, town } from "../text.js";
 
 const LOOK_MS = 2000;
 const TONES = { cleared: "good", inspection: "warn", refused: "bad" };
@@ -22,7 +22,7 @@ export function orders(place) {
     h("label", {}, t("order.to"), h("select", { name: "to_yard_id" }, [...yards].reverse().map(option))),
     h("label", {}, t("order.boxes"), h("input", { name: "container_count", type: "number", min: 1, value: 40, required: true })),
     h("label", {}, t("order.priority"), h("input", { name: "priority", type: "number", value: 0, min: -100, max: 100 })),
-    h("label", {}, `${t("order.due")} (${(zone ?? "").split("/").pop().replace("_", " ")})`, h("input", { name: "due", type: "datetime-local" })),
+    h("label", {}, `${t("order.due")} (${town(zone ?? "")})`, h("input", { name: "due", type: "datetime-local" })),
     h("button", { class: "main", type: "submit", disabled: !fleet.steers }, t("order.create")),
   );
   form.addEventListener("submit", async (event) => {
