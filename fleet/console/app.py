@@ -167,10 +167,7 @@ class Console:
 
     async def _acknowledge(self, request: Request) -> Response:
         _require_ours(request)
-        if self._player is not None:
-            raise OnlyARecording(command="acknowledge")
-        if not self._steers:
-            raise OnlyLooks(command="acknowledge")
+        self._require_permitted("acknowledge")
         body = await _body(request)
         await self._feed.acknowledge(text(body, "alarm"), text(body, "who"))
         return JSONResponse({})
@@ -190,12 +187,21 @@ class Console:
         if command is None:
             raise NotFound(kind="command", name=name)
         _require_ours(request)
-        if self._player is not None:
-            raise OnlyARecording(command=name)
-        if not self._steers and not command.always:
-            raise OnlyLooks(command=name)
+        self._require_permitted(name, always=command.always)
         answer = await self._operator.ask(command.make(await _body(request)))
         return JSONResponse(plain(answer))
+
+    def _require_permitted(self, command: str, *, always: bool = False) -> None:
+        """
+        Where a server's fleet is shown, a command that is *always* permitted passes, any other only where the console steers.
+
+        Raises:
+            OnlyARecording, OnlyLooks: the command may not be given here.
+        """
+        if self._player is not None:
+            raise OnlyARecording(command=command)
+        if not self._steers and not always:
+            raise OnlyLooks(command=command)
 
 
 def _require_ours(request: Request) -> None:
