@@ -41,7 +41,7 @@ class ConsoleAddressTaken(FleetError):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleSettings:
     """
-    Where a console listens, whose fleet it shows, and whether it may give commands; *names* it answers to beside its own host.
+    Where a console listens, whose fleet it shows, and whether it may give commands.
 
     *replay*: the folder of a recording that it shows instead of a server's fleet.
     """
@@ -50,7 +50,6 @@ class ConsoleSettings:
     host: str = "127.0.0.1"
     port: int = 0
     steers: bool = False
-    names: tuple[str, ...] = ()
     tls: Path | None = None
     replay: Path | None = None
 
@@ -65,7 +64,7 @@ async def run_console(settings: ConsoleSettings, started: Callable[[str], None])
     """
     with closing(_listening(settings)) as listener:
         async with _console(settings) as (console, feed):
-            app = console.app((*LOOPBACK_HOSTS, settings.host, *settings.names))
+            app = console.app((*LOOPBACK_HOSTS, settings.host))
             server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=GOODBYE_S))
             # Whoever comes from now on waits a moment at most.
             listener.listen()
