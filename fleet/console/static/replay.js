@@ -65,7 +65,7 @@ const KEYS = {
 
 document.addEventListener("keydown", (event) => {
   if (!fleet.replay || event.ctrlKey || event.metaKey || event.altKey) return;
-  const inside = event.target.closest("input, select, textarea, dialog, button, .maplibregl-canvas");
+  const inside = event.target.closest("input, select, textarea, dialog, button, #map");
   const action = KEYS[event.key];
   if (!action || (inside && inside !== shown?.slider && !(inside === shown?.play && event.key !== " "))) return;
   event.preventDefault();
