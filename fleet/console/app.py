@@ -40,6 +40,7 @@ BODY_BYTES_MAX: Final = 65_536
 # A page is told no oftener than this, and is told that it is not forgotten at least so often.
 UPDATE_S: Final = 0.5
 SIGN_OF_LIFE_S: Final = 5.0
+# Lists come oldest first, and the server keeps more crossings that are over than this: what is under way stands at the end.
 ROWS_MAX: Final = 2_000
 # A page may load nothing from elsewhere, run nothing but our modules and MapLibre's workers, and stand in nobody's frame.
 POLICY: Final = (
@@ -160,10 +161,11 @@ class Console:
         token = ""
         while True:
             page = await self._operator.ask(READS[what](token))
-            rows.extend(page.rows)
+            # A list that comes whole, such as that of the lanes, is told whole.
+            rows = [*rows, *page.rows][-max(ROWS_MAX, len(page.rows)) :]
             token = page.next_page_token
-            if not token or len(rows) >= ROWS_MAX:
-                return JSONResponse({"rows": plain(rows), "more": bool(token)})
+            if not token:
+                return JSONResponse({"rows": plain(rows)})
 
     async def _acknowledge(self, request: Request) -> Response:
         _require_ours(request)

@@ -12,10 +12,11 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from starlette.requests import Request
 
-from fleet.client import AsyncOperator
+from fleet.client import Ask, AsyncOperator, Page
 from fleet.console import feed as feeds
-from fleet.console.app import BODY_BYTES_MAX, Console
+from fleet.console.app import BODY_BYTES_MAX, ROWS_MAX, Console
 from fleet.console.run import ConsoleAddressTaken, ConsoleSettings, run_console
 from fleet.server.app import Server
 from fleet.server.settings import ServerSettings
@@ -192,6 +193,30 @@ async def test_an_order_is_made_once_however_often_it_is_sent(room: Room) -> Non
 
     assert first.data["order_id"] == again.data["order_id"]
     assert [order["order_id"] for order in listed.data["rows"]].count(first.data["order_id"]) == 1
+
+
+class Crowded:
+    """A source whose lists have no end in sight: implements `fleet.console.source.Source`."""
+
+    async def ask(self, ask: Ask[Any]) -> Any:
+        """Five hundred rows more than a page is told, by the page."""
+        first = int(ask.request.page_token or 0)
+        last = min(first + ask.request.page_size, ROWS_MAX + 500)
+        return Page(rows=tuple(range(first, last)), next_page_token=str(last) if last < ROWS_MAX + 500 else "")
+
+    def watch(self, ask: Ask[Any]) -> AsyncIterator[Any]:
+        """Nobody watches here."""
+        raise NotImplementedError
+
+
+async def test_of_a_long_list_the_newest_are_told() -> None:
+    """The order that was just put in, and the truck at the gate, are what matters; what is over fills a page one day."""
+    source = Crowded()
+    console = Console(source, feeds.Feed(source), steers=False)
+
+    answer = await console._read(Request({"type": "http", "path_params": {"what": "crossings"}}))
+
+    assert json.loads(bytes(answer.body))["rows"] == list(range(500, ROWS_MAX + 500))
 
 
 async def test_whoever_comes_back_hears_only_what_changed(room: Room, connect: Callable[[str], Any], standing_truck: Any) -> None:
