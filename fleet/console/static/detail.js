@@ -9,15 +9,16 @@ import { cause, count, language, lasting, t } from "./text.js";
 
 const ASK_AGAIN_MS = 3000;
 const SCREEN_OF = { all_stop: "controls", customs: "orders", inspection: "orders", intrusion: "alarms" };
-let why = { truck: null, asked_ms: 0, said: null, language: "" };
+// What was said, and of what: the truck, the language, and how often a recording was steered until then.
+let why = { of: "", asked_ms: 0, said: null };
 let drawn = "";
 
 async function askWhy(truckId) {
   const now = performance.now();
-  if (why.truck === truckId && why.language === language() && now - why.asked_ms < ASK_AGAIN_MS) return;
-  if (why.truck !== truckId || why.language !== language()) why = { truck: truckId, said: null };
+  const of = [truckId, language(), fleet.replay?.steered].join(" ");
+  if (why.of === of && now - why.asked_ms < ASK_AGAIN_MS) return;
+  if (why.of !== of) why = { of, said: null };
   why.asked_ms = now;
-  why.language = language();
   const asked = why;
   try {
     asked.said = await get(`/api/why/${encodeURIComponent(truckId)}?language=${language()}`);
@@ -77,7 +78,7 @@ export function detail() {
     ["truck.age", truck.age_s === null ? "–" : lasting(truck.age_s * 1000)],
     ["truck.trips", count(truck.trips)],
   ];
-  const said = why.truck === truck.id ? why.said : null;
+  const { said } = why;
   const mark = JSON.stringify([rows, said, truck.held, Math.round(stoodMs(truck) / 1000), fleet.steers, fleet.replay !== null, language()]);
   if (mark === drawn) return;
   drawn = mark;
