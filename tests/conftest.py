@@ -11,7 +11,7 @@ import grpc.aio
 import pytest
 
 from fleet.v1 import common_pb2, truck_pb2, truck_pb2_grpc
-from tests.console.browser import chromium
+from sim_harness.bench.page import chromium
 from tests.fleet.small_disk import can_mount
 from tests.soak.disk_log import compiler
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,9 +18,3 @@ def memory_mib(pid: int) -> float:
     """What a process holds in memory now."""
     line = next(line for line in Path(f"/proc/{pid}/status").read_text("ascii").splitlines() if line.startswith("VmRSS"))
     return int(line.split()[1]) / 1024
-
-
-def cpu_s(pid: int) -> float:
-    """Seconds that a process has worked on any core, threads included."""
-    after_name = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-    return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")

@@ -18,12 +18,17 @@ import grpc
 
 from fleet.v1 import common_pb2, truck_pb2, truck_pb2_grpc
 from fleet.wire_version import CURRENT
-from planner.corridor import Corridor, Stand
+from planner.corridor import Corridor, Stand, StandKind
 
 REPORT_PERIOD_S: Final = 0.1
 BOUND_M: Final = 0.2
 # They come over one connection, and of one peer a server takes no more than fifty calls a second.
 CONNECTS_PER_S: Final = 40.0
+
+
+def parking(corridor: Corridor) -> list[Stand]:
+    """Where trucks may stand all day in nobody's way."""
+    return [stand for stand in corridor.stands if stand.kind not in {StandKind.BAY, StandKind.SIDING}]
 
 
 def body_lanes(corridor: Corridor, stand: Stand, length_m: float) -> list[str]:

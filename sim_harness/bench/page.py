@@ -12,14 +12,19 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
 from urllib.request import urlopen
 
 from sim_harness.bench.measure import Figure, NotHere, Outcome
-from sim_harness.bench.streams import SITE, process
+from sim_harness.bench.process import process
+from sim_harness.bench.streams import SITE
+from sim_harness.spawn import COMMAND
 
 TRUCKS: Final = 1000
 PER_S: Final = 2
@@ -28,6 +33,7 @@ ROUND_S: Final = 8.0
 # An update may keep the main thread so long: a click is then answered before a person notices.
 GOAL_MS: Final = 100.0
 SCREENS: Final = re.compile(r"const SCREENS = \{([^}]*)\}")
+NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
 FLAGS: Final = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--no-first-run", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
@@ -64,6 +70,11 @@ class Seen:
     def each_ms(self, kind: str) -> float:
         """Of one update."""
         return self.spent_ms[kind] / max(1, self.shown)
+
+
+def chromium() -> str | None:
+    """Where a browser is; None where there is none."""
+    return next((found for name in NAMES if (found := shutil.which(name)) is not None), None)
 
 
 async def _metrics(devtools: Any) -> dict[str, float]:
@@ -104,12 +115,12 @@ async def _browse(address: str, seconds: float, only: tuple[str, ...]) -> dict[s
         from playwright.async_api import async_playwright  # noqa: PLC0415 - only this needs a browser
     except ImportError as missing:
         raise NotHere("playwright is not installed; it comes with khulan[dev]") from missing
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
+    path = chromium()
+    if path is None:
         raise NotHere("there is no chromium on this machine; on Debian, apt-get install chromium")
     found = {}
     async with async_playwright() as driver:
-        browser = await driver.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        browser = await driver.chromium.launch(executable_path=path, args=list(FLAGS))
         page = await browser.new_page(viewport={"width": 1440, "height": 900})
         devtools = await page.context.new_cdp_session(page)
         await devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
@@ -120,6 +131,16 @@ async def _browse(address: str, seconds: float, only: tuple[str, ...]) -> dict[s
     return found
 
 
+@contextmanager
+def page_of(trucks: int) -> Iterator[str]:
+    """The address of a console's page that shows so many made-up trucks."""
+    with (
+        process(sys.executable, "-m", "sim_harness.bench.made_up", SITE, str(trucks)) as server,
+        process(*COMMAND, "console", "--server", server.address, "--listen", "127.0.0.1:0") as console,
+    ):
+        yield f"http://{console.address}/"
+
+
 def page(trucks: int = TRUCKS, seconds: float = ROUND_S, only: tuple[str, ...] = ()) -> Outcome:
     """
     Measures every screen for *seconds*, or those of *only*.
@@ -127,10 +148,8 @@ def page(trucks: int = TRUCKS, seconds: float = ROUND_S, only: tuple[str, ...] =
     Raises:
         NotHere: there is nothing to look with.
     """
-    with process("-m", "sim_harness.bench.made_up", SITE, str(trucks)) as (_, server):
-        console = ("-m", "fleet.cli.main", "console", "--server", server, "--listen", "127.0.0.1:0")
-        with process(*console) as (_, address):
-            seen = asyncio.run(_browse(f"http://{address}/", seconds, only))
+    with page_of(trucks) as address:
+        seen = asyncio.run(_browse(address, seconds, only))
     figures = []
     for screen, each in seen.items():
         figures += [

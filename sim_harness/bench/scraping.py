@@ -11,25 +11,23 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-import socket
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Final
 from urllib.request import urlopen
 
 from fleet.site import load_site
-from planner.corridor import StandKind
-from sim_harness.bench.load import Load
+from sim_harness.bench.load import Load, parking
 from sim_harness.bench.measure import Figure, Outcome
-from sim_harness.bench.streams import cpu_s, process
+from sim_harness.bench.process import Process, process
+from sim_harness.bench.streams import SITE
+from sim_harness.spawn import COMMAND
 
-SITE: Final = "ganqimaodu"
 TRUCKS: Final = 60
 ROUNDS: Final = 2
 # The server's quantiles are of its last minute: a round must outlast it.
@@ -38,13 +36,6 @@ SCRAPE_PERIOD_S: Final = 0.1
 WITHIN_S: Final = 10.0
 SAMPLE: Final = re.compile(r"^(\w+(?:\{[^}]*\})?) (\S+)$", re.MULTILINE)
 TICK, LATE = "khulan_tick_minute_seconds", "khulan_tick_late_minute_seconds"
-
-
-def free_port() -> int:
-    """One that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def scraped(address: str) -> Mapping[str, float]:
@@ -62,25 +53,11 @@ def text_of(address: str) -> bytes:
 @contextmanager
 def bare(text: bytes) -> Iterator[str]:
     """The address of a process that serves *text* as its metrics, and nothing else."""
-    address = f"127.0.0.1:{free_port()}"
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "metrics").write_bytes(text)
-        command = [sys.executable, "-m", "http.server", address.rpartition(":")[2], "--bind", "127.0.0.1", "--directory", folder]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-            try:
-                _wait_for(address)
-                yield address
-            finally:
-                server.terminate()
-
-
-def _wait_for(address: str) -> None:
-    for _ in range(round(WITHIN_S / SCRAPE_PERIOD_S)):
-        with suppress(OSError):
-            scraped(address)
-            return
-        time.sleep(SCRAPE_PERIOD_S)
-    raise ConnectionError(f"nobody serves at {address}")
+        # Unbuffered, or nobody hears the port it was given.
+        with process(sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", folder) as server:
+            yield server.address
 
 
 def read_on(address: str, seconds: float) -> int:
@@ -94,10 +71,9 @@ def read_on(address: str, seconds: float) -> int:
     return count
 
 
-async def _drive(server: tuple[int, str], metrics: str, rounds: int, round_s: float) -> tuple[dict[bool, list[dict[str, float]]], int]:
+async def _drive(server: Process, metrics: str, rounds: int, round_s: float) -> tuple[dict[bool, list[dict[str, float]]], int]:
     corridor = load_site(SITE)
-    stands = [stand for stand in corridor.stands if stand.kind not in {StandKind.BAY, StandKind.SIDING}][:TRUCKS]
-    load = Load(corridor, stands, server[1])
+    load = Load(corridor, parking(corridor)[:TRUCKS], server.address)
     await load.connect()
     reporting = asyncio.create_task(load.report(math.inf))
     seen: dict[bool, list[dict[str, float]]] = {False: [], True: []}
@@ -105,9 +81,9 @@ async def _drive(server: tuple[int, str], metrics: str, rounds: int, round_s: fl
     with bare(await asyncio.to_thread(text_of, metrics)) as elsewhere:
         for at in range(2 * rounds):
             ours = at % 2 == 1
-            before_s = cpu_s(server[0])
+            before_s = server.cpu_s
             count = await asyncio.to_thread(read_on, metrics if ours else elsewhere, round_s)
-            spent_s = cpu_s(server[0]) - before_s
+            spent_s = server.cpu_s - before_s
             scrapes += count if ours else 0
             seen[ours].append({**await asyncio.to_thread(scraped, metrics), "cpu": 1e3 * spent_s / round_s})
     reporting.cancel()
@@ -118,11 +94,9 @@ async def _drive(server: tuple[int, str], metrics: str, rounds: int, round_s: fl
 
 def scraping(rounds: int = ROUNDS, round_s: float = ROUND_S) -> Outcome:
     """Measures *rounds* turns of *round_s* each way."""
-    with tempfile.TemporaryDirectory() as data:
-        metrics = f"127.0.0.1:{free_port()}"
-        serving = ("-m", "fleet.cli.main", "serve", "--site", SITE, "--data", data, "--listen", "127.0.0.1:0", "--metrics", metrics)
-        with process(*serving) as server:
-            seen, scrapes = asyncio.run(_drive(server, metrics, rounds, round_s))
+    serving = (*COMMAND, "serve", "--site", SITE, "--listen", "127.0.0.1:0", "--metrics", "0")
+    with tempfile.TemporaryDirectory() as data, process(*serving, "--data", data) as server:
+        seen, scrapes = asyncio.run(_drive(server, server.next_address(), rounds, round_s))
     named = {f"a tick, {word}": f'{TICK}{{quantile="{q}"}}' for q, word in (("0.5", "p50"), ("0.99", "p99"))}
     named |= {f"late, {word}": f'{LATE}{{quantile="{q}"}}' for q, word in (("0.5", "p50"), ("0.99", "p99"))}
     return Outcome(

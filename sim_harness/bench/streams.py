@@ -8,84 +8,52 @@ the system. Decisions, journal and answers are in ours; the bare handler only re
 from __future__ import annotations
 
 import asyncio
-import re
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from statistics import median
 from typing import Final
 
 from fleet.site import load_site
-from planner.corridor import StandKind
-from sim_harness.bench.load import Load
+from sim_harness.bench.load import Load, parking
 from sim_harness.bench.measure import Figure, Outcome
+from sim_harness.bench.process import Process, process
+from sim_harness.spawn import COMMAND
 
 SITE: Final = "ganqimaodu"
 TRUCKS: Final = 80
 ROUNDS: Final = 5
 ROUND_S: Final = 4.0
 RATIO_MIN: Final = 0.85
-# Which of a process's CPU clocks: the one that counts every nanosecond its threads were scheduled.
-SCHEDULED: Final = 2
-ADDRESS: Final = re.compile(r"127\.0\.0\.1:\d+")
 
 
-def cpu_s(pid: int) -> float:
-    """
-    CPU seconds of a process and all its threads, user and system, in nanosecond steps.
-
-    Read from the process's own CPU clock, whose number the kernel derives from its id (clock_getcpuclockid(3) on Linux): the
-    counters of /proc step by a hundredth of a second, more than a short round costs.
-    """
-    return time.clock_gettime_ns(~pid << 3 | SCHEDULED) / 1e9
-
-
-@contextmanager
-def process(*arguments: str) -> Iterator[tuple[int, str]]:
-    """A server process while it is needed: its id, and the address it printed."""
-    with subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
-        try:
-            assert server.stdout is not None
-            address = next((found[0] for line in server.stdout if (found := ADDRESS.search(line))), None)
-            if address is None:
-                raise ConnectionError(f"{' '.join(arguments)} ended without an address")
-            yield server.pid, address
-        finally:
-            server.terminate()
-
-
-async def _drive(trucks: int, ours: tuple[int, str], rounds: int, round_s: float) -> tuple[list[float], list[float], float]:
+async def _drive(trucks: int, ours: Process, rounds: int, round_s: float) -> tuple[list[float], list[float], float]:
     """CPU seconds per report of ours and of the bare server, round by round; and our writes per read."""
     corridor = load_site(SITE)
-    stands = [stand for stand in corridor.stands if stand.kind is not StandKind.BAY and stand.kind is not StandKind.SIDING][:trucks]
-    load = Load(corridor, stands, ours[1])
+    stands = parking(corridor)[:trucks]
+    load = Load(corridor, stands, ours.address)
     await load.connect()
     written, read = await load.report(round_s)
     ratio = read / written
-    with process("-m", "sim_harness.bench.bare", f"{ratio:.4f}") as bare:
-        bare_load = Load(corridor, stands, bare[1])
+    with process(sys.executable, "-m", "sim_harness.bench.bare", f"{ratio:.4f}") as bare:
+        bare_load = Load(corridor, stands, bare.address)
         await bare_load.connect()
-        spent: dict[int, list[float]] = {ours[0]: [], bare[0]: []}
+        spent: dict[Process, list[float]] = {ours: [], bare: []}
         for _ in range(rounds):
-            for (pid, _), each in ((ours, load), (bare, bare_load)):
-                before_s = cpu_s(pid)
+            for server, each in ((ours, load), (bare, bare_load)):
+                before_s = server.cpu_s
                 written, _ = await each.report(round_s)
-                spent[pid].append((cpu_s(pid) - before_s) / written)
+                spent[server].append((server.cpu_s - before_s) / written)
                 await asyncio.sleep(0.2)
         await bare_load.close()
     await load.close()
-    return spent[ours[0]], spent[bare[0]], ratio
+    return spent[ours], spent[bare], ratio
 
 
 def streams(trucks: int = TRUCKS, rounds: int = ROUNDS, round_s: float = ROUND_S) -> Outcome:
     """Measures *rounds* turns of *round_s* each."""
-    with tempfile.TemporaryDirectory() as data:
-        serving = ("-m", "fleet.cli.main", "serve", "--site", SITE, "--data", data, "--listen", "127.0.0.1:0")
-        with process(*serving) as ours:
-            ours_s, bare_s, ratio = asyncio.run(_drive(trucks, ours, rounds, round_s))
+    serving = (*COMMAND, "serve", "--site", SITE, "--listen", "127.0.0.1:0")
+    with tempfile.TemporaryDirectory() as data, process(*serving, "--data", data) as ours:
+        ours_s, bare_s, ratio = asyncio.run(_drive(trucks, ours, rounds, round_s))
     mine, bare = median(ours_s), median(bare_s)
     return Outcome(
         bench="streams",

@@ -8,21 +8,17 @@ Server, trucks and watchers are three processes. Every truck is somewhere else i
 from __future__ import annotations
 
 import asyncio
-import json
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from fleet.site import load_site
-from planner.corridor import StandKind
-from sim_harness.bench.load import Load
+from sim_harness.bench.load import Load, parking
 from sim_harness.bench.measure import NS_PER_MS, Figure, Outcome
-from sim_harness.bench.streams import ADDRESS, SITE, TRUCKS, cpu_s
+from sim_harness.bench.process import Process, process
+from sim_harness.bench.streams import SITE, TRUCKS
 from sim_harness.observation import TICK_S
 
 WATCHERS: Final = 100
@@ -34,44 +30,6 @@ PERCENTS: Final = (50, 99)
 WHATS: Final = {"took_ns": "a tick", "late_ns": "begins late by", "spent_ns": "a tick's own CPU"}
 # A hundred watchers may cost the loop so much of a tick.
 GOAL_MS: Final = 0.1 * TICK_S * 1000.0
-
-
-class Asked:
-    """A process that answers each line of input with a line of figures."""
-
-    def __init__(self, process: subprocess.Popen[str], address: str) -> None:
-        self._process = process
-        self.address = address
-        self.pid = process.pid
-
-    def take(self) -> dict[str, Any]:
-        """Its figures since they were last taken."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-        found: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return found
-
-    def kill(self) -> None:
-        """Ends it without a word."""
-        self._process.kill()
-        self._process.wait()
-
-
-@contextmanager
-def asked(*arguments: str) -> Iterator[Asked]:
-    """Such a process while it is needed; it has said its first line."""
-    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
-    with subprocess.Popen([sys.executable, "-m", *arguments], **pipes) as process:
-        try:
-            assert process.stdout is not None
-            address = next((found[0] for line in process.stdout if (found := ADDRESS.search(line))), None)
-            if address is None:
-                raise ConnectionError(f"{' '.join(arguments)} ended without a word")
-            yield Asked(process, address)
-        finally:
-            process.kill()
 
 
 class Measured:
@@ -99,26 +57,25 @@ class Measured:
         return float(np.percentile(self.ticks[name], percent)) / NS_PER_MS
 
 
-async def _round(server: Asked, load: Load, seconds: float, into: Measured) -> None:
+async def _round(server: Process, load: Load, seconds: float, into: Measured) -> None:
     """Lets trucks report for a while, and keeps what the server's ticks were meanwhile."""
     await load.report(SETTLE_S)
     server.take()
-    before_s = cpu_s(server.pid)
+    before_s = server.cpu_s
     await load.report(seconds)
-    into.cpu_s += cpu_s(server.pid) - before_s
+    into.cpu_s += server.cpu_s - before_s
     into.seconds += seconds
     into.keep(server.take())
 
 
-async def _drive(server: Asked, trucks: int, watchers: int, rounds: int, round_s: float) -> dict[str, Measured]:
+async def _drive(server: Process, trucks: int, watchers: int, rounds: int, round_s: float) -> dict[str, Measured]:
     corridor = load_site(SITE)
-    stands = [stand for stand in corridor.stands if stand.kind is not StandKind.BAY and stand.kind is not StandKind.SIDING][:trucks]
-    load = Load(corridor, stands, server.address, wobble_m=WOBBLE_M)
+    load = Load(corridor, parking(corridor)[:trucks], server.address, wobble_m=WOBBLE_M)
     await load.connect()
     found = {name: Measured() for name in ("alone", "watched", "left")}
     for _ in range(rounds):
         await _round(server, load, round_s, found["alone"])
-        with asked("sim_harness.bench.onlookers", server.address, str(watchers)) as looking:
+        with process(sys.executable, "-m", "sim_harness.bench.onlookers", server.address, str(watchers)) as looking:
             looking.take()
             await _round(server, load, round_s, found["watched"])
             told = looking.take()
@@ -134,7 +91,7 @@ async def _drive(server: Asked, trucks: int, watchers: int, rounds: int, round_s
 
 def watchers(trucks: int = TRUCKS, count: int = WATCHERS, rounds: int = ROUNDS, round_s: float = ROUND_S) -> Outcome:
     """Measures *rounds* turns of *round_s* each way."""
-    with tempfile.TemporaryDirectory() as data, asked("sim_harness.bench.timed", SITE, data) as server:
+    with tempfile.TemporaryDirectory() as data, process(sys.executable, "-m", "sim_harness.bench.timed", SITE, data) as server:
         found = asyncio.run(_drive(server, trucks, count, rounds, round_s))
     alone, watched, left = found["alone"], found["watched"], found["left"]
     cost_ms = {at: watched.ms("took_ns", at) - alone.ms("took_ns", at) for at in PERCENTS}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
 
-NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
+from sim_harness.bench.page import chromium
+
 QUIET: Final = (
     "--no-sandbox",
     "--disable-background-networking",
@@ -23,11 +23,6 @@ UNDRAWN: Final = ("--disable-gpu", "--disable-3d-apis")
 WITHIN_MS: Final = 60_000
 # Chromium without a graphics card says so of every picture that is taken of the map.
 NO_CARD: Final = "GPU stall due to ReadPixels"
-
-
-def chromium() -> str | None:
-    """Where it is; None where there is none."""
-    return next((found for name in NAMES if (found := shutil.which(name)) is not None), None)
 
 
 @asynccontextmanager

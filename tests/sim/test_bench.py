@@ -15,8 +15,9 @@ from sim_harness.bench.conflict import SPACING_M, Traffic, conflict
 from sim_harness.bench.journal import journal, one_tick
 from sim_harness.bench.measure import Figure, Outcome, alternate, exponent
 from sim_harness.bench.planning import planning
+from sim_harness.bench.process import cpu_s
 from sim_harness.bench.scraping import scraping
-from sim_harness.bench.streams import cpu_s, streams
+from sim_harness.bench.streams import streams
 from sim_harness.bench.watchers import watchers
 
 LINE = Figure(name="tick", ours=1.0, reference=10.0, unit="ms", ratio=0.1, goal=0.2)

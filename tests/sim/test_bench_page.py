@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import expect
 
-from sim_harness.bench.page import FLAGS, SITE, page
-from sim_harness.bench.streams import process
+from sim_harness.bench.page import page, page_of
+from tests.console.browser import browser
 
 TRUCKS = 300
 WITHIN_MS = 60_000
@@ -28,19 +26,15 @@ def test_a_page_is_measured_in_a_browser() -> None:
 
 async def test_a_row_that_comes_into_sight_shows_the_present() -> None:
     """A truck's place of a minute ago, found by scrolling, would be taken for its place now."""
-    with process("-m", "sim_harness.bench.made_up", SITE, str(TRUCKS)) as (_, server):
-        console = ("-m", "fleet.cli.main", "console", "--server", server, "--listen", "127.0.0.1:0")
-        with process(*console) as (_, address):
-            async with async_playwright() as driver:
-                browser = await driver.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
-                shown = await browser.new_page(viewport={"width": 1300, "height": 600})
-                await shown.goto(f"http://{address}/#trucks")
-                near, far = shown.locator("tr[data-key=T0001]"), shown.locator(f"tr[data-key=T{TRUCKS - 1:04d}]")
-                await far.wait_for(state="attached", timeout=WITHIN_MS)
-                await expect(near).not_to_have_text(str(await near.text_content()), timeout=WITHIN_MS)
-                before = str(await far.text_content())
+    with page_of(TRUCKS) as address:
+        async with browser() as found:
+            shown = await found.new_page(viewport={"width": 1300, "height": 600})
+            await shown.goto(f"{address}#trucks")
+            near, far = shown.locator("tr[data-key=T0001]"), shown.locator(f"tr[data-key=T{TRUCKS - 1:04d}]")
+            await far.wait_for(state="attached", timeout=WITHIN_MS)
+            await expect(near).not_to_have_text(str(await near.text_content()), timeout=WITHIN_MS)
+            before = str(await far.text_content())
 
-                await far.scroll_into_view_if_needed(timeout=WITHIN_MS)
-                await expect(far).not_to_have_text(before, timeout=WITHIN_MS)
-                await expect(far).not_to_have_text(str(await far.text_content()), timeout=WITHIN_MS)
-                await browser.close()
+            await far.scroll_into_view_if_needed(timeout=WITHIN_MS)
+            await expect(far).not_to_have_text(before, timeout=WITHIN_MS)
+            await expect(far).not_to_have_text(str(await far.text_content()), timeout=WITHIN_MS)

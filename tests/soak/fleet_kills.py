@@ -18,12 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from sim_harness.bench.process import cpu_s
 from sim_harness.outage import OutageRunner
 from sim_harness.recording import Recorder
 from sim_harness.report import opening_s
 from sim_harness.scenario import Scenario, load_scenario
 from sim_harness.spawn import ServerProcess
-from tests.figures import cpu_s, percentile
+from tests.figures import percentile
 from tests.soak.verdict import Verdict, say
 from tests.soak.wide_site import write_wide
 
