@@ -9,8 +9,9 @@ So whoever watches the truth here shares nothing with what the computer believes
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -72,7 +73,7 @@ class SimulatedCab:
     def __init__(self, corridor: Corridor, lane_id: str, chainage_m: float, *, seed: int = 1) -> None:
         self.kind: TruckType = corridor.truck_types[0]
         self._lanes = {lane.lane_id: lane for lane in corridor.lanes}
-        body = _body(corridor, self._lanes[lane_id], self.kind.length_m - chainage_m)
+        body = lanes_under(corridor, lane_id, chainage_m, self.kind.length_m)
         self._way = [lane.lane_id for lane in body]
         self._starts_m = [0.0]
         for lane in body:
@@ -118,12 +119,14 @@ class SimulatedCab:
     def obey(self, pedals: cab_pb2.Pedals) -> None:
         """Take what the computer wants until it says something else."""
         self._untold_s = 0.0
-        self._demand.mode[0] = _MODES.get(pedals.mode, dynamics.EMERGENCY_BRAKE)
-        self._demand.acceleration_mps2[0] = pedals.acceleration_mps2
+        # What is no number is what a fault sends, as an empty message is.
+        sound = math.isfinite(pedals.acceleration_mps2)
+        self._demand.mode[0] = _MODES.get(pedals.mode, dynamics.EMERGENCY_BRAKE) if sound else dynamics.EMERGENCY_BRAKE
+        self._demand.acceleration_mps2[0] = pedals.acceleration_mps2 if sound else 0.0
         self._parked = pedals.park and self.speed_mps == 0.0
-        here = self._way[-1]
-        if here in pedals.lane_ids:
-            self._ahead = list(pedals.lane_ids)[list(pedals.lane_ids).index(here) + 1 :]
+        lane_ids, here = list(pedals.lane_ids), self._way[-1]
+        if here in lane_ids:
+            self._ahead = lane_ids[lane_ids.index(here) + 1 :]
 
     def step(self) -> None:
         """
@@ -161,9 +164,7 @@ class SimulatedCab:
             laden=bool(self._around.laden[0]),
             parked=self._parked,
             battery_wh=max(0.0, CHARGED * self.kind.battery_wh - float(self._motion.energy_wh[0])),
-            body_lane_ids=[
-                lane for lane, (start_m, end_m) in self._spans() if end_m > tail_m and start_m < max(believed_m, tail_m + TICK_S)
-            ],
+            body_lane_ids=[lane for lane, (start_m, end_m) in self._spans() if end_m > tail_m and start_m <= believed_m],
         )
 
     def _spans(self) -> list[tuple[str, tuple[float, float]]]:
@@ -176,9 +177,10 @@ class SimulatedCab:
         return self._way[-1], at_m - self._starts_m[-2]
 
 
-def _body(corridor: Corridor, nose: Lane, behind_m: float) -> list[Lane]:
-    """The lanes under a body, tail first, where *behind_m* of it lie behind the lane of its *nose*: at a node, the first that leads there."""
-    lanes = [nose]
+def lanes_under(corridor: Corridor, lane_id: str, nose_m: float, length_m: float) -> list[Lane]:
+    """The lanes under a body whose nose is at *nose_m* of a lane, tail first: at a node, the first that leads there."""
+    lanes = [corridor.lanes[corridor.lane_ix[lane_id]]]
+    behind_m = length_m - nose_m
     while behind_m > 0.0:
         before = next((lane for lane in corridor.lanes if lane.to_node_id == lanes[0].from_node_id), None)
         if before is None:
@@ -267,8 +269,9 @@ async def served(cab: SimulatedCab, address: str = "127.0.0.1:0", watch: Callabl
         yield f"{address.rpartition(':')[0]}:{port}"
     finally:
         moving.cancel()
-        await asyncio.gather(moving, return_exceptions=True)
         await server.stop(None)
+        with suppress(asyncio.CancelledError):
+            await moving
 
 
 def place_of(corridor: Corridor, text: str) -> tuple[str, float]:
@@ -282,7 +285,7 @@ def place_of(corridor: Corridor, text: str) -> tuple[str, float]:
         if stand.stand_id == text:
             return stand.lane_id, stand.stop_m
     lane_id, _, chainage = text.rpartition(":")
-    lane = next((lane for lane in corridor.lanes if lane.lane_id == lane_id), None)
-    if lane is None or not 0.0 <= float(chainage) < lane.length_m:
+    at_m = float(chainage) if chainage.replace(".", "", 1).isdecimal() else math.nan
+    if not any(lane.lane_id == lane_id and 0.0 <= at_m < lane.length_m for lane in corridor.lanes):
         raise ValueError(f"{text} is neither a stand nor a place on a lane")
-    return lane_id, float(chainage)
+    return lane_id, at_m

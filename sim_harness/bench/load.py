@@ -19,6 +19,7 @@ import grpc
 from fleet.v1 import common_pb2, truck_pb2, truck_pb2_grpc
 from fleet.wire_version import CURRENT
 from planner.corridor import Corridor, Stand, StandKind
+from sim_harness.cab import lanes_under
 
 REPORT_PERIOD_S: Final = 0.1
 BOUND_M: Final = 0.2
@@ -29,17 +30,6 @@ CONNECTS_PER_S: Final = 40.0
 def parking(corridor: Corridor) -> list[Stand]:
     """Where trucks may stand all day in nobody's way."""
     return [stand for stand in corridor.stands if stand.kind not in {StandKind.BAY, StandKind.SIDING}]
-
-
-def body_lanes(corridor: Corridor, stand: Stand, length_m: float) -> list[str]:
-    """Lanes under a body whose nose is at *stand*, tail first: at a node, the first lane that leads to it."""
-    lanes = [corridor.lanes[corridor.lane_ix[stand.lane_id]]]
-    left_m = length_m - stand.stop_m
-    while left_m > 0.0:
-        before = next(lane for lane in corridor.lanes if lane.to_node_id == lanes[0].from_node_id)
-        lanes.insert(0, before)
-        left_m -= before.length_m
-    return [lane.lane_id for lane in lanes]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -111,7 +101,12 @@ class Load:
         length_m = corridor.truck_types[0].length_m
         self._corridor = corridor
         self.trucks = [
-            Standing(truck_id=f"s{row:03d}", lanes=body_lanes(corridor, stand, length_m), chainage_m=stand.stop_m, wobble_m=wobble_m)
+            Standing(
+                truck_id=f"s{row:03d}",
+                lanes=[lane.lane_id for lane in lanes_under(corridor, stand.lane_id, stand.stop_m, length_m)],
+                chainage_m=stand.stop_m,
+                wobble_m=wobble_m,
+            )
             for row, stand in enumerate(stands)
         ]
         self._channel = grpc.aio.insecure_channel(address, options=[("grpc.http2.bdp_probe", 0)])

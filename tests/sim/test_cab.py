@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import grpc
 import grpc.aio
@@ -52,6 +53,16 @@ def test_pedals_that_say_nothing_are_an_emergency(cab: SimulatedCab) -> None:
     assert cab.speed_mps == 0.0
 
 
+@pytest.mark.parametrize("acceleration_mps2", [math.nan, math.inf])
+def test_a_demand_that_is_no_number_is_an_emergency_too(cab: SimulatedCab, acceleration_mps2: float) -> None:
+    """A foreign computer that divides by nothing must not send the truck, and whoever watches the truth, nowhere."""
+    drive(cab, GO, 30)
+
+    drive(cab, cab_pb2.Pedals(mode=cab_pb2.CAB_MODE_DRIVE, acceleration_mps2=acceleration_mps2, lane_ids=GO.lane_ids), 40)
+
+    assert cab.speed_mps == 0.0
+
+
 def test_its_sensors_keep_their_bound_and_are_not_exact(cab: SimulatedCab) -> None:
     """A computer that takes a position for the truth shall find out here."""
     errors = set()
@@ -90,6 +101,20 @@ def test_the_parking_brake_holds_against_the_motors(cab: SimulatedCab) -> None:
     assert cab.reading().parked
 
 
+async def test_whoever_watches_and_fails_is_heard_of(cab: SimulatedCab) -> None:
+    """A truth that nobody sees any more is no proof of anything."""
+
+    def fails(_: SimulatedCab) -> None:
+        raise LookupError("no truth")
+
+    async def looked_at() -> None:
+        async with served(cab, watch=fails) as address, grpc.aio.insecure_channel(address) as channel, asyncio.timeout(WITHIN_S):
+            await cab_pb2_grpc.CabServiceStub(channel).Drive().read()
+
+    with pytest.raises(LookupError, match="no truth"):
+        await looked_at()
+
+
 async def test_a_second_computer_is_refused_and_the_first_goes_on(cab: SimulatedCab) -> None:
     """Two computers at one set of pedals are nobody's truck."""
     async with served(cab) as address, grpc.aio.insecure_channel(address) as channel:
@@ -113,5 +138,6 @@ def test_a_place_is_a_stand_or_metres_of_a_lane() -> None:
 
     assert place_of(corridor, "w_bay_01") == ("w_bay_01", pytest.approx(53.036))
     assert place_of(corridor, "east_1:12.5") == ("east_1", 12.5)
-    answer = CliRunner().invoke(app, ["cab", "--site", "crossing", "--place", "east_1:500"])
-    assert (answer.exit_code, answer.stderr.strip()) == (2, "fleet sim cab: east_1:500 is neither a stand nor a place on a lane")
+    for place in ("east_1:500", "east_1:nan", "east_1:far"):
+        answer = CliRunner().invoke(app, ["cab", "--site", "crossing", "--place", place])
+        assert (answer.exit_code, answer.stderr.strip()) == (2, f"fleet sim cab: {place} is neither a stand nor a place on a lane")
