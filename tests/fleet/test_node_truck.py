@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 import re
 import shutil
 import signal
@@ -22,6 +23,9 @@ from typing import Any, Final
 import pytest
 
 from fleet.client import AsyncOperator, asks
+from fleet.onboard import Ladder, LadderUnsound
+from fleet.onboard.contact import Contact
+from fleet.onboard.words import Heartbeat
 from fleet.site import load_site
 from sim_harness import cab as simulated
 from tests.fleet.real_server import HOUSE, RealServer
@@ -33,6 +37,26 @@ TRUCK: Final = "N001"
 BAY: Final = "w_bay_01"
 COAL_KG: Final = 30_000.0
 LOADING: Final = 3  # of MissionState
+# One challenge, whose echo comes back three times: in time, with a tick that does not rise, and when it is too old to prove anything.
+ASKED_NS: Final = 300_000_000
+HEARD_NS: Final = ((500_000_000, 5), (900_000_000, 5), (1_400_000_000, 6))
+LOOKED_NS: Final = tuple(round(at_s * 1e9) for at_s in (1.45, 1.55, 2.45, 2.55, 3.55, 4.45, 4.55, 10.6))
+SILENCE: Final = """
+const { Contact, ladderOf } = require("./contact");
+const { rungs, asked, heard, looked } = JSON.parse(process.argv[1]);
+const contact = new Contact();
+let found;
+try {
+  const said = rungs.map(([s, reaction]) => ({ reaction, silence: { seconds: String(Math.trunc(s)), nanos: 1e9 * (s % 1) } }));
+  contact.welcomed(ladderOf(said), 0n);
+  contact.ask(BigInt(asked));
+  for (const [at, tick] of heard) contact.hear({ tick: String(tick), challenge_echo: String(asked), challenge: "1" }, BigInt(at));
+  found = looked.map((at) => contact.reaction(BigInt(at)));
+} catch (refused) {
+  found = refused.reason;
+}
+process.stdout.write(JSON.stringify(found));
+"""
 
 
 @pytest.fixture(scope="module")
@@ -57,19 +81,12 @@ class NodeTruck:
         self.cab = cab
         self.facts: list[dict[str, Any]] = []
         self.track: list[tuple[float, float]] = []  # wall's milliseconds and true metres
-        self._stepped = asyncio.Condition()
-        self._waking: set[asyncio.Task[None]] = set()
+        self._stepped = asyncio.Event()
 
     def watch(self, cab: simulated.SimulatedCab) -> None:
         """Keeps the truth, and lets those who wait for it look."""
         self.track.append((time.time() * 1000, cab.travelled_m))
-        task = asyncio.get_running_loop().create_task(self._wake())
-        self._waking.add(task)
-        task.add_done_callback(self._waking.discard)
-
-    async def _wake(self) -> None:
-        async with self._stepped:
-            self._stepped.notify_all()
+        self._stepped.set()
 
     async def listen(self, said: asyncio.StreamReader) -> None:
         """Takes in what the process tells."""
@@ -79,8 +96,10 @@ class NodeTruck:
     async def until(self, holds: Callable[[], bool], what: str) -> None:
         """Waits, a step of the truck at a time."""
         try:
-            async with asyncio.timeout(WITHIN_S), self._stepped:
-                await self._stepped.wait_for(holds)
+            async with asyncio.timeout(WITHIN_S):
+                while not holds():
+                    self._stepped.clear()
+                    await self._stepped.wait()
         except TimeoutError:
             pytest.fail(f"never {what}: at {self.cab.nose}, {self.cab.speed_mps} m/s; told {self.facts[-12:]}")
 
@@ -109,7 +128,7 @@ async def driving(server: RealServer, modules: Path, memory: Path) -> AsyncItera
         said = {"protos": HOUSE / "protos", "server": server.address, "cab": address, "truck": TRUCK, "memory": memory}
         arguments = [word for name, value in said.items() for word in (f"--{name}", str(value))]
         process = await asyncio.create_subprocess_exec(
-            "node", SOURCE / "main.js", *arguments, stdout=asyncio.subprocess.PIPE, env={"NODE_PATH": str(modules), "PATH": "/usr/bin:/bin"}
+            "node", SOURCE / "main.js", *arguments, stdout=asyncio.subprocess.PIPE, env={**os.environ, "NODE_PATH": str(modules)}
         )
         assert process.stdout is not None
         listening = asyncio.create_task(truck.listen(process.stdout))
@@ -164,6 +183,30 @@ async def test_a_truck_made_from_the_protos_alone_outlives_its_server_inside_its
             assert server.said("truck_quarantined") == []
     finally:
         await server.end(signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    "rungs",
+    [
+        [], [(1.0, 1), (2.0, 2), (4.0, 3)], [(0.5, 3)], [(3.0, 2), (3.5, 3)],
+        [(2.0, 1), (1.0, 2)], [(11.0, 2)], [(1.0, 1)], [(0.0, 2)], [(2.0, 2), (1.0, 3)],
+    ],
+)  # fmt: skip
+def test_silence_does_to_it_what_it_does_to_ours(rungs: list[tuple[float, int]]) -> None:
+    """Of a dead server it sees one rung in the other test; the rest, and ladders that must be refused, are to be right as well."""
+    contact = Contact()
+    try:
+        contact.welcomed(Ladder.of_rungs(rungs), 0)
+        contact.ask(ASKED_NS)
+        for at_ns, tick in HEARD_NS:
+            contact.hear(Heartbeat(tick=tick, challenge_echo=ASKED_NS, challenge=1, epoch=1), at_ns)
+        ours: list[int] | str = [contact.reaction(at_ns) for at_ns in LOOKED_NS]
+    except LadderUnsound:
+        ours = "LadderUnsound"
+
+    asked = {"rungs": rungs, "asked": ASKED_NS, "heard": HEARD_NS, "looked": LOOKED_NS}
+    done = subprocess.run(["node", "-e", SILENCE, json.dumps(asked)], cwd=SOURCE, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == ours
 
 
 def test_its_figures_are_those_of_the_site() -> None:

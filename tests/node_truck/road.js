@@ -39,7 +39,6 @@ class Road {
     });
     // The tail may reach a little behind the first segment.
     this.segments[0].startM = -Infinity;
-    this.endM = atM;
   }
 
   get laneIds() {
