@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -13,8 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sim_harness.bench.process import process
 from sim_harness.day import Wish, run_day
 from sim_harness.scenario import load_scenario
+from sim_harness.spawn import COMMAND
 
 HOURS = 0.15
 TRUCKS = 10
@@ -29,14 +28,8 @@ def record(out: Path) -> Path:
 @contextmanager
 def shown(folder: Path) -> Iterator[str]:
     """The address of `fleet console --replay`, in a process of its own."""
-    code = "from fleet.cli.main import main; main()"
-    command = [sys.executable, "-c", code, "console", "--replay", str(folder), "--listen", "127.0.0.1:0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout is not None
-        said = process.stdout.readline()
-        yield said.split()[-1].rstrip("/")
-        process.send_signal(signal.SIGINT)
-        process.wait(30)
+    with process(*COMMAND, "console", "--replay", str(folder), "--listen", "127.0.0.1:0") as console:
+        yield f"http://{console.address}"
 
 
 def ask(address: str, path: str, body: Any = None, *, ours: bool = True) -> tuple[int, Any]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 
 import pytest
 
+from sim_harness.spawn import COMMAND
 from tests.console.a_run import TRUCKS, ask
 
 pytestmark = pytest.mark.xdist_group("recording")  # one process keeps the recording, and the console that shows it
@@ -17,8 +17,7 @@ pytestmark = pytest.mark.xdist_group("recording")  # one process keeps the recor
 
 def console(*words: str) -> subprocess.CompletedProcess[str]:
     """The command, in a process of its own: it sets up the log of the process it runs in."""
-    code = "from fleet.cli.main import main; main()"
-    return subprocess.run([sys.executable, "-c", code, "console", *words], capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run([*COMMAND, "console", *words], capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.mark.processes

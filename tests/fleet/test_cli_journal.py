@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import sqlite3
 import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from fleet.server.facts import AllStopLifted, GrantsIssued, TruckGreeted
 from fleet.server.journal.records import records_of
 from fleet.server.journal.sqlite import JOURNAL_FILE, SqliteJournal
 from fleet.server.site_facts import SiteInForce
+from sim_harness.spawn import COMMAND
 
 RUNNER = CliRunner()
 
@@ -125,8 +125,7 @@ def test_the_desks_records_are_shown_too(tmp_path: Path) -> None:
         journal.recover()
         journal.append(journal.acquire(), records_of([site, TotalsKept(round_trips=3)]))
 
-    command = [sys.executable, "-c", "from fleet.cli.main import main; main()", "journal", "show", str(tmp_path)]
-    shown = subprocess.run(command, check=True, capture_output=True, text=True)
+    shown = subprocess.run([*COMMAND, "journal", "show", str(tmp_path)], check=True, capture_output=True, text=True)
 
     assert "SiteInForce  site_id=mandula" in shown.stdout
     assert "TotalsKept  round_trips=3" in shown.stdout

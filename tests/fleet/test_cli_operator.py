@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +14,8 @@ from typer.testing import CliRunner, Result
 from fleet.cli import border, control, day, intrusion, lane, order, stop, truck, watch
 from fleet.client.values import TransportOrder
 from fleet.clock import SystemClock
+from sim_harness.bench.process import process
+from sim_harness.spawn import COMMAND
 
 APPS: dict[str, typer.Typer] = {
     "border": border.app, "control": control.app, "day": day.app, "intrusion": intrusion.app, "lane": lane.app, "order": order.app,
@@ -35,14 +34,8 @@ def fleet(*words: str, server: str = NOWHERE) -> Result:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where a server of `mandula` answers, in a process of its own."""
     data = tmp_path_factory.mktemp("data")
-    code = "from fleet.cli.main import main; main()"
-    command = [sys.executable, "-c", code, "serve", "--site", "mandula", "--data", str(data), "--listen", "127.0.0.1:0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=os.environ) as process:
-        assert process.stdout is not None
-        line = next(line for line in process.stdout if " on 127.0.0.1:" in line)
-        yield "127.0.0.1:" + line.split(" on 127.0.0.1:")[1].split(",")[0].strip()
-        process.terminate()
-        process.stdout.read()
+    with process(*COMMAND, "serve", "--site", "mandula", "--data", str(data), "--listen", "127.0.0.1:0") as found:
+        yield found.address
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from fleet.cli import tls, truck
+from sim_harness.bench.process import process
+from sim_harness.spawn import COMMAND
 
 
 def fleet_tls(*words: str) -> Result:
@@ -93,18 +93,12 @@ def test_a_trial_site_is_served_to_those_who_carry_something(folder: str, tmp_pa
     """From nothing to an answer, in processes of their own; and whom the server does not believe is told so."""
     fleet_tls("issue", "operator", "bataa", "--role", "viewer", "--dir", folder)
     carried = f"{folder}/issued/viewer-bataa"
-    code = "from fleet.cli.main import main; main()"
-    command = [sys.executable, "-c", code, "serve", "--site", "mandula", "--data", str(tmp_path / "data"), "--listen", "127.0.0.1:0"]
-    with subprocess.Popen([*command, "--tls", folder], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout is not None
-        line = next(line for line in process.stdout if " on 127.0.0.1:" in line)
-        address = "127.0.0.1:" + line.split(" on 127.0.0.1:")[1].split(",")[0]
+    serving = (*COMMAND, "serve", "--site", "mandula", "--data", str(tmp_path / "data"), "--listen", "127.0.0.1:0", "--tls", folder)
+    with process(*serving) as server:
         answers = [
-            CliRunner().invoke(truck.app, ["list", "--server", address, *words], env={"FLEET_TLS": ""})
+            CliRunner().invoke(truck.app, ["list", "--server", server.address, *words], env={"FLEET_TLS": ""})
             for words in (("--tls", carried), ())
         ]
-        process.terminate()
-        process.stdout.read()
 
     assert [answer.exit_code for answer in answers] == [0, 1]
     assert answers[0].stdout == "No trucks.\n"

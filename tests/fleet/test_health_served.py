@@ -7,7 +7,6 @@ import json
 import re
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,6 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from fleet.client import AsyncOperator, asks
 from fleet.server.journal.sqlite import JOURNAL_FILE
 from fleet.site import load_site
+from sim_harness.spawn import COMMAND, console_of
 from tests.fleet.real_server import HOUSE, RealServer, real_server
 from tests.fleet.rolling import rolling
 from tests.fleet.test_metrics import got
@@ -54,8 +54,7 @@ async def scraped(server: RealServer) -> dict[tuple[str, str], float]:
 
 async def told_by_the_command(server: RealServer, *options: str) -> tuple[int, str]:
     """What `fleet health` says, and how it ends."""
-    code = "from fleet.cli.main import main; main()"
-    command = [sys.executable, "-c", code, "health", "--server", server.address, *options]
+    command = [*COMMAND, "health", "--server", server.address, *options]
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, cwd=HOUSE, timeout=WITHIN_S, check=False)
     return done.returncode, done.stdout + done.stderr
 
@@ -119,19 +118,10 @@ async def test_a_server_that_switches_sites_is_scraped_at_the_same_address(tmp_p
 
 async def test_the_console_shows_it_too(tmp_path: Path) -> None:
     """Whoever has a page open needs no second tool at night."""
-    async with real_server(tmp_path / "data") as server:
-        code = "from fleet.cli.main import main; main()"
-        command = [sys.executable, "-c", code, "console", "--server", server.address, "--listen", "127.0.0.1:0"]
-        console = await asyncio.create_subprocess_exec(
-            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, cwd=HOUSE
-        )
-        assert console.stdout is not None
-        async with asyncio.timeout(WITHIN_S):
-            address = (await console.stdout.readline()).decode().rpartition("http://")[2].strip().rstrip("/")
+    async with real_server(tmp_path / "data") as server, console_of(server.address, tmp_path / "console.log") as shown:
+        address = shown.removeprefix("http://").rstrip("/")
         status, said = await asyncio.to_thread(got, address, "/api/health")
         _, page = await asyncio.to_thread(got, address, "/static/main.js")
-        console.terminate()
-        await console.wait()
 
     assert (status, json.loads(said)["site_id"]) == (200, "mandula")
     assert "screens/health.js" in page
@@ -188,10 +178,10 @@ async def test_a_server_that_stands_still_is_alive_and_not_ready_and_says_why(tm
 )
 def test_an_address_that_cannot_be_served_is_said_at_once(options: list[str], code: int, says: str, tmp_path: Path) -> None:
     """A person who mistyped must not find out by an empty dashboard."""
-    start = ["-c", "from fleet.cli.main import main; main()", "serve", "--site", "mandula", "--data", str(tmp_path / "data")]
+    start = [*COMMAND, "serve", "--site", "mandula", "--data", str(tmp_path / "data"), "--listen", "127.0.0.1:0"]
 
     done = subprocess.run(
-        [sys.executable, *start, "--listen", "127.0.0.1:0", *options],
+        [*start, *options],
         capture_output=True,
         text=True,
         cwd=HOUSE,
