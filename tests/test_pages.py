@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,7 @@ def text_of(page: str, *names: str) -> str:
     return "\n".join(found[name][1] for name in names)
 
 
-async def parked(folder: Path) -> TruckClient:
+def parked(folder: Path) -> TruckClient:
     """T001 with its papers, on a stand."""
     site = load_site("mandula")
     hardware = Parked(site.stands[0])
@@ -86,13 +86,11 @@ async def test_a_shift_goes_as_the_operators_page_says(tmp_path: Path) -> None:
     assert made.returncode == 0, made.stderr
 
     with server(tmp_path, "--tls", "tls"):
-        truck = await parked(tmp_path)
-        driving = asyncio.create_task(truck.run())
-        await seen_live(tmp_path)
-        worked = await asyncio.to_thread(typed, "sh", text_of(page, *shift), tmp_path)
-        driving.cancel()
-        with suppress(asyncio.CancelledError):
-            await driving
+        async with asyncio.TaskGroup() as running:  # a truck that ends ends the test, with its reason
+            truck = running.create_task(parked(tmp_path).run())
+            await seen_live(tmp_path)
+            worked = await asyncio.to_thread(typed, "sh", text_of(page, *shift), tmp_path)
+            truck.cancel()
         removed = await asyncio.to_thread(typed, "sh", text_of(page, "login", "remove", "handover"), tmp_path)
 
     assert worked.returncode == 0, worked.stdout + worked.stderr

@@ -63,13 +63,14 @@ async def told_by_the_command(server: RealServer, *options: str) -> tuple[int, s
 async def driving(server: RealServer) -> AsyncIterator[list[Any]]:
     """Two trucks that join the server, and an order for them."""
     trucks = [rolling(CORRIDOR, stand, server.address) for stand in STANDS]
-    running = [asyncio.create_task(client.run()) for _, client in trucks]
-    async with AsyncOperator(server.address) as operator:
-        await operator.ask(asks.create_order(from_yard_id="mn", to_yard_id="cn", container_count=4))
-    yield [hardware for hardware, _ in trucks]
-    for _, client in trucks:
-        client.leave("end of the test")
-    await asyncio.gather(*running)
+    async with asyncio.TaskGroup() as running:  # a truck that ends ends the test, with its reason
+        for _, client in trucks:
+            running.create_task(client.run())
+        async with AsyncOperator(server.address) as operator:
+            await operator.ask(asks.create_order(from_yard_id="mn", to_yard_id="cn", container_count=4))
+        yield [hardware for hardware, _ in trucks]
+        for _, client in trucks:
+            client.leave("end of the test")
 
 
 async def test_a_server_is_scraped_while_trucks_drive(tmp_path: Path) -> None:
