@@ -1,6 +1,6 @@
 """
-`run.mcap`: the run as a scene for Foxglove, one box a truck, and the events as a log; faults and alarms have a log of their own. Beside them lies what
-the server showed, for `fleet console --replay` (`sim_harness.show`).
+`run.mcap`: the run as a scene for Foxglove, one box a truck, and the events as a log; faults and alarms have a log of their own. Beside
+them lies what the server showed, for `fleet console --replay` (`sim_harness.show`).
 
 Foxglove knows its messages by name; their descriptors are declared here field by field, so the file explains itself and no
 package of generated code is needed. Frame `site`: metres east and north of the site's origin, z up. Times are simulated,

@@ -150,8 +150,13 @@ class Lines:
         return calls
 
     async def sentence(self, truck_id: str) -> str:
-        """In the server's own words why a truck stands."""
-        answer = await self._dispatch.ExplainHold(dispatch_pb2.ExplainHoldRequest(truck_id=truck_id), timeout=ASK_WITHIN_S)
+        """In the server's own words why a truck stands; "" when it knows no such truck."""
+        try:
+            answer = await self._dispatch.ExplainHold(dispatch_pb2.ExplainHoldRequest(truck_id=truck_id), timeout=ASK_WITHIN_S)
+        except grpc.aio.AioRpcError as refused:
+            if refused.code() is not grpc.StatusCode.NOT_FOUND:
+                raise
+            return ""
         return str(answer.sentence)
 
     async def why(self, truck_id: str) -> tuple[str, str] | None:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from fleet.clock import NS_PER_S
 from fleet.onboard.link import CHANNEL_OPTIONS
 from fleet.v1 import truck_pb2
 from sim_harness import link
@@ -32,7 +33,6 @@ from sim_harness.wire_show import Looker
 
 # Asking why a truck stands is a read a truck: often enough to name each wait, seldom enough not to be the load.
 ASK_AGAIN_TICKS: Final = 150
-NS_PER_S: Final = 1_000_000_000
 
 
 Result = TypeVar("Result")

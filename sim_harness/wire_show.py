@@ -79,7 +79,7 @@ class Looker:
         if recorded.SITE in due:
             found[recorded.SITE] = await desk.GetSite(dispatch_pb2.GetSiteRequest(), timeout=ASK_WITHIN_S)
         if recorded.UPDATE in due:
-            watching = desk.WatchFleet(dispatch_pb2.WatchFleetRequest())
+            watching = desk.WatchFleet(dispatch_pb2.WatchFleetRequest(), timeout=ASK_WITHIN_S)
             found[recorded.WHOLE] = await watching.read()
             watching.cancel()
         if recorded.GATES in due:
