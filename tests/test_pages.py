@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import aclosing
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 from fleet.client import AsyncOperator, asks
 from fleet.onboard import FileStore, Identity, TruckClient
 from fleet.site import load_site
-from tests.examples import TIME_LIMIT_S, examples, server, typed
+from sim_harness.bench.page import SCREENS
+from tests.examples import HOUSE, TIME_LIMIT_S, examples, server, typed
 from tests.fleet.parked import Parked
 
 LINES_MAX = 40
@@ -75,6 +77,18 @@ def test_the_papers_of_the_onboard_page_are_made(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     assert {"ca.crt", "me.crt", "me.key"} <= set(done.stdout.split())
+
+
+def test_every_screen_of_the_page_has_its_key_and_its_line() -> None:
+    """A screen that nobody tells of is one that nobody opens."""
+    listed = SCREENS.search((HOUSE / "fleet/console/static/main.js").read_text("utf-8"))
+    assert listed is not None
+    names = [name.strip() for name in listed[1].split(",")]
+    words = json.loads((HOUSE / "fleet/texts/en.json").read_text("utf-8"))
+    readme, page = ((HOUSE / name).read_text("utf-8") for name in ("README.md", "docs/console.md"))
+
+    assert [name for name in names if f"\n| {words[f'screen.{name}']} |" not in page] == []
+    assert all(f"`1` to `{len(names)}`" in text for text in (readme, page))
 
 
 async def test_a_shift_goes_as_the_operators_page_says(tmp_path: Path) -> None:
