@@ -27,6 +27,7 @@ from fleet.server.certificates import Certificates
 from fleet.server.control_thread import ControlThread
 from fleet.server.engine import Engine
 from fleet.server.health.condition import Condition
+from fleet.server.health.disk import DiskLook
 from fleet.server.health.gathering import HealthWatch, Parts
 from fleet.server.health.scraping import Scraping
 from fleet.server.health.tallies import Tallies
@@ -288,7 +289,7 @@ class Server:
             facts_since=lambda: self._pace.since,
             tallies=self._tallies,
             clock=self._clock,
-            folder=self._settings.data,
+            disk=DiskLook(self._settings.data, self._journal.page_bytes),
         )
 
     def _tick(self, now_ns: int) -> None:

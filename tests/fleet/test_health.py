@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import subprocess
+import sys
 import threading
 from contextlib import closing
 from dataclasses import replace
@@ -30,7 +32,8 @@ from fleet.server.health.pulse import REMEMBERED, Pulse
 from fleet.server.health.values import HealthState, Spread
 from fleet.server.journal.archive import PREFIX
 from fleet.server.journal.folder import Reserve
-from fleet.server.journal.sqlite import JOURNAL_FILE, RESERVE_FILE, SqliteJournal
+from fleet.server.journal.journal import Record
+from fleet.server.journal.sqlite import JOURNAL_FILE, RESERVE_FILE, WAL_FILE, SqliteJournal
 from fleet.server.loop.truck_session import State
 from fleet.server.settings import ServerSettings
 from fleet.server.wire.health_reads import message_of
@@ -45,6 +48,8 @@ from tests.fleet.well import WELL, well
 MS = 1_000_000
 WITHIN_S = 60.0
 ZERO = datetime(2026, 3, 1, tzinfo=UTC)
+# Looks into a journal as a person does who has SQLite's own tool.
+STRANGER = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('select count(*) from record').fetchone(); c.close()"
 
 
 class Disk:
@@ -188,11 +193,11 @@ def test_a_damaged_journal_is_alive_and_not_ready() -> None:
 
 def test_the_folder_is_told_as_it_is(tmp_path: Path) -> None:
     """Whoever watches a disk fill must see the file that fills it."""
-    look = DiskLook(tmp_path)
-    nothing = look.look()
+    nothing = DiskLook(tmp_path, 4096).look()
     with closing(SqliteJournal(tmp_path)) as journal:
         journal.recover()
         journal.acquire()
+        look = DiskLook(tmp_path, journal.page_bytes)
         (tmp_path / f"{PREFIX}000000000001-000000000005").write_bytes(b"x" * 77)
         seen = look.look()
         Reserve(tmp_path / RESERVE_FILE).give_way()
@@ -205,6 +210,23 @@ def test_the_folder_is_told_as_it_is(tmp_path: Path) -> None:
     assert seen.log_bytes > 0
     assert seen.pages * page_bytes == seen.bytes
     assert 0 < seen.free_bytes <= os.statvfs(tmp_path).f_blocks * os.statvfs(tmp_path).f_frsize
+
+
+def test_a_look_takes_no_lock_from_the_journal(tmp_path: Path) -> None:
+    """A file that is closed is unlocked for its whole process: the next stranger who reads the journal would clear its log away."""
+    with closing(SqliteJournal(tmp_path)) as journal:
+        journal.recover()
+        epoch = journal.acquire()
+        DiskLook(tmp_path, journal.page_bytes).look()
+
+        subprocess.run([sys.executable, "-c", STRANGER, str(tmp_path / JOURNAL_FILE)], check=True, timeout=WITHIN_S)
+        there = (tmp_path / WAL_FILE).exists()
+        written = journal.append(epoch, [Record(kind="K", key="", body=b"{}")])
+    with closing(SqliteJournal(tmp_path)) as journal:
+        recovered = journal.recover()
+
+    assert there
+    assert recovered.head.sequence == written
 
 
 def test_alarms_are_counted_by_event() -> None:

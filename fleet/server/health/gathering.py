@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
@@ -55,7 +54,7 @@ _LOG: Final = Log("health")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What is looked at. *desk* and *facts_since* are asked each time; *between* runs reads between two ticks."""
+    """What is looked at. *desk* and *facts_since* are asked each time; *between* runs reads between two ticks; *disk* is the journal's."""
 
     engine: Engine
     control: ControlThread
@@ -65,7 +64,7 @@ class Parts:
     facts_since: Callable[[], int]
     tallies: Tallies
     clock: Clock
-    folder: Path
+    disk: DiskLook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +87,7 @@ class HealthWatch:
         """*published* is called with each new value, on some thread that may be kept a while."""
         self._parts = parts
         self._published = published or _nobody
-        self._disk, self._disk_seen, self._disk_gone = DiskLook(parts.folder), DiskHealth(), False
+        self._disk_seen, self._disk_gone = DiskHealth(), False
         self._clocks = Clocks()
         self._system = SystemClock()
         self._began_ns = self._looked_ns = parts.clock.now_ns()
@@ -245,7 +244,7 @@ class HealthWatch:
     def _look_at_disk(self) -> DiskHealth:
         """What is there; as last seen where the disk does not answer, which is said once."""
         try:
-            self._disk_seen = self._disk.look()
+            self._disk_seen = self._parts.disk.look()
         except OSError as fault:
             if not self._disk_gone:
                 _LOG.alarm(Event.DISK_UNREADABLE, problem=str(fault))

@@ -204,6 +204,11 @@ class SqliteJournal:
         return head.sequence
 
     @property
+    def page_bytes(self) -> int:
+        """Of a page of the file; nobody else need open it to know."""
+        return int(self._connection.execute("pragma page_size").fetchone()[0])
+
+    @property
     def head(self) -> Head:
         """The newest record that is durable; may be read on any thread."""
         return self._head
