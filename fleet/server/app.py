@@ -127,8 +127,8 @@ class Server:
         self._condition = Condition(self._clock, self._control.pulse, self._writability, driven=settings.lockstep)
         self._tallies = Tallies()
         self._scraping = Scraping(settings.metrics, self._condition)
-        between: BetweenTicks = DirectReads() if settings.lockstep else self._control
-        self._watch = HealthWatch(self._health_parts(between), self._scraping.publish)
+        self._between: BetweenTicks = DirectReads() if settings.lockstep else self._control
+        self._watch = HealthWatch(self._health_parts(), self._scraping.publish)
         # Where all of that is reached.
         self._grpc = grpc_server(settings, self._certificates, self._refusals, self._clock, shed, traces)
         self._health = health.aio.HealthServicer()
@@ -184,7 +184,7 @@ class Server:
         self._counter = StandstillCounter(self._engine, damage, self._clock.now_ns)
         self._engine.switchboard.closed = damage
         self._condition.stands_still(str(damage))
-        self._watch = HealthWatch(self._health_parts(DirectReads()), self._scraping.publish)
+        self._between = DirectReads()
         address = await self._open()
         self._beside(self._watch.follow(), self._unwatched)
         await self._health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
@@ -238,13 +238,12 @@ class Server:
 
     def _register(self) -> None:
         engine = self._engine
-        between = DirectReads() if self._settings.lockstep or self.damage is not None else self._control
-        reads = Reads(between, engine, engine.drawer, engine.writer, site_map(engine.corridor))
+        reads = Reads(self._between, engine, engine.drawer, engine.writer, site_map(engine.corridor))
         truck_service.register(self._grpc, engine.switchboard, self._pumps)
         gateway_service.register(self._grpc, engine.switchboard, self._pumps)
         audit = AuditReads(self._settings.data, engine.options.utc_at_zero_ns)
         calendar = Calendar(engine.corridor, engine.options.utc_at_zero_ns, engine.options.dispatch.day_start_s)
-        days = DayReads(between, engine, engine.corridor, calendar)
+        days = DayReads(self._between, engine, engine.corridor, calendar)
         dispatch_service.register(self._grpc, self._counter, reads, audit, days, HealthReads(self._watch))
         border = border_service.BorderService(self._counter, reads, engine.board, self._pumps)
         border_service.register(self._grpc, border)
@@ -279,12 +278,12 @@ class Server:
         """Nobody gathers the server's health any more; trucks drive on without that."""
         _LOG.alarm(Event.HEALTH_FAILED, reason=type(fault).__name__, exc_info=fault)
 
-    def _health_parts(self, between: BetweenTicks) -> Parts:
+    def _health_parts(self) -> Parts:
         return Parts(
             engine=self._engine,
             control=self._control,
             condition=self._condition,
-            between=between,
+            between=lambda: self._between,
             desk=lambda: self._counter,
             facts_since=lambda: self._pace.since,
             tallies=self._tallies,

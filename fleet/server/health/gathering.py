@@ -54,12 +54,12 @@ _LOG: Final = Log("health")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What is looked at. *desk* and *facts_since* are asked each time; *between* runs reads between two ticks; *disk* is the journal's."""
+    """What is looked at. *between*, which runs reads between two ticks, *desk* and *facts_since* are asked each time; *disk* is the journal's."""
 
     engine: Engine
     control: ControlThread
     condition: Condition
-    between: BetweenTicks
+    between: Callable[[], BetweenTicks]
     desk: Callable[[], Desk]
     facts_since: Callable[[], int]
     tallies: Tallies
@@ -134,7 +134,7 @@ class HealthWatch:
             try:
                 # The first look is not hurried: there is nothing else to tell.
                 async with asyncio.timeout(2 * HEALTH_EVERY_S if self.newest is not None else None):
-                    drawn = await self._parts.between.read(partial(draw, self._parts.engine))
+                    drawn = await self._parts.between().read(partial(draw, self._parts.engine))
             except (TimeoutError, Overloaded):
                 if self.newest is None:
                     raise
