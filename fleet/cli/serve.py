@@ -52,7 +52,8 @@ def _traces(endpoint: str) -> Traces:
 def _serve(corridor: Corridor, settings: ServerSettings, traces: Traces) -> None:
     """Serves until asked to end, and says how it ended."""
     from fleet.errors import FleetError  # noqa: PLC0415 - as below
-    from fleet.server.app import Running, serve  # noqa: PLC0415 - as below
+    from fleet.server.app import Running  # noqa: PLC0415 - as below
+    from fleet.server.serving import serve  # noqa: PLC0415 - as below
 
     def started(running: Running) -> None:
         if running.damage is not None:
