@@ -24,6 +24,7 @@ from fleet.clock import NS_PER_S, SteppedClock
 from fleet.log import Event, Log, alarm_counts
 from fleet.principal import Role
 from fleet.server.app import Server
+from fleet.server.columns import IntColumn
 from fleet.server.health.clocks import WORST, Clocks, Stamps
 from fleet.server.health.condition import ALIVE_WITHIN_NS, Condition
 from fleet.server.health.disk import DiskLook
@@ -85,6 +86,33 @@ def test_what_nobody_looked_at_for_long_is_gone_and_nothing_counts_twice() -> No
 
     assert sum(tally.look().counts) == KEPT
     assert len(durations.lately(MINUTE_NS // 2)) == KEPT
+
+
+def test_on_a_machine_that_was_just_switched_on_nothing_happened_yet() -> None:
+    """Its clock is less than a minute old, and a thousand commits of no time at all would be a fine disk."""
+    durations = Durations()
+    durations.add(5 * NS_PER_S, 300 * MS)
+
+    assert durations.lately(6 * NS_PER_S).tolist() == [300 * MS]
+
+
+def test_what_is_added_during_a_look_counts_at_the_next_one() -> None:
+    """Ticks go on while somebody counts them."""
+
+    class Adding(Durations):
+        """One more is added whenever somebody has taken out what there is."""
+
+        def between(self, begin: int, end: int) -> IntColumn:
+            """As always."""
+            found = super().between(begin, end)
+            self.add(2, MS)
+            return found
+
+    durations = Adding()
+    tally = Tally(durations, 100 * MS)
+    durations.add(1, MS)
+
+    assert [sum(tally.look().counts) for _ in range(3)] == [1, 2, 3]
 
 
 def test_a_spread_of_nothing_is_nothing() -> None:

@@ -17,6 +17,7 @@ from fleet.server.columns import IntColumn
 from fleet.server.health.values import Histogram, Spread
 
 MINUTE_NS: Final = 60 * NS_PER_S
+LONG_AGO_NS: Final = -(2**62)  # the clock may be that of a machine that was switched on a moment ago
 KEPT: Final = 1024  # a minute of ticks, and of commits, which there are at most one a tick of
 QUANTILES: Final = (0.5, 0.99)
 # Of a tick's hundred milliseconds, of a disk's answer: from what is usual to what is a fault.
@@ -27,7 +28,7 @@ class Durations:
     """The newest `KEPT` of one kind. One thread adds."""
 
     def __init__(self) -> None:
-        self._ended_ns: IntColumn = np.zeros(KEPT, np.int64)
+        self._ended_ns: IntColumn = np.full(KEPT, LONG_AGO_NS, np.int64)
         self._took_ns: IntColumn = np.zeros(KEPT, np.int64)
         self.count = 0
 
@@ -42,10 +43,9 @@ class Durations:
         took_ns: IntColumn = self._took_ns[self._ended_ns > now_ns - MINUTE_NS]
         return took_ns
 
-    def since(self, count: int) -> IntColumn:
-        """Those added after the first *count*, as far as they are kept."""
-        now = self.count
-        rows = np.arange(max(count, now - KEPT), now) % KEPT
+    def between(self, begin: int, end: int) -> IntColumn:
+        """Those from the one of number *begin* to that before *end*, counted from 0, as far as they are kept."""
+        rows = np.arange(max(begin, end - KEPT), end) % KEPT
         took_ns: IntColumn = self._took_ns[rows]
         return took_ns
 
@@ -64,9 +64,9 @@ class Tally:
 
     def look(self) -> Histogram:
         """All so far."""
-        new = self._durations.since(self._seen)
-        self._seen = self._durations.count
-        for took_ns in new.tolist():
+        # Asked once: what is added meanwhile is for the next look.
+        begin, self._seen = self._seen, self._durations.count
+        for took_ns in self._durations.between(begin, self._seen).tolist():
             self._counts[bisect_left(BOUNDS_S, took_ns / NS_PER_S)] += 1
             self._sum_ns += took_ns
             self.over_count += took_ns > self._over_ns
