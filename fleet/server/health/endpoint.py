@@ -14,8 +14,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from socket import AF_INET6, SHUT_RDWR, socket
+from socketserver import TCPServer, ThreadingMixIn
 from typing import Any, ClassVar, Final
 
 from fleet.clock import NS_PER_S, SystemClock
@@ -85,9 +86,14 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: a scrape is nothing to remember."""
 
 
-class _Listener(ThreadingHTTPServer):
-    """A thread for each connection, a bounded number of them, each for a bounded time."""
+class _Listener(ThreadingMixIn, TCPServer):
+    """
+    A thread for each connection, a bounded number of them, each for a bounded time.
 
+    Not the library's HTTP server: that asks for the machine's name at once, and where no name server answers, the fleet would wait.
+    """
+
+    allow_reuse_address = True
     daemon_threads = True
     block_on_close = False
 
