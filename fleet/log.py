@@ -61,6 +61,7 @@ class Event(StrEnum):
     SITE_SWITCHED = "site_switched"
     SITE_FILE_KEPT = "site_file_kept"
     SITE_FILE_LOST = "site_file_lost"
+    SITE_NOT_KEPT = "site_not_kept"
     PLAINTEXT_SERVED = "plaintext_served"
     CERTIFICATES_SERVED = "certificates_served"
     CERTIFICATES_CHANGED = "certificates_changed"

@@ -21,6 +21,7 @@ from pydantic import TypeAdapter
 
 import planner
 from fleet.durable import make_folder, write_whole
+from fleet.log import Event, Log
 from fleet.site.load import load_site, locate, source_files
 from fleet.site.source import SiteError
 from planner.corridor import Corridor
@@ -29,6 +30,7 @@ KEPT_FILE: Final = "site.kept"
 _MODE: Final = 0o644  # as the site's own file
 _FORM: Final = TypeAdapter(Corridor)
 _LIBRARIES: Final = ("numpy", "pydantic", "ruamel.yaml", "scipy", "shapely")
+_LOG: Final = Log("site")
 _CODE: Final = (Path(__file__).parent, Path(planner.__path__[0]))
 
 
@@ -69,8 +71,9 @@ def _write(file: Path, rests_on: dict[str, Any], corridor: Corridor) -> None:
     try:
         make_folder(file.parent)
         write_whole(file, head.encode() + b"\n" + body, _MODE)
-    except OSError:
-        return  # a full disk: the next start takes longer, and nothing else
+    except OSError as fault:
+        # A full disk, or a folder of somebody else's: the next start takes longer, and nothing else.
+        _LOG.fact(Event.SITE_NOT_KEPT, path=str(file), problem=str(fault))
 
 
 def _read(file: Path, name_or_path: str) -> Corridor | None:

@@ -203,6 +203,17 @@ def test_an_address_that_is_taken_or_none_of_ours_is_refused_by_name() -> None:
         MetricsEndpoint("192.0.2.1:0", told).open()
 
 
+def test_nobody_is_asked_for_the_machines_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a yard without a name server that takes a good while, and no truck is given road meanwhile."""
+    asked: list[str] = []
+    monkeypatch.setattr(socket, "gethostbyaddr", asked.append)
+    served = MetricsEndpoint("127.0.0.1:0", Told(text=lambda: b"", alive=lambda: Heard.alive, ready=lambda: Heard.ready))
+    served.open()
+    served.close()
+
+    assert asked == []
+
+
 @pytest.mark.parametrize("metrics", ["9464x", "127.0.0.1", ":9464", "127.0.0.1:70000", "http://127.0.0.1:9464/"])
 def test_what_is_no_address_is_wrong_usage(metrics: str, tmp_path: Path) -> None:
     """It is said before anything is begun."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from pydantic import TypeAdapter
 
 from fleet.site import SiteError, kept_site, load_site
@@ -123,10 +124,14 @@ def test_a_value_that_cannot_be_is_refused_as_when_it_is_built(site: Path, data:
 
 
 def test_without_room_for_it_a_site_is_read_each_time(site: Path, tmp_path: Path) -> None:
-    """A folder that cannot be made keeps no server from its work; what is wrong with it others say better."""
+    """A folder that cannot be made keeps no server from its work; why each start takes its time is said."""
     (tmp_path / "data").write_text("no folder")
 
-    assert kept_site(str(site), tmp_path / "data") == load_site(str(site))
+    with structlog.testing.capture_logs() as said:
+        corridor = kept_site(str(site), tmp_path / "data")
+
+    assert corridor == load_site(str(site))
+    assert [(line["event"], line["path"]) for line in said] == [("site_not_kept", str(tmp_path / "data" / KEPT_FILE))]
 
 
 def test_an_unsound_site_is_refused_and_keeps_nothing(site: Path, data: Path) -> None:
