@@ -207,7 +207,7 @@ class ControlLease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetTotals:
-    """The day so far."""
+    """What was moved since the journal began, and how many trucks are live now."""
 
     round_trips: int
     containers_delivered: int

@@ -237,7 +237,7 @@ class Engine:
         return self.desk.open_calls()
 
     def totals(self) -> TotalsRead:
-        """The day so far."""
+        """What was moved since the journal began, and how many trucks are live now."""
         totals = self.desk.totals
         live = int((self.loop.view().session == State.LIVE).sum())
         return TotalsRead(

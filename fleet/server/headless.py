@@ -163,7 +163,7 @@ class HeadlessServer:
         return self.engine.hold(truck_id, language)
 
     def totals(self) -> TotalsRead:
-        """The day so far."""
+        """What was moved since the journal began, and how many trucks are live now."""
         return self.engine.totals()
 
     def site_proposal(self) -> Message:

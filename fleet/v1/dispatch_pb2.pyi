@@ -1518,7 +1518,7 @@ Global___FleetUpdate: _TypeAlias = FleetUpdate  # noqa: Y015
 
 @_typing.final
 class FleetTotals(_message.Message):
-    """The day so far."""
+    """What was moved since the journal began, over restarts and switches of the site; `GetDay` has the days."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1530,6 +1530,7 @@ class FleetTotals(_message.Message):
     containers_delivered: _builtins.int
     tonnes: _builtins.float
     trucks_live: _builtins.int
+    """Now."""
     def __init__(
         self,
         *,

@@ -106,6 +106,7 @@ class Health(_message.Message):
     epoch: _builtins.int
     """0 while it lets nobody move."""
     round_trips: _builtins.int
+    """These three since the journal began, as in `FleetTotals`."""
     containers_delivered: _builtins.int
     tonnes: _builtins.float
     @_builtins.property
@@ -136,7 +137,7 @@ class Health(_message.Message):
 
     @_builtins.property
     def alarms(self) -> _containers.RepeatedCompositeFieldContainer[Global___NamedCount]:
-        """Said in the log for a person to look at, by event."""
+        """Said in the log for a person to look at, by event; since the process began."""
 
     @_builtins.property
     def messages(self) -> Global___MessageHealth: ...

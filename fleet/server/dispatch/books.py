@@ -92,7 +92,7 @@ class DispatchOptions:
 @fact
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TotalsKept(Fact):
-    """The day so far, and the last numbers given out."""
+    """What was moved since the journal began, and the last numbers given out."""
 
     round_trips: int = 0
     containers_delivered: int = 0

@@ -345,7 +345,7 @@ class Dispatch:
 
     @property
     def totals(self) -> TotalsKept:
-        """The day so far."""
+        """What was moved since the journal began."""
         return self.books.totals
 
     def hours(self) -> list[HourKept]:

@@ -117,10 +117,10 @@ METRICS: Final[tuple[Metric, ...]] = (
     _counter("khulan_reports_refused", "Reports that moved nothing, because they came late, twice, or cannot be true.", lambda h: h.trucks.reports_refused),
     _quantiles("khulan_clock_uncertainty_seconds", "How closely trucks' clocks are known, over all that are.", lambda h: h.uncertainty),
     _gauge("khulan_clock_drift_max_seconds", "The farthest that a truck's clock has certainly moved against the server's since its computer was first heard.", lambda h: h.drift_max_ns / NS_PER_S),
-    # The day.
-    _counter("khulan_round_trips", "Round trips of the day.", lambda h: h.round_trips),
-    _counter("khulan_containers_delivered", "Containers of the day.", lambda h: h.containers_delivered),
-    _counter("khulan_delivered_tonnes", "Tonnes of the day.", lambda h: h.tonnes),
+    # What is moved.
+    _counter("khulan_round_trips", "Round trips made; goes on over restarts, as the journal does.", lambda h: h.round_trips),
+    _counter("khulan_containers_delivered", "Containers delivered; goes on over restarts.", lambda h: h.containers_delivered),
+    _counter("khulan_delivered_tonnes", "Tonnes delivered; goes on over restarts.", lambda h: h.tonnes),
     # What is heard, waits, and is turned away.
     _counter("khulan_messages_heard", "Messages taken from trucks and gateways; a gateway's frame is one.", lambda h: h.messages.heard),
     _counter("khulan_messages_said", "Messages put on streams of trucks and gateways.", lambda h: h.messages.said),

@@ -1,7 +1,8 @@
 """
 The health of one server at one moment, as one value that nobody changes any more.
 
-Counts are since the server started, or since it last switched sites. A *spread* is of the last minute.
+Counts are since the server started, or since it last switched sites. A *spread* is of the last minute. *alarms* are since the process
+began, trips, containers and tonnes since the journal did.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class HoldRead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TotalsRead:
-    """The day so far."""
+    """What was moved since the journal began, and how many trucks are live now."""
 
     round_trips: int
     containers_delivered: int
@@ -119,7 +119,7 @@ class Readable(Protocol):
         ...
 
     def totals(self) -> TotalsRead:
-        """The day so far."""
+        """What was moved since the journal began, and how many trucks are live now."""
         ...
 
     def hold(self, truck_id: str, language: str) -> HoldRead:
