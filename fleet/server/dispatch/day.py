@@ -89,10 +89,6 @@ class Days:
         day, second = divmod((self._day_start_ns + now_ns) // NS_PER_S, DAY_S)
         return day, second // HOUR_S
 
-    def begin_ns(self, day: int) -> int:
-        """Control time of a day's local midnight."""
-        return day * DAY_S * NS_PER_S - self._day_start_ns
-
     def come(self, now_ns: int) -> HourKept | None:
         """It is *now_ns*; the answer is an hour that has ended with something in it that is not kept."""
         place = self.place_of(now_ns)
