@@ -7,7 +7,7 @@ restarts and reboots, and no step of the wall's clock reaches the loop. Simulate
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -43,6 +43,18 @@ class EpochClock:
         return self._system.utc()
 
 
+def simulated_utc_ns(corridor: Corridor, day_start_s: int) -> int:
+    """Unix time of control time 0 in a run that begins *day_start_s* after local midnight: on the same date for every run."""
+    offset_s = _offset_s(corridor, datetime.fromtimestamp(SIMULATED_DAY_UTC_S, UTC))
+    return (SIMULATED_DAY_UTC_S + day_start_s - offset_s) * NS_PER_S
+
+
+def _offset_s(corridor: Corridor, at: datetime) -> int:
+    """By how much the site's local time is ahead of UTC."""
+    local = at.astimezone(ZoneInfo(corridor.yards[0].timezone))
+    return int((local.utcoffset() or timedelta()).total_seconds())
+
+
 def engine_options(corridor: Corridor, settings: ServerSettings, clock: EpochClock, traces: Traces = NO_TRACES) -> EngineOptions:
     """
     What the clock of *settings* means for the desk: local midnight, and the Unix time of control time 0; and the trucks' keys.
@@ -53,17 +65,15 @@ def engine_options(corridor: Corridor, settings: ServerSettings, clock: EpochClo
         KeysUnusable: the file of keys beside the journal cannot be used.
     """
     keys = read_keys(settings.data / KEYS_FILE)
-    local = clock.utc().astimezone(ZoneInfo(corridor.yards[0].timezone))
-    offset_s = int((local.utcoffset() or timedelta()).total_seconds())
+    offset_s = _offset_s(corridor, clock.utc())
     loop = LoopOptions(policy=settings.policy)
     proven = settings.tls is not None
     if settings.lockstep:
         day_start_s = settings.day_start_s or 0
-        utc_at_zero_ns = (SIMULATED_DAY_UTC_S + day_start_s - offset_s) * NS_PER_S
         return EngineOptions(
             loop=loop,
             dispatch=DispatchOptions(day_start_s=day_start_s, identities_proven=proven),
-            utc_at_zero_ns=utc_at_zero_ns,
+            utc_at_zero_ns=simulated_utc_ns(corridor, day_start_s),
             ordered=True,
             keys=keys,
         )

@@ -7,31 +7,20 @@ Read between two ticks, on the thread of whoever ticks it. Nothing here changes 
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from datetime import datetime, timedelta
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
 
-from fleet.clock import NS_PER_S
 from fleet.server.dispatch.crossing import CrossingState
 from fleet.server.engine import Engine
 from fleet.server.lockstep import DirectReads
-from fleet.server.server_clock import SIMULATED_DAY_UTC_S
+from fleet.server.server_clock import simulated_utc_ns
 from fleet.server.wire.codec_answers import AnswerWriter
 from fleet.server.wire.day_reads import Calendar, bound_of, day_message, in_service
 from fleet.server.wire.reads import Reads
 from fleet.server.wire.site_map import site_map
 from fleet.server.wire.watch import TruckDrawer
 from fleet.v1 import border_pb2, dispatch_pb2
-from planner.corridor import Corridor
 
 _T = TypeVar("_T")
-
-
-def simulated_utc_ns(corridor: Corridor, day_start_s: int) -> int:
-    """Unix time of control time 0 in a run that begins *day_start_s* after local midnight: on the same date for every run."""
-    local = datetime.fromtimestamp(SIMULATED_DAY_UTC_S, ZoneInfo(corridor.yards[0].timezone))
-    offset_s = int((local.utcoffset() or timedelta()) / timedelta(seconds=1))
-    return (SIMULATED_DAY_UTC_S + day_start_s - offset_s) * NS_PER_S
 
 
 class Shown:
