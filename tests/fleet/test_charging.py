@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from fleet.clock import NS_PER_S
@@ -74,22 +75,43 @@ def test_what_trucks_draw_is_seen_in_those_that_stand(power_w: float, least_w: f
     assert least_w < (forecast(road).trip_wh - driving_wh) / hours < most_w
 
 
-def test_one_battery_that_fails_does_not_hold_the_fleet() -> None:
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_one_battery_that_fails_does_not_hold_the_fleet(count: int) -> None:
     """It empties in a moment, and the forecast of all is what the fleet is seen to draw: nobody would set out for anywhere."""
-    road = DeskRoad(MANDULA, ["mn_park_01", "mn_park_02", "mn_park_03"])
-    road.battery_wh[:3] = FULL_WH
-    road.give(c.HoldTruck(request_id="h", truck_id="T02", reason="smoke"), "bat")
+    road = DeskRoad(MANDULA, ["mn_park_01", "mn_park_02", "mn_park_03"][:count])
+    last = count - 1
+    road.battery_wh[:count] = FULL_WH
+    road.give(c.HoldTruck(request_id="h", truck_id=f"T{last:02d}", reason="smoke"), "bat")
     for _ in range(140):
-        road.battery_wh[:3] -= 6000.0 / 3600.0
+        road.battery_wh[:count] -= 6000.0 / 3600.0
         road.step(10)
     before = forecast(road).mission_wh
 
-    road.battery_wh[2] = 1000.0
+    road.battery_wh[last] = 1000.0
     for _ in range(140):
-        road.battery_wh[:2] -= 6000.0 / 3600.0
+        road.battery_wh[:last] -= 6000.0 / 3600.0
         road.step(10)
 
     assert forecast(road).mission_wh <= 1.1 * before
+
+
+@pytest.mark.parametrize("step_wh", [600.0, FULL_WH / 100.0])
+def test_a_gauge_that_falls_in_steps_shows_what_is_drawn_all_the_same(step_wh: float) -> None:
+    """Most trucks of a fleet show nothing at all for minutes, and one of them all at once; what is believed too low strands them."""
+    count = 20
+    road = DeskRoad(MANDULA, [f"mn_park_{k:02d}" for k in range(1, count + 1)])
+    true_wh = FULL_WH - step_wh * np.arange(count) / count
+    believed_wh = []
+    for second in range(600):
+        true_wh -= 6000.0 / 3600.0
+        road.battery_wh[:count] = np.ceil(true_wh / step_wh) * step_wh
+        road.step(10)
+        if second >= 300:
+            believed_wh.append(forecast(road).mission_wh)
+
+    exact = DeskRoad(MANDULA, ["mn_park_01"])
+    discharge(exact, 0, 6000.0, 140)
+    assert float(np.mean(believed_wh)) == pytest.approx(forecast(exact).mission_wh, rel=0.05)
 
 
 def test_who_waited_for_a_bay_until_the_battery_does_not_last_gives_its_mission_back() -> None:

@@ -30,7 +30,9 @@ from planner.energy import drive_wh
 
 CHARGERS: Final = (StandKind.SWAP, StandKind.PLUG)
 FROST_W: Final = 32_000.0  # assumed: 25 kW of heating, and what computers and cooling take
-_POWER_MARGIN: Final = 1.2  # the middle of the fleet is told, and one truck may draw more
+_POWER_MARGIN: Final = 1.2  # the mean of the fleet is told, and one truck may draw more
+# Who loses more while it stands has a battery that fails; a gauge that falls by hundredths shows a third of it.
+_FAILING_W: Final = 300_000.0
 _SLOWER: Final = 1.3  # than unhindered: queues at gates, trucks ahead, trains
 _MEASURED_NS: Final = 120 * NS_PER_S
 _RESERVE_S: Final = 3600.0
@@ -108,7 +110,9 @@ class Batteries:
         begun = rests & (self._seen_ns[:n] >= 0)
         done = begun & (now_ns - self._seen_ns[:n] >= _MEASURED_NS)
         hours = (now_ns - self._seen_ns[:n][done]) / NS_PER_S / _S_PER_H
-        self._power_w[:n][done] = (self._seen_wh[:n][done] - view.battery_wh[done]) / hours
+        drawn_w = (self._seen_wh[:n][done] - view.battery_wh[done]) / hours
+        # What empties in a moment was not drawn: were that a power, no truck of the fleet would last for any way.
+        self._power_w[:n][done] = np.where(drawn_w < _FAILING_W, drawn_w, self._power_w[:n][done])
         anew = done | ~begun
         self._seen_wh[:n][anew] = view.battery_wh[anew]
         self._seen_ns[:n][anew] = np.where(view.standing & view.live & self._books.trips.settled[:n], now_ns, -1)[anew]
@@ -153,8 +157,7 @@ class Batteries:
 
     def _tell(self) -> None:
         known = self._power_w[~np.isnan(self._power_w)]
-        # One battery that fails empties in a moment: were that a power, no truck of the fleet would last for any way.
-        power_w = float(np.median(known)) * _POWER_MARGIN if len(known) else FROST_W
+        power_w = float(known.mean()) * _POWER_MARGIN if len(known) else FROST_W
         types = self._books.corridor.truck_types
         self.forecasts = [self._forecast(legs, kind.battery_wh, power_w) for legs, kind in zip(self._legs, types, strict=True)]
 
