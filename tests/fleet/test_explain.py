@@ -233,6 +233,7 @@ def test_a_closed_lane_before_every_free_stand_is_named_as_what_it_is() -> None:
     road = DeskRoad(MANDULA, ["mn_bay_01"], Plant(bay_s=5.0))
     lane_id = "sb_1"
     road.give(c.CloseLane(request_id="c", lane_id=lane_id, reason="stones"), "od")
+    road.give(c.LimitLane(request_id="l", lane_id=lane_id, speed_limit_mps=2.0, reason="dust"), "bat")
     road.order(4)
     road.step(600)
 

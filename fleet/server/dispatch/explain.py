@@ -18,7 +18,7 @@ from fleet.server.dispatch.books import Books
 from fleet.server.dispatch.gates import NOBODY
 from fleet.server.dispatch.in_the_way import InTheWay, Known
 from fleet.server.dispatch.owners import OWNERS, Owner
-from fleet.server.dispatch.phrases import MOVES, phrase, said
+from fleet.server.dispatch.phrases import MOVES, phrase
 from fleet.server.fleet_view import FleetView
 from fleet.server.inputs import LanePlace
 from fleet.texts import say
@@ -74,7 +74,7 @@ def explain(books: Books, view: FleetView, truck_id: str, language: str = "en", 
         raise NotFound(kind="truck", name=truck_id)
     row = view.truck_ids.index(truck_id)
     if not _kept(view, row):
-        return Explanation(truck_id=truck_id, standing=False, causes=(), sentence=f"{truck_id} {said(language, MOVES)}.")
+        return Explanation(truck_id=truck_id, standing=False, causes=(), sentence=f"{truck_id} {say(language, MOVES)}.")
     chain = _Chain(books, view, language, known)
     links: list[CauseLink] = []
     words: list[str] = []
@@ -133,7 +133,7 @@ class _Chain:
                 owner_id="",
                 reason="",
             )
-            return moves, f"{name} {said(self._language, MOVES)}", NOBODY
+            return moves, f"{name} {say(self._language, MOVES)}", NOBODY
         cause, ref = _cause(view, row)
         subject, onward = self._way.of(row, cause, ref)
         holder = view.truck_ids[onward] if 0 <= onward < len(view.truck_ids) else ""
@@ -160,14 +160,14 @@ class _Chain:
                 owner_id, reason = held.actor, held.reason
             case Cause.ALL_STOP if (stop := books.controls.stops.get(link.subject_id)) is not None:
                 owner_id, reason = stop.actor, stop.reason
-            case Cause.CLOSURE if ref >= 0:
-                owner_id, reason = books.roads.closed_by.get(ref, ""), books.roads.reason.get(ref, "")
+            case Cause.CLOSURE if (closure := books.roads.closures.get(ref)) is not None:
+                owner_id, reason = closure.actor, closure.reason
             case Cause.INTRUSION if (kept := books.intrusions.open.get(link.subject_id)) is not None:
                 owner_id, reason = kept.reporter, kept.detail
             case Cause.QUARANTINE if self._known is not None:
                 reason = self._known.quarantine_of(row)
             case Cause.NO_ORDER if books.trips.known(row).decommissioned:
-                reason = said(self._language, "decommissioned")
+                reason = say(self._language, "decommissioned")
         return replace(link, owner_id=owner_id, reason=reason)
 
     def _renewed(self, row: int) -> bool:
@@ -178,9 +178,9 @@ class _Chain:
 
     def _text(self, link: CauseLink, row: int, cause: Cause) -> str:
         if cause is Cause.SESSION and self._renewed(row):
-            return said(self._language, "cause.greeted")
+            return say(self._language, "cause.greeted")
         if cause is Cause.SESSION and float(self._view.speed_mps[row]) >= SPEED_STANDING_MPS:
-            return said(self._language, "cause.unheard")
+            return say(self._language, "cause.unheard")
         if cause is Cause.QUARANTINE:
             return phrase(cause, link.reason, self._language)
         if cause is Cause.SLOT and link.held_by and link.subject_id not in self._books.corridor.stand_ix:

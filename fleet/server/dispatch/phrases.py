@@ -27,9 +27,4 @@ def phrase(cause: Cause, subject: str, language: str, holder: str = "") -> str:
     """The phrase for *cause* in *language*, English where that is not ours; *holder* is the truck that has *subject*, "" none."""
     if holder and cause in _TAKEN:
         return say(language, _TAKEN[cause], subject=subject, truck=holder)
-    return say(language, f"cause.{cause.name.lower()}", subject=subject or said(language, "unnamed"))
-
-
-def said(language: str, key: str) -> str:
-    """The words of *key*, which have nothing to be filled in."""
-    return say(language, key)
+    return say(language, f"cause.{cause.name.lower()}", subject=subject or say(language, "unnamed"))

@@ -17,7 +17,7 @@ from fleet.server.columns import FlagColumn, FloatColumn
 from fleet.server.fact_form import Fact, fact
 from fleet.server.facts import LaneLimited
 from planner.corridor import Corridor, GateRole
-from planner.routing import Roads, Way
+from planner.routing import Reach, Roads, Way
 from planner.tables import LaneTable
 
 _DETOUR_S: Final = 100_000.0  # what a stand's lane costs on top: more than any way around it
@@ -50,7 +50,7 @@ class RoadBook:
         self.limit_mps: FloatColumn = np.zeros(lanes.count)
         self.barred: FlagColumn = np.zeros(lanes.count, np.bool_)
         self.reason: dict[int, str] = {}
-        self.closed_by: dict[int, str] = {}  # persons, by lane
+        self.closures: dict[int, LaneClosed] = {}  # in force, by lane: a limit set meanwhile has a reason of its own
         self._is_stand: FlagColumn = np.zeros(lanes.count, np.bool_)
         self._stand_lanes = np.array([corridor.lane_ix[stand.lane_id] for stand in corridor.stands], np.int64)
         self._is_stand[self._stand_lanes] = True
@@ -60,13 +60,16 @@ class RoadBook:
         self._cost_s: FloatColumn = np.zeros(lanes.count)
         self._barred_cost_s: FloatColumn = self._cost_s
         self._times_s: dict[int, FloatColumn] = {}
+        self._unshut: dict[int, Reach] = {}  # what could be reached from a lane, were none shut
         self._recost()
 
     def apply(self, change: LaneClosed | LaneLimited) -> None:
         """A lane is closed, opened or limited."""
         if isinstance(change, LaneClosed):
             self.closed[change.lane_ix] = change.closed
-            self.closed_by[change.lane_ix] = change.actor if change.closed else ""
+            self.closures.pop(change.lane_ix, None)
+            if change.closed:
+                self.closures[change.lane_ix] = change
         else:
             self.limit_mps[change.lane_ix] = change.speed_limit_mps
         self.reason[change.lane_ix] = change.reason
@@ -87,6 +90,7 @@ class RoadBook:
         self._cost_s[self.closed | self._is_scan] = np.inf
         self._barred_cost_s = np.where(self.barred, np.inf, self._cost_s)
         self._times_s.clear()
+        self._unshut.clear()
 
     def _costs_from(self, lane: int) -> FloatColumn:
         """What each lane costs whoever is on *lane* now, (m,)."""
@@ -102,13 +106,19 @@ class RoadBook:
         return times_s
 
     def shut_on_way(self, from_lane: int, goal_lanes: Sequence[int]) -> int | None:
-        """The first closed or barred lane on the quickest way to the nearest of *goal_lanes*, were none; None where none is in the way."""
+        """
+        The first closed or barred lane on the quickest way to the nearest of *goal_lanes*, were none; None where none is in the way.
+
+        Ways are kept until a lane changes: a fleet may stand before a closed lane for hours, and each of it is looked at every second.
+        """
         shut = self.closed | self.barred
         if not shut.any() or not goal_lanes:
             return None
-        cost_s = self.travel_s + np.where(self._is_stand, _DETOUR_S, 0.0)
-        cost_s[self._is_scan] = np.inf
-        reach = self._roads.reach(from_lane, cost_s)
+        reach = self._unshut.get(from_lane)
+        if reach is None:
+            cost_s = self.travel_s + np.where(self._is_stand, _DETOUR_S, 0.0)
+            cost_s[self._is_scan] = np.inf
+            reach = self._unshut[from_lane] = self._roads.reach(from_lane, cost_s)
         nearest = min(goal_lanes, key=lambda lane: float(reach.time_s[lane]))
         way = reach.way_to(nearest)
         return next((lane for lane in way.lanes if shut[lane]), None) if way is not None else None
@@ -149,10 +159,7 @@ class RoadBook:
 
     def facts(self) -> list[Fact]:
         """What recreates closures and limits."""
-        closed: list[Fact] = [
-            LaneClosed(lane_ix=int(lane), closed=True, reason=self.reason.get(int(lane), ""), actor=self.closed_by.get(int(lane), ""))
-            for lane in np.flatnonzero(self.closed)
-        ]
+        closed: list[Fact] = [self.closures[lane] for lane in sorted(self.closures)]
         limited: list[Fact] = [
             LaneLimited(lane_ix=int(lane), speed_limit_mps=float(self.limit_mps[lane]), reason=self.reason.get(int(lane), ""), actor="")
             for lane in np.flatnonzero(self.limit_mps > 0.0)
