@@ -95,6 +95,7 @@ INTRUDER_RADIUS_MAX_M: Final = 1000.0  # a place known no better is none: lanes 
 TRUCKS_MAX: Final = 2000
 PATH_LANES_MAX: Final = 128
 CONTAINERS_PER_ORDER_MAX: Final = 10_000  # weeks of the largest site; more is a slip of the finger
+PRIORITY_MAX: Final = 1000  # of an order, above or below none
 BOOTS_MAX: Final = 32  # boots of one truck whose hellos are known for old ones; a relay keeps none that long
 INTRUSIONS_MAX: Final = 64  # open at one time; with more the corridor is not closed any more, and everything stops
 

@@ -24,6 +24,7 @@ from fleet.cli.terminal import (
     print_table,
 )
 from fleet.clock import SystemClock
+from planner.limits import CONTAINERS_PER_ORDER_MAX, PRIORITY_MAX
 
 if TYPE_CHECKING:
     from fleet.client.values import TransportOrder
@@ -123,9 +124,9 @@ def _create_all(path: Path, rows: list[Row], server: str, tls: Path | None, *, a
 def create(  # noqa: PLR0913, PLR0917 - one parameter an option
     from_yard: Annotated[str, typer.Option("--from", help="Yard where the containers are.")] = "",
     to_yard: Annotated[str, typer.Option("--to", help="Yard where they are wanted.")] = "",
-    containers: Annotated[int, typer.Option(help="How many.", min=0)] = 0,
+    containers: Annotated[int, typer.Option(help="How many.", min=0, max=CONTAINERS_PER_ORDER_MAX)] = 0,
     due: Annotated[str, typer.Option(help="Time by which, such as 2026-03-01T14:30.")] = "",
-    priority: Annotated[int, typer.Option(help="Higher goes first.")] = 0,
+    priority: Annotated[int, typer.Option(help="Higher goes first.", min=-PRIORITY_MAX, max=PRIORITY_MAX)] = 0,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Create one order a line: from,to,containers[,due][,priority].")] = None,
     batch: Annotated[
         str, typer.Option(help="Name of these orders; the same file under the same name creates nothing twice. Usual: the file's.")

@@ -20,7 +20,7 @@ from typing import Any, Final
 import typer
 
 from fleet.cli.terminal import parse_time
-from planner.limits import CONTAINERS_PER_ORDER_MAX
+from planner.limits import CONTAINERS_PER_ORDER_MAX, PRIORITY_MAX
 
 NEEDED: Final = ("from", "to", "containers")
 COLUMNS: Final = (*NEEDED, "due", "priority")
@@ -142,6 +142,8 @@ def _row(cells: Mapping[str, str], line: int, bad: list[BadRow], *, surplus: int
     if len(bad) == before and not 1 <= containers <= CONTAINERS_PER_ORDER_MAX:
         wrong("containers", f"must lie in 1 to {CONTAINERS_PER_ORDER_MAX}, is {containers}")
     priority = whole("priority", "0")
+    if not -PRIORITY_MAX <= priority <= PRIORITY_MAX:
+        wrong("priority", f"must lie in -{PRIORITY_MAX} to {PRIORITY_MAX}, is {priority}")
     due_text, due = cells.get("due", "").strip(), None
     if due_text:
         try:

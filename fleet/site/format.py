@@ -12,12 +12,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from planner.limits import LANE_LIMIT_MIN_MPS
+
 Metres = Annotated[float, Field(ge=-100_000.0, le=100_000.0)]
 Positive = Annotated[float, Field(gt=0.0, le=100_000.0)]
 NotNegative = Annotated[float, Field(ge=0.0, le=1_000_000.0)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 ClockTime = Annotated[str, Field(pattern=r"^([0-3][0-9]|4[0-8]):[0-5][0-9]$")]
 Grade = Annotated[float, Field(ge=-0.12, le=0.12)]
+# As an operator's limit of a lane: on one that is driven slower nobody ever arrives.
+SpeedKmh = Annotated[float, Field(ge=round(3.6 * LANE_LIMIT_MIN_MPS, 2), le=90.0)]
 Standing = Annotated[str, Field(pattern=r"^[PDA]( .+)?$", max_length=300)]
 
 
@@ -102,7 +106,7 @@ class LaneSpec(Strict):
 
     from_: Name = Field(alias="from")
     to: Name
-    speed_kmh: Annotated[float, Field(gt=0.0, le=90.0)] | None = None
+    speed_kmh: SpeedKmh | None = None
     width_m: Annotated[float, Field(gt=0.0, le=30.0)] | None = None
     radius_m: Positive | None = None
     points: list[list[Metres]] | None = Field(default=None, max_length=2000)
@@ -143,8 +147,8 @@ class FanSpec(Strict):
     spacing_m: Annotated[float, Field(gt=0.0, le=100.0)]
     lead_m: Positive
     stop_before_end_m: NotNegative = 8.5
-    speed_kmh: Annotated[float, Field(gt=0.0, le=90.0)] | None = None
-    through_speed_kmh: Annotated[float, Field(gt=0.0, le=90.0)] | None = None
+    speed_kmh: SpeedKmh | None = None
+    through_speed_kmh: SpeedKmh | None = None
     prefix: Name | None = Field(default=None, description="ids begin so; a number or kind and number follow")
 
 
@@ -170,8 +174,8 @@ class GateFanSpec(BarrierSpec):
     lead_m: Positive
     stop_station_m: Metres
     through: bool = False
-    speed_kmh: Annotated[float, Field(gt=0.0, le=90.0)] | None = None
-    through_speed_kmh: Annotated[float, Field(gt=0.0, le=90.0)] | None = None
+    speed_kmh: SpeedKmh | None = None
+    through_speed_kmh: SpeedKmh | None = None
     width_m: Annotated[float, Field(gt=0.0, le=30.0)] | None = None
 
 
@@ -267,7 +271,7 @@ class TruckTypeSpec(Strict):
     lateral_error_m: NotNegative
     tare_kg: Positive
     load_max_kg: Positive
-    speed_max_kmh: Annotated[float, Field(gt=0.0, le=90.0)]
+    speed_max_kmh: SpeedKmh
     acceleration_laden_mps2: Positive
     acceleration_empty_mps2: Positive
     brake_service_mps2: Positive
@@ -284,7 +288,7 @@ class TruckTypeSpec(Strict):
 class DefaultsSpec(Strict):
     """What lanes have that do not say otherwise."""
 
-    speed_kmh: Annotated[float, Field(gt=0.0, le=90.0)]
+    speed_kmh: SpeedKmh
     width_m: Annotated[float, Field(gt=0.0, le=30.0)]
 
 

@@ -31,6 +31,8 @@ def rows_of(tmp_path: Path, body: str, batch: str = "monday") -> list[str]:
         (HEAD + "mn,cn,0,,\n", ["line 2, column containers: must lie in 1 to 10000, is 0"]),
         (HEAD + "mn,cn,10001,,\n", ["line 2, column containers: must lie in 1 to 10000, is 10001"]),
         (HEAD + "mn,cn,1,noon,x\n", ["line 2, column priority: 'x' is no whole number", "line 2, column due: 'noon' is not a time"]),
+        (HEAD + "mn,cn,1,,1001\n", ["line 2, column priority: must lie in -1000 to 1000, is 1001"]),
+        (HEAD + "mn,cn,1,,-99999999999\n", ["line 2, column priority: must lie in -1000 to 1000, is -99999999999"]),
         (HEAD + "mn,cn,1,,,9\n", ["line 2: has 1 cells more than the first line"]),
         (HEAD + '"mn\nx",cn,1,,\nmn,cn,bad,,\n', ["line 4, column containers"]),
         (HEAD + '"mn,cn,1,,\n', ["line 2: is no CSV"]),
@@ -103,6 +105,15 @@ def test_a_bad_file_ends_with_two_and_sends_nothing(tmp_path: Path) -> None:
     assert answer.exit_code == 2
     assert "line 3, column containers: 'x' is no whole number" in answer.stderr
     assert "nothing was sent" in answer.stderr
+
+
+@pytest.mark.parametrize("wrong", [("--containers", "99999999999"), ("--priority", "99999999999"), ("--priority", "-1001")])
+def test_a_number_that_no_order_can_have_ends_with_two(wrong: tuple[str, str]) -> None:
+    """With a sentence, whether the wire could carry it or not."""
+    answer = invoke("create", "--from", "mn", "--to", "cn", "--containers", "1", *wrong, "--server", "127.0.0.1:1")
+
+    assert answer.exit_code == 2
+    assert wrong[0] in answer.stderr
 
 
 def invoke(*words: str) -> Result:

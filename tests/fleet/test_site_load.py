@@ -65,6 +65,8 @@ def test_every_site_of_the_package_is_sound() -> None:
         ("stop_station_m: 900", "stop_station_m: 9000", "lane 'sb_2' does not pass station 9000"),
         ("speed_max_kmh: 25", "speed_max_kmh: fast", "truck_types.coal_truck_70t.speed_max_kmh"),
         ("speed_max_kmh: 25", "speed_max_kmh: .inf", "is not a number"),
+        ("speed_max_kmh: 25", "speed_max_kmh: 0.3", "should be greater than or equal to 0.36"),
+        ("defaults: {speed_kmh: 25", "defaults: {speed_kmh: 1.0e-308", "should be greater than or equal to 0.36"),
         ("speed_max_kmh: 25", "speed_max_mps: 25", "unknown key 'speed_max_mps'"),
         ("timezone: Asia/Ulaanbaatar", "timezone: Asia/Ulan", "no time zone 'Asia/Ulan'"),
         ('close: "20:00"', 'close: "08:00"', "close_s must follow open_s"),

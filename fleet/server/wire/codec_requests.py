@@ -21,10 +21,9 @@ from fleet.server.wire.codec import COUNT_MAX, RANGES, finite, identifier, text,
 from fleet.v1 import border_pb2 as b
 from fleet.v1 import common_pb2
 from fleet.v1 import dispatch_pb2 as d
-from planner.limits import CONTAINERS_PER_ORDER_MAX, FRICTION_MAX, FRICTION_MIN, INTRUDER_RADIUS_MAX_M, LANE_LIMIT_MIN_MPS
+from planner.limits import CONTAINERS_PER_ORDER_MAX, FRICTION_MAX, FRICTION_MIN, INTRUDER_RADIUS_MAX_M, LANE_LIMIT_MIN_MPS, PRIORITY_MAX
 
 CONTAINERS_MAX: Final = 64
-PRIORITY_MAX: Final = 1000
 MASS_MAX_KG: Final = 1e5
 SPEED_MAX_MPS: Final = 50.0
 STRETCHES_MAX: Final = 64
