@@ -45,5 +45,6 @@ def link_text(cause: Cause, language: str) -> str:
         said += f" ({cause.held_by_truck_id})"
     notes = [say(language, "since", time=clock_time(cause.since))] if cause.since is not None else []
     if not cause.held_by_truck_id and cause.owner:
-        notes.append(say(language, f"owner.{cause.owner}", name=cause.owner_id).strip())
+        # One of a newer server's has no words here: his name alone.
+        notes.append(texts(language).get(f"owner.{cause.owner}", "{name}").format(name=cause.owner_id).strip())
     return "; ".join([said, *(note for note in notes if note), *([cause.reason] if cause.reason else [])])

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from fleet.client.values import FleetTotals, FleetUpdate, Truck
 
 KMH_PER_MPS: Final = 3.6
-STANDING_MPS: Final = 0.05
+PERIOD_MAX_S: Final = 3600.0  # the server tells news at least once a minute
 COLUMNS: Final = ("truck", "session", "mission", "load", "place", "km/h", "bound for", "trips", "stands for")
 LEAST: Final = ("trips", "load", "bound for", "mission", "session", "km/h")
 # Lines of a screen that are no truck's: totals, headings, how many more there are, and one for the cursor.
@@ -103,7 +103,9 @@ def told(update: FleetUpdate, before: Mapping[str, Truck], after: Mapping[str, T
 
 @app.command()
 def watch(
-    period: Annotated[float, typer.Option(help="Seconds between updates; 0: as often as the server likes.", min=0.0)] = 1.0,
+    period: Annotated[
+        float, typer.Option(help="Seconds between updates; 0: as often as the server likes.", min=0.0, max=PERIOD_MAX_S)
+    ] = 1.0,
     count: Annotated[int, typer.Option(help="End after this many updates; 0: never.", min=0)] = 0,
     language: LanguageOption = "",
     server: ServerOption = SERVER_USUAL,

@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
+from typer.testing import CliRunner
 
+from fleet.cli import watch
 from fleet.cli.speaking import language_of, link_text, short
 from fleet.cli.terminal import fitted
 from fleet.cli.truck import COLUMNS as TRUCK_COLUMNS
@@ -136,6 +138,16 @@ def test_a_link_says_the_authority_the_cause_and_whose_turn_it_is() -> None:
 def test_a_cause_of_a_newer_server_is_said_by_its_name() -> None:
     """Better a foreign word than a traceback."""
     assert short("solar_storm", "mn") == "solar storm"
+    assert link_text(replace(GATE, kind="solar_storm", owner="11", owner_id="observatory"), "mn").endswith("; observatory")
+
+
+@pytest.mark.parametrize("period", ["inf", "1e300", "-1"])
+def test_a_period_that_no_watch_has_ends_with_two(period: str) -> None:
+    """With a sentence, before a line is opened."""
+    answer = CliRunner().invoke(watch.app, ["--period", period, "--server", "127.0.0.1:1"])
+
+    assert answer.exit_code == 2
+    assert "--period" in answer.stderr
 
 
 @pytest.mark.parametrize(
