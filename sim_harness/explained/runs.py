@@ -7,7 +7,7 @@ are causes too. A server that is dead or does not answer is asked when one does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -49,13 +49,12 @@ class Asked:
     seed: int
     hours: float
     moments: int
-    settings: tuple[str, ...] = ()
     trucks: int | None = None
 
 
 def scenario_of(asked: Asked) -> Scenario:
     """The scenario with the faults drawn for it."""
-    base = load_scenario(asked.scenario, asked.settings, seed=asked.seed, hours=asked.hours, trucks=asked.trucks)
+    base = load_scenario(asked.scenario, seed=asked.seed, hours=asked.hours, trucks=asked.trucks)
     rng = Streams(asked.seed).stream("explained", "faults")
     horizon_s = asked.hours * 3600.0
     count = max(1, round(horizon_s / FAULT_EVERY_S))
@@ -126,13 +125,3 @@ def explained(asked: Asked) -> Tally:
                 moments.pop(0)
                 judge.look()
     return judge.tally
-
-
-def explained_all(asked: Sequence[Asked], said: Callable[[Asked, Tally], None] = lambda _asked, _tally: None) -> Tally:
-    """Every run, one after another; *said* hears of each."""
-    whole = Tally()
-    for one in asked:
-        tally = explained(one)
-        said(one, tally)
-        whole.add(tally)
-    return whole

@@ -16,6 +16,7 @@ import numpy as np
 
 from planner.corridor import Lane
 from planner.limits import BOUND_USUAL_M, NO_STOP_BEYOND_M, ROLL_BACK_M, STANDING_MARGIN_M
+from sim_harness.books import STANDING_MPS
 from sim_harness.dynamics import EMERGENCY_BRAKE
 from sim_harness.faults.incident import Incident
 from sim_harness.no_stops import NoStops
@@ -24,7 +25,6 @@ from sim_harness.runner import Runner
 
 # Looked at twice a second; a word is true that was true within so many looks, and a truck stands that stood in all of them.
 LOOKS: Final = 7
-STANDING_MPS: Final = 0.05
 # What a truck at rest needs beside its length, between a stretch where none may stand and whoever is ahead.
 REST_M: Final = NO_STOP_BEYOND_M + STANDING_MARGIN_M + 2.0 * BOUND_USUAL_M + ROLL_BACK_M
 
