@@ -3,8 +3,9 @@ Why each truck stands, named every tick.
 
 Spacing says what holds an end where it is. That explains a truck which stands at its end. A truck that stands far short of it
 is still reacting, or keeps its emergency brakes on and will not go by itself; one that has not set out after `STALLED_S` does not react
-any more: something aboard keeps it, and a person must see to that. One whose session does not allow an extension stands for that. A truck with its parking brake on does not roll on to its mark when the road before it clears: it came to rest a
-little short behind another, and is worked on there. The name is kept with the time since which nothing about it changed.
+any more: something aboard keeps it, and a person must see to that. One whose session does not allow an extension stands for that. A
+truck with its parking brake on does not roll on to its mark when the road before it clears: it came to rest a little short behind
+another, and is worked on there. The name is kept with the time since which nothing about it changed.
 """
 
 from __future__ import annotations
