@@ -15,6 +15,7 @@ from fleet.errors import FleetError
 from fleet.server.facts import AllStopLifted
 from fleet.server.journal import archive
 from fleet.server.journal.backup import back_up, restore
+from fleet.server.journal.folder import RESERVE_BYTES, Reserve
 from fleet.server.journal.journal import JournalCorrupt, Record
 from fleet.server.journal.journal_writer import JournalWriter, Listener
 from fleet.server.journal.sqlite import JOURNAL_FILE, RESERVE_FILE, SqliteJournal
@@ -210,6 +211,28 @@ def test_a_copy_takes_the_archive_along(tmp_path: Path) -> None:
     for folder in (tmp_path / "data", aside):
         with closing(SqliteJournal(folder)) as journal:
             assert journal.verify() > ROUNDS * FACTS
+
+
+def test_a_reserve_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks while it is tried, or after a server was killed over it, must not count on room that there is not."""
+    file, half = tmp_path / RESERVE_FILE, tmp_path / f".{RESERVE_FILE}.new"
+    half.write_bytes(b"of one that was killed")
+    reserve = Reserve(file)
+    left = half.exists()
+    seen: list[bool] = []
+
+    def no_room(_file: int, _at: int, _count: int) -> None:
+        seen.append(file.exists())
+        raise OSError(ENOSPC, os.strerror(ENOSPC))
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "posix_fallocate", no_room)
+        refused = reserve.fill()
+    after = sorted(tmp_path.iterdir())
+    filled = reserve.fill()
+
+    assert (left, seen, refused, after) == (False, [False], False, [])
+    assert (filled, file.stat().st_size, sorted(tmp_path.iterdir())) == (True, RESERVE_BYTES, [file])
 
 
 def test_a_writer_puts_away_after_each_snapshot_and_fills_the_reserve_again(tmp_path: Path) -> None:

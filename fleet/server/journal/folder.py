@@ -58,18 +58,23 @@ class Reserve:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._draft = path.with_name(f".{path.name}.new")
+        self._draft.unlink(missing_ok=True)  # of a server that was killed meanwhile
 
     def fill(self) -> bool:
         """Whether it is there, or could be filled again, with as much to spare."""
         if self._path.exists():
             return True
         try:
-            with self._path.open("wb") as reserve:
+            # Under another name, until there is room: whoever looks meanwhile must not take an attempt for a reserve.
+            with self._draft.open("wb") as reserve:
                 # Twice as much: what was just enough would be gone, and cried for, in no time.
                 os.posix_fallocate(reserve.fileno(), 0, 2 * RESERVE_BYTES)
                 os.ftruncate(reserve.fileno(), RESERVE_BYTES)
+            self._draft.replace(self._path)
         except OSError:
-            self.give_way()
+            with suppress(OSError):
+                self._draft.unlink()
             return False
         return True
 
