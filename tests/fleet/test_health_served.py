@@ -26,6 +26,8 @@ from tests.fleet.test_metrics import got
 
 WITHIN_S = 60.0
 DRIVEN_M = 5.0
+# What is no longer nothing, once trucks have driven a while.
+MOVING = (("khulan_grants_total", ""), ("khulan_report_age_seconds", "1"), ("khulan_clock_uncertainty_seconds", "1"))
 LOOK_S = 0.2
 CORRIDOR = load_site("mandula")
 STANDS = [stand for stand in CORRIDOR.stands if stand.stand_id.startswith("mn_park")][:2]
@@ -79,7 +81,8 @@ async def test_a_server_is_scraped_while_trucks_drive(tmp_path: Path) -> None:
         async with driving(server) as trucks, AsyncOperator(server.address) as operator, asyncio.timeout(WITHIN_S):
             while not any(truck.drove_m > DRIVEN_M for truck in trucks):
                 seen = await scraped(server)
-            while not (seen["khulan_grants_total", ""] and seen.get(("khulan_clock_uncertainty_seconds", "1"))):
+            # A report may come in the tick that is looked at: it is of no age then.
+            while not all(seen.get(figure) for figure in MOVING):
                 seen = await scraped(server)
             # A disk that is slow for a second is said too, and is no fault of ours.
             while (ready := await asyncio.to_thread(got, address_of(server), "/readyz"))[0] != 200 or not seen["khulan_state", "serving"]:
@@ -93,8 +96,6 @@ async def test_a_server_is_scraped_while_trucks_drive(tmp_path: Path) -> None:
     assert seen["khulan_tick_seconds_count", ""] > 0.0
     assert seen["khulan_messages_heard_total", ""] > 2.0
     assert seen["khulan_journal_records_total", ""] > 0.0
-    assert seen["khulan_report_age_seconds", "1"] > 0.0
-    assert seen["khulan_clock_uncertainty_seconds", "1"] > 0.0
     assert health.decisions is not None
     assert health.decisions.grants >= seen["khulan_grants_total", ""]
     assert {clock.truck_id for clock in health.clocks} <= {stand.stand_id for stand in STANDS}
