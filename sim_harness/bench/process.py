@@ -53,7 +53,7 @@ class Process:
         """
         address = next((found[0] for line in _there(self._process.stdout) if (found := ADDRESS.search(line))), None)
         if address is None:
-            raise ConnectionError(f"{self._process.args} ended without an address")
+            raise ConnectionError(f"{self._process.args!r} ended without an address")
         return address
 
     def take(self) -> dict[str, Any]:
