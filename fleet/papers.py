@@ -10,7 +10,7 @@ import re
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import ClassVar, Final, NoReturn
 
 import grpc
 
@@ -18,8 +18,8 @@ from fleet.errors import Code, FleetError
 from fleet.principal import SCHEME, PrincipalUnreadable, read_principal
 from fleet.stamp import Stamp, stamp_of_files
 
-# A URI stands in a certificate as plain bytes.
-_URI: Final = re.compile(SCHEME.encode("ascii") + rb"[A-Za-z0-9._/-]+")
+# A URI stands in a certificate as plain bytes after its tag and their number; what follows them may look like letters too.
+_URI: Final = re.compile(rb"\x86(?:([\x01-\x7f])|\x81([\x80-\xff]))(?=" + SCHEME.encode("ascii") + rb")", re.DOTALL)
 
 
 @dataclass(eq=False)
@@ -81,15 +81,19 @@ def name_of(folder: Path) -> str:
     """
     certificate = folder / "me.crt"
     try:
-        found = _URI.findall(ssl.PEM_cert_to_DER_cert(certificate.read_text("ascii")))
-        return read_principal(found[0].decode("ascii")).name if found else _nameless(folder)
+        whole = ssl.PEM_cert_to_DER_cert(certificate.read_text("ascii"))
+        found = _URI.search(whole)
+        if found is None:
+            _nameless(folder)
+        length = (found[1] or found[2])[0]
+        return read_principal(whole[found.end() : found.end() + length].decode("ascii")).name
     except OSError as fault:
         raise PapersUnusable(folder=str(folder), problem=f"me.crt: {fault.strerror}") from fault
     except (ValueError, PrincipalUnreadable) as fault:
         raise PapersUnusable(folder=str(folder), problem="me.crt is no certificate of ours") from fault
 
 
-def _nameless(folder: Path) -> str:
+def _nameless(folder: Path) -> NoReturn:
     raise PapersUnusable(folder=str(folder), problem="me.crt names nobody")
 
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from fleet.cli import truck
 from fleet.client import AsyncOperator, Operator, PapersUnusable, Refused, asks
 from fleet.clock import SystemClock
-from fleet.papers import read_papers, stamp_of
+from fleet.papers import name_of, read_papers, stamp_of
 from fleet.pki.site_ca import SiteCa
 from fleet.principal import Role
 from tests.fleet.secured import SITE_ID, Served, serving, somebody
@@ -52,6 +52,14 @@ async def test_an_operator_shows_what_he_carries(served: Served) -> None:
     assert not page.rows
     assert await asyncio.to_thread(waiting) == 0
     assert json.loads(typed.stdout) == []
+
+
+@pytest.mark.parametrize("name", ["b", "bataa", "o" * 60])
+def test_a_bearer_reads_his_own_name(tmp_path: Path, name: str) -> None:
+    """As long as it is, and not a letter of what follows it in the certificate: the control lease is asked for in that name."""
+    folder = SiteCa.init(tmp_path / "tls", SITE_ID, SystemClock().utc()).issue(somebody(Role.DISPATCHER, name))
+
+    assert name_of(folder) == name
 
 
 async def test_who_is_not_believed_is_told_why(served: Served, tmp_path: Path) -> None:
