@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
 import subprocess
 import sys
@@ -51,6 +52,25 @@ def test_a_function_fits_on_a_screen() -> None:
     }
 
     assert too_long == {}
+
+
+def test_what_a_module_imports_of_ours_is_there() -> None:
+    """Also where no type checker looks, and nobody runs it every day: a fuzzer, an attacker, a night's soak."""
+    missing: list[str] = []
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.ImportFrom) or (node.module or "").split(".", maxsplit=1)[0] not in PACKAGES:
+                continue
+            assert node.module is not None
+            source = importlib.import_module(node.module)
+            missing += [
+                f"{path.relative_to(HOUSE).as_posix()}:{node.lineno}: {node.module}.{name.name}"
+                for name in node.names
+                if not hasattr(source, name.name)
+                and not (hasattr(source, "__path__") and importlib.util.find_spec(f"{node.module}.{name.name}"))
+            ]
+
+    assert missing == []
 
 
 def test_every_kernel_has_a_slow_twin() -> None:

@@ -59,7 +59,7 @@ def test_the_stream_says_which_moment_is_shown(address: str) -> None:
 
     with urllib.request.urlopen(f"{address}/api/feed", timeout=30) as feed:  # noqa: S310 - our own console
         lines = (line.decode() for line in feed)
-        updates = (json.loads(line[6:]) for line in lines if line.startswith("data: {") and "replay" in line)
+        updates = (json.loads(line[6:]) for line in lines if line.startswith("data: {") and "time_ms" in line)
         update = next(each for each in updates if each["replay"]["at_ms"] == middle_ms and abs(each["time_ms"] - middle_ms) < 2000)
 
     assert update["lost_since_ms"] is None

@@ -14,7 +14,8 @@ import grpc.aio
 from fleet.site import load_site
 from fleet.v1 import dispatch_pb2, dispatch_pb2_grpc, truck_pb2, truck_pb2_grpc
 from planner.corridor import Stand, StandKind
-from sim_harness.bench.load import Standing, body_lanes
+from sim_harness.bench.load import Standing
+from sim_harness.cab import lanes_under
 from tests.fleet.raw_attackers import CONNECT, CREATE, until
 
 SITE: Final = "ganqimaodu"
@@ -54,7 +55,7 @@ async def flood_reports(channel: grpc.aio.Channel, seconds: float) -> dict[str, 
     counts = {"sent": 0, "cut": 0}
 
     async def report(stand: Stand) -> None:
-        lanes = body_lanes(corridor, stand, corridor.truck_types[0].length_m)
+        lanes = [lane.lane_id for lane in lanes_under(corridor, stand.lane_id, stand.stop_m, corridor.truck_types[0].length_m)]
         truck = Standing(truck_id=f"flood_{stand.stand_id}", lanes=lanes, chainage_m=stand.stop_m)
         stream: Any = truck_pb2_grpc.TruckServiceStub(channel).Connect()
         await stream.write(truck.hello(corridor))

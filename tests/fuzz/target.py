@@ -14,14 +14,15 @@ with atheris.instrument_imports(
 ):
     from fleet.errors import FleetError
     from fleet.onboard.link.translation import heard_of
+    from fleet.server.limits import FRAME_BYTES_MAX
     from fleet.server.wire.codec import Codec
-    from fleet.server.wire.interceptors import GATEWAY_BYTES_MAX, Unreadable, _total
+    from fleet.server.wire.interceptors import Unreadable, _total
     from fleet.v1 import gateway_pb2, truck_pb2
     from tests.fuzz.files import read_scenario, read_site, read_values
 
 _CODEC: Final = Codec(["a", "b"])
-_GATEWAY: Final = _total(gateway_pb2.GatewayMessage.FromString, GATEWAY_BYTES_MAX)
-_CONTROL: Final = _total(truck_pb2.ControlMessage.FromString, GATEWAY_BYTES_MAX)
+_GATEWAY: Final = _total(gateway_pb2.GatewayMessage.FromString, FRAME_BYTES_MAX)
+_CONTROL: Final = _total(truck_pb2.ControlMessage.FromString, FRAME_BYTES_MAX)
 
 
 def read_frame(raw: bytes) -> None:
