@@ -53,17 +53,15 @@ READ_ROWS: Final = 512
 # An old journal is not archived in one go: meanwhile nothing becomes durable.
 SEGMENTS_AT_ONCE: Final = 4
 
-SCHEMA: Final = """
-create table if not exists record (
+_ROWS: Final = """(
     sequence integer primary key, epoch integer not null, kind text not null, key text not null,
     body blob not null, previous blob not null, digest blob not null
-) strict;
+) strict"""
+SCHEMA: Final = f"""
+create table if not exists record {_ROWS};
 create table if not exists leadership (epoch integer primary key) strict;
 create table if not exists snapshot (first integer primary key) strict;
-create table if not exists audit (
-    sequence integer primary key, epoch integer not null, kind text not null, key text not null,
-    body blob not null, previous blob not null, digest blob not null
-) strict;
+create table if not exists audit {_ROWS};
 create table if not exists archived (up_to integer primary key) strict;
 """
 # The last records of two files of the archive: of the one before a record's, and of its own.
