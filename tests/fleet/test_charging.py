@@ -98,7 +98,7 @@ def test_one_battery_that_fails_does_not_hold_the_fleet(count: int) -> None:
 @pytest.mark.parametrize("step_wh", [600.0, FULL_WH / 100.0])
 def test_a_gauge_that_falls_in_steps_shows_what_is_drawn_all_the_same(step_wh: float) -> None:
     """Most trucks of a fleet show nothing at all for minutes, and one of them all at once; what is believed too low strands them."""
-    count = 20
+    count = 12
     road = DeskRoad(MANDULA, [f"mn_park_{k:02d}" for k in range(1, count + 1)])
     true_wh = FULL_WH - step_wh * np.arange(count) / count
     believed_wh = []

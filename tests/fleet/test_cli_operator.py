@@ -148,17 +148,17 @@ def test_orders_live_from_creation_to_cancellation(server: str, tmp_path: Path) 
 def test_the_same_file_twice_creates_nothing_twice(server: str, tmp_path: Path) -> None:
     """Nor does it after a row was refused: what is in stays in, what was put right comes in, and both are said."""
     path = tmp_path / "refused.csv"
-    rows = "from,to,containers,priority\nmn,cn,3,0\nmn,cn,4,{}\nmn,cn,5,0\n"
+    rows = "from,to,containers,due\nmn,cn,3,\nmn,cn,4,{}\nmn,cn,5,\n"
     before = len(json.loads(fleet("order", "list", "--json", server=server).stdout))
-    path.write_text(rows.format(5000), "utf-8")
+    path.write_text(rows.format("9000-01-01T12:00"), "utf-8")
 
     refused = fleet("order", "create", "--csv", str(path), "--json", server=server)
-    path.write_text(rows.format(5), "utf-8")
+    path.write_text(rows.format("2090-01-01T12:00"), "utf-8")
     mended = fleet("order", "create", "--csv", str(path), "--json", server=server)
     again = fleet("order", "create", "--csv", str(path), "--batch", "tomorrow", "--json", server=server)
     listed = json.loads(fleet("order", "list", "--json", server=server).stdout)
 
-    assert (refused.exit_code, mended.exit_code, again.exit_code) == (1, 0, 0)
+    assert (refused.exit_code, mended.exit_code, again.exit_code) == (1, 0, 0), refused.stderr
     assert f"{path}, line 3: " in refused.stderr
     assert "1 of 3 orders are in, 2 are not" in refused.stderr
     assert "1 of them was created before" in mended.stderr
