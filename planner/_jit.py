@@ -9,6 +9,7 @@ functions they look like.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import tempfile
@@ -99,6 +100,36 @@ def source_digest(fn: Callable[..., object]) -> str:
     return whole.hexdigest()[:16]
 
 
+def _in_turn(compiled: Any) -> None:
+    """
+    Lets one of several processes that want *compiled* at the same moment compile it; the others wait, and load what it made.
+
+    Tests on many processes, campaigns and servers that start together would each spend the same minute.
+    """
+    compile_now, cache = compiled.compile, compiled._cache  # noqa: SLF001 - numba's, which has no other way in
+    load = cache.load_overload
+    turn: list[int] = []
+
+    def load_or_wait(signature: object, target: object) -> object:
+        found = load(signature, target)
+        if found is None and not turn:
+            folder = Path(cache.cache_path)
+            folder.mkdir(parents=True, exist_ok=True)
+            turn.append(os.open(folder / f"{compiled.py_func.__name__}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            fcntl.flock(turn[0], fcntl.LOCK_EX)
+            found = load(signature, target)
+        return found
+
+    def compile_in_turn(signature: object) -> object:
+        try:
+            return compile_now(signature)
+        finally:
+            while turn:
+                os.close(turn.pop())
+
+    cache.load_overload, compiled.compile = load_or_wait, compile_in_turn
+
+
 def _compile(fn: Callable[P, R], *, inner: bool) -> Callable[P, R]:
     if not COMPILED:
         return fn
@@ -112,6 +143,8 @@ def _compile(fn: Callable[P, R], *, inner: bool) -> Callable[P, R]:
         )(fn)
     finally:
         settings["CACHE_DIR"] = before
+    if not inner:
+        _in_turn(compiled)
     return compiled
 
 
