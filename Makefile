@@ -8,7 +8,7 @@ REFEREE := .venv-referee
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format protos bench campaign fuzz sites mutants soak referee clean
+.PHONY: help setup demo test test-uncompiled test-checked lint format protos bench campaign fuzz sites mutants soak referee clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -26,8 +26,13 @@ demo: setup  ## Run the main job: control server, 24 simulated trucks over gRPC,
 
 test: setup  ## Run the tests: compiled, then the kernels again uncompiled and with bounds checks
 	$(BIN)/python -m pytest -n 3 --dist loadgroup --durations 20
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q -n 2 tests/planner -m "not compiled_only"
-	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -q -n 2 tests/planner
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-uncompiled test-checked
+
+test-uncompiled: setup
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q -n 0 tests/planner -m "not compiled_only"
+
+test-checked: setup
+	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest -q -n 0 tests/planner
 
 lint: setup  ## ruff, mypy --strict, import-linter, buf
 	$(BIN)/ruff check .
