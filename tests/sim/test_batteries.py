@@ -33,7 +33,7 @@ def events(folder: Path, name: str) -> list[dict[str, object]]:
 
 def test_small_batteries_in_the_cold_strand_nobody(tmp_path: Path) -> None:
     """A truck that stops on the road for want of power closes it for everybody, at thirty below."""
-    report = cold_day(tmp_path, 0.9)
+    report = cold_day(tmp_path, 0.7)
 
     assert report.verdict == "pass", report.failures
     assert events(tmp_path, "battery_empty") == []
@@ -46,7 +46,7 @@ def test_a_controller_that_does_not_look_at_batteries_strands_a_truck(tmp_path: 
     """The same day must be able to fail: the world stops who has used up what he had."""
     monkeypatch.setattr(Batteries, "_enough", lambda *_: True)
 
-    report = cold_day(tmp_path, 0.9)
+    report = cold_day(tmp_path, 0.7)
 
     assert report.verdict == "fail"
     assert any("batteries are empty" in failure for failure in report.failures)

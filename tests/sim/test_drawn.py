@@ -20,7 +20,7 @@ from sim_harness.scenario import load_scenario
 pytestmark = pytest.mark.xdist_group("drawn")
 
 # Few trucks and little road, and between them: sections, passing places, crossings, second lanes, gates of one to three lanes, full yards.
-SHORT = (3, 28, 52, 62, 68, 106, 113, 138)
+SHORT = (3, 28, 52, 62, 113, 138)
 
 
 def test_a_seed_gives_the_same_files_and_another_gives_others() -> None:

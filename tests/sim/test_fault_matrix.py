@@ -25,6 +25,7 @@ from sim_harness.scenario import Scenario, load_scenario
 PROBE_S = 400.0
 FAST_MPS = 5.0
 ROOM_M = 150.0
+TRUCKS = 5
 SETTINGS = [
     "processes.bay={shape: fixed, fixed_s: 20}",
     "plant.loader_mtbf_h=0",
@@ -57,7 +58,7 @@ def run(scenario: Scenario, faults: Sequence[FaultSpec], seconds: float) -> Repo
 @pytest.fixture(scope="module")
 def scenario() -> Scenario:
     """The small site; its trucks set out at once."""
-    return load_scenario("mandula", SETTINGS)
+    return load_scenario("mandula", SETTINGS, trucks=TRUCKS)
 
 
 class Aim:

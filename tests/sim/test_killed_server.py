@@ -103,7 +103,7 @@ def everybody_granted(runner: OutageRunner) -> bool:
     return len(runner.granted_s) == runner.truck_count
 
 
-@pytest.mark.parametrize(("kill_s", "seed"), [(97.3, 1), (171.6, 2), (238.1, 3)])
+@pytest.mark.parametrize(("kill_s", "seed"), [(97.3, 1), (238.1, 3)])
 async def test_trucks_stop_by_themselves_and_the_books_survive(tmp_path: Path, kill_s: float, seed: int) -> None:
     """The server may die at any instant: nobody is hurt, nothing is forgotten, and all go on by themselves."""
     async with fleet_on_the_wire(tmp_path, seed) as runner:
