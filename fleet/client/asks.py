@@ -20,6 +20,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from fleet.client.day_values import Day
 from fleet.client.health_values import Health
+from fleet.client.plan_values import Plan
 from fleet.client.site_values import LanePoint, Site, Stretch
 from fleet.client.values import (
     AllStop,
@@ -425,6 +426,11 @@ def site() -> Ask[Site]:
 def day(date: str = "") -> Ask[Day]:
     """Asks what a local day came to, as 2026-11-25; empty: the day it is there now."""
     return Ask(DISPATCH, "GetDay", dispatch_pb2.GetDayRequest(date=date), _to(Day))
+
+
+def plan() -> Ask[Plan]:
+    """Asks where each truck will be in the next minutes, as planned now; the answer may be some seconds old."""
+    return Ask(DISPATCH, "GetPlan", dispatch_pb2.GetPlanRequest(), _to(Plan))
 
 
 def propose_site(*, name: str = "", text: str = "") -> Ask[SiteProposal]:

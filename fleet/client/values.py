@@ -26,6 +26,7 @@ from fleet.client.health_values import (
     TruckClock,
     TruckHealth,
 )
+from fleet.client.plan_values import Course, CoursePoint, Plan
 from fleet.client.site_values import (
     LanePoint,
     Site,
@@ -356,6 +357,7 @@ Value: TypeAlias = (
     | SiteProposal
     | Health
     | Day
+    | Plan
 )
 
 _CLASSES: Final[Mapping[str, type[Any]]] = {
@@ -364,7 +366,7 @@ _CLASSES: Final[Mapping[str, type[Any]]] = {
         LanePoint, Stretch, Container, TransportOrder, Truck, Cause, Explanation, Lane, AllStop, Intrusion, ControlLease, FleetTotals,
         FleetUpdate, Crossing, Gate, Bay, ManifestDeclared, GateCall, GatePassed, BayCall, BayLeft, BorderCall, SiteBlock,
         SiteProposal, SiteLane, SiteZone, SiteGate, SiteStand, SiteYard, SiteTruckType, Site, CauseTime, DayHour, DayBound, Day, Health, TickHealth, DecisionHealth,
-        TruckHealth, JournalHealth, MessageHealth, TruckClock, Spread, NamedCount,
+        TruckHealth, JournalHealth, MessageHealth, TruckClock, Spread, NamedCount, CoursePoint, Course, Plan,
     )
 }  # fmt: skip
 

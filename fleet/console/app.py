@@ -84,6 +84,7 @@ class Console:
             Route("/api/feed", self._stream),
             Route("/api/site", self._site),
             Route("/api/history", self._history),
+            Route("/api/plan", self._plan),
             Route("/api/why/{truck_id}", self._why),
             Route("/api/texts/{language}", self._texts),
             Route("/api/acknowledge", self._acknowledge, methods=["POST"]),
@@ -142,6 +143,13 @@ class Console:
             return JSONResponse(await self._player.past(since_ms))
         history = self._feed.history
         return JSONResponse({"time_ms": [], "trucks": {}} if history is None else history.data(since_ms))
+
+    async def _plan(self, _: Request) -> Response:
+        """What lies ahead, along the axis; nothing of a recording, which holds what was and not what was meant to be."""
+        history = self._feed.history
+        if self._player is not None or history is None:
+            return JSONResponse({"trucks": {}})
+        return JSONResponse({"trucks": history.ahead(await self._operator.ask(asks.plan()))})
 
     async def _why(self, request: Request) -> Response:
         language = request.query_params.get("language", "en")

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from fleet.client.plan_values import Plan
 from fleet.console.axis import Axis
 
 # A truck at 25 km/h drives 35 m meanwhile: a bend in a line of the diagram is still seen.
@@ -36,6 +37,18 @@ class History:
         self._samples.append((time_ms, sample))
         while len(self._samples) > 1 and (self._samples[0][0] < time_ms - KEPT_MS or len(self._samples) * max(1, len(sample)) > CELLS_MAX):
             self._samples.popleft()
+
+    def ahead(self, plan: Plan) -> dict[str, dict[str, list[float]]]:
+        """Of each truck in *plan*: the time in milliseconds and metres along the axis, from point to point."""
+        courses: dict[str, dict[str, list[float]]] = {}
+        for course in plan.courses:
+            points = [(point.time, point.place) for point in course.points]
+            seen = [(at, place) for at, place in points if at is not None and place is not None and place.lane_id in self._axis.span_m]
+            courses[course.truck_id] = {
+                "ms": [round(at.timestamp() * 1000.0) for at, _ in seen],
+                "m": [round(self._axis.along_m(place.lane_id, place.chainage_m), 1) for _, place in seen],
+            }
+        return courses
 
     def data(self, since_ms: int, until_ms: float = math.inf) -> dict[str, Any]:
         """Columns from *since_ms* to *until_ms*: times, and of each truck its metres and loads, None where it was not seen."""

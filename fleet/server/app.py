@@ -50,6 +50,7 @@ from fleet.server.wire.audit_reads import AuditReads
 from fleet.server.wire.counter import BetweenTicks, Counter
 from fleet.server.wire.day_reads import Calendar, DayReads
 from fleet.server.wire.health_reads import HealthReads
+from fleet.server.wire.plan_reads import PlanReads
 from fleet.server.wire.pump import REAL, SIMULATED, Pumps
 from fleet.server.wire.reads import Reads
 from fleet.server.wire.refusals import Refusals
@@ -239,7 +240,9 @@ class Server:
         audit = AuditReads(self._settings.data, engine.options.utc_at_zero_ns)
         calendar = Calendar(engine.corridor, engine.options.utc_at_zero_ns, engine.options.dispatch.day_start_s)
         days = DayReads(self._between, engine, engine.corridor, calendar)
-        dispatch_service.register(self._grpc, self._counter, reads, audit, days, HealthReads(self._watch))
+        plans = PlanReads(self._between, engine, [lane.lane_id for lane in engine.corridor.lanes], engine.writer)
+        looks = dispatch_service.Looks(reads=reads, audit=audit, days=days, plans=plans, health=HealthReads(self._watch))
+        dispatch_service.register(self._grpc, self._counter, looks)
         border = border_service.BorderService(self._counter, reads, engine.board, self._pumps)
         border_service.register(self._grpc, border)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._grpc)

@@ -39,6 +39,7 @@ from fleet.server.wire.codec_out import Speech, Terms
 from fleet.server.wire.codec_requests import RequestReader
 from fleet.server.wire.codes import Codes
 from fleet.server.wire.inbox import Inbox
+from fleet.server.wire.plan_reads import AheadRead
 from fleet.server.wire.reads import CauseRead, HoldRead, TotalsRead
 from fleet.server.wire.switchboard import Switchboard
 from fleet.server.wire.watch import TruckDrawer
@@ -111,9 +112,8 @@ class Engine:
         self.reader = RequestReader(options.utc_at_zero_ns)
         self.writer = AnswerWriter(options.utc_at_zero_ns, self._truck)
         self.board = CallBoard(self.writer)
-        self.planning: Planning | None = None
-        if options.loop.policy == PLANNED:
-            self.planning = options.planning(chart_of(corridor, self.loop.trucks.lanes, self.desk.books.gates.service_s.tolist()))
+        self._chart = chart_of(corridor, self.loop.trucks.lanes, self.desk.books.gates.service_s.tolist())
+        self.planning: Planning | None = options.planning(self._chart) if options.loop.policy == PLANNED else None
 
     def recover(self, journal: Journal) -> Recovered:
         """
@@ -235,6 +235,10 @@ class Engine:
     def open_calls(self) -> Sequence[BorderCall]:
         """Every call nobody has answered."""
         return self.desk.open_calls()
+
+    def ahead(self) -> AheadRead:
+        """What the next minutes are worked out from."""
+        return AheadRead(seen=self._seen(), chart=self._chart, turns=self.loop.turns, truck_ids=self.loop.view().truck_ids)
 
     def totals(self) -> TotalsRead:
         """What was moved since the journal began, and how many trucks are live now."""

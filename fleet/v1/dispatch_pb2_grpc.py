@@ -201,6 +201,11 @@ class DispatchServiceStub(object):
                 request_serializer=fleet_dot_v1_dot_dispatch__pb2.GetDayRequest.SerializeToString,
                 response_deserializer=fleet_dot_v1_dot_dispatch__pb2.Day.FromString,
                 _registered_method=True)
+        self.GetPlan = channel.unary_unary(
+                '/fleet.v1.DispatchService/GetPlan',
+                request_serializer=fleet_dot_v1_dot_dispatch__pb2.GetPlanRequest.SerializeToString,
+                response_deserializer=fleet_dot_v1_dot_dispatch__pb2.Plan.FromString,
+                _registered_method=True)
         self.ListAudit = channel.unary_unary(
                 '/fleet.v1.DispatchService/ListAudit',
                 request_serializer=fleet_dot_v1_dot_dispatch__pb2.ListAuditRequest.SerializeToString,
@@ -436,6 +441,13 @@ class DispatchServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetPlan(self, request, context):
+        """Where each truck will be in the next minutes, as planned now. Some seconds old, so that many may ask.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListAudit(self, request, context):
         """Who wanted what, what it changed, and what came of it, refusals too; the newest first.
         """
@@ -617,6 +629,11 @@ def add_DispatchServiceServicer_to_server(servicer, server):
                     servicer.GetDay,
                     request_deserializer=fleet_dot_v1_dot_dispatch__pb2.GetDayRequest.FromString,
                     response_serializer=fleet_dot_v1_dot_dispatch__pb2.Day.SerializeToString,
+            ),
+            'GetPlan': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPlan,
+                    request_deserializer=fleet_dot_v1_dot_dispatch__pb2.GetPlanRequest.FromString,
+                    response_serializer=fleet_dot_v1_dot_dispatch__pb2.Plan.SerializeToString,
             ),
             'ListAudit': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAudit,
@@ -1521,6 +1538,33 @@ class DispatchService(object):
             '/fleet.v1.DispatchService/GetDay',
             fleet_dot_v1_dot_dispatch__pb2.GetDayRequest.SerializeToString,
             fleet_dot_v1_dot_dispatch__pb2.Day.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPlan(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fleet.v1.DispatchService/GetPlan',
+            fleet_dot_v1_dot_dispatch__pb2.GetPlanRequest.SerializeToString,
+            fleet_dot_v1_dot_dispatch__pb2.Plan.FromString,
             options,
             channel_credentials,
             insecure,

@@ -92,6 +92,8 @@ class DispatchServiceStub:
     """Ends a proposal; everything stays as it is."""
     GetDay: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.GetDayRequest, _dispatch_pb2.Day]
     """What a day came to, hour by hour, against the most the site could carry."""
+    GetPlan: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.GetPlanRequest, _dispatch_pb2.Plan]
+    """Where each truck will be in the next minutes, as planned now. Some seconds old, so that many may ask."""
     ListAudit: _grpc.UnaryUnaryMultiCallable[_dispatch_pb2.ListAuditRequest, _dispatch_pb2.ListAuditResponse]
     """Who wanted what, what it changed, and what came of it, refusals too; the newest first."""
     GetHealth: _grpc.UnaryUnaryMultiCallable[_health_pb2.GetHealthRequest, _health_pb2.Health]
@@ -157,6 +159,8 @@ class DispatchServiceAsyncStub(DispatchServiceStub):
     """Ends a proposal; everything stays as it is."""
     GetDay: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.GetDayRequest, _dispatch_pb2.Day]  # type: ignore[assignment]
     """What a day came to, hour by hour, against the most the site could carry."""
+    GetPlan: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.GetPlanRequest, _dispatch_pb2.Plan]  # type: ignore[assignment]
+    """Where each truck will be in the next minutes, as planned now. Some seconds old, so that many may ask."""
     ListAudit: _aio.UnaryUnaryMultiCallable[_dispatch_pb2.ListAuditRequest, _dispatch_pb2.ListAuditResponse]  # type: ignore[assignment]
     """Who wanted what, what it changed, and what came of it, refusals too; the newest first."""
     GetHealth: _aio.UnaryUnaryMultiCallable[_health_pb2.GetHealthRequest, _health_pb2.Health]  # type: ignore[assignment]
@@ -417,6 +421,14 @@ class DispatchServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_dispatch_pb2.Day, _abc.Awaitable[_dispatch_pb2.Day]]:
         """What a day came to, hour by hour, against the most the site could carry."""
+
+    @_abc_1.abstractmethod
+    def GetPlan(
+        self,
+        request: _dispatch_pb2.GetPlanRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dispatch_pb2.Plan, _abc.Awaitable[_dispatch_pb2.Plan]]:
+        """Where each truck will be in the next minutes, as planned now. Some seconds old, so that many may ask."""
 
     @_abc_1.abstractmethod
     def ListAudit(

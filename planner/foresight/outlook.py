@@ -198,9 +198,20 @@ def _linked(ways: Sequence[Way], leaders: dict[int, int], meetings: Iterable[tup
 
 def outlook_of(seen: Seen, chart: Chart) -> Outlook | None:
     """The task of the next minutes; None where no two trucks meet."""
+    ways, leaders = lined_up(seen, chart)
+    return outlook_among(ways, leaders, chart, seen.now_ns)
+
+
+def lined_up(seen: Seen, chart: Chart) -> tuple[list[Way], dict[int, int]]:
+    """The ways of all trucks that come, none through one ahead; and by place in them, the place of the truck ahead."""
     ways = ways_of(seen, chart)
     leaders = _leaders(seen, ways)
     _fall_in(ways, leaders, chart)
+    return ways, leaders
+
+
+def outlook_among(ways: Sequence[Way], leaders: dict[int, int], chart: Chart, seen_ns: int) -> Outlook | None:
+    """The task of the next minutes on *ways* that are lined up; None where no two trucks meet."""
     meetings = meetings_of(ways, chart)
     if not meetings:
         return None
@@ -222,7 +233,7 @@ def outlook_of(seen: Seen, chart: Chart) -> Outlook | None:
         trucks.append(operations)
     begun = tuple(Event(time=0, truck=truck, operation=0) for truck in range(len(trucks)))
     task = Task(trucks=tuple(trucks), delays=tuple(delays), begun=begun)
-    return Outlook(seen_ns=seen.now_ns, task=task, entries=entries, contested=frozenset(_zones(ways, meetings, chart)))
+    return Outlook(seen_ns=seen_ns, task=task, entries=entries, contested=frozenset(_zones(ways, meetings, chart)))
 
 
 def _zones(ways: Sequence[Way], meetings: Iterable[tuple[Place, Place]], chart: Chart) -> Iterable[int]:

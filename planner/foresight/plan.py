@@ -45,7 +45,7 @@ def plan(seen: Seen, chart: Chart, in_force: Turns | None, more: Callable[[], bo
     if outlook is None or not outlook.contested:
         return Planned(turns=Turns.of(seen.now_ns, []))
     first_come = settled(outlook, {})
-    kept = settled(outlook, _dues(in_force, seen.now_ns)) if in_force is not None and len(in_force.zone) else first_come
+    kept = settled(outlook, dues_of(in_force, seen.now_ns)) if in_force is not None and len(in_force.zone) else first_come
     first_come_s, kept_s = _cost_s(outlook, first_come), _cost_s(outlook, kept)
     found = _searched(outlook, kept if kept_s <= first_come_s else first_come, more, seed)
     found_s = _cost_s(outlook, found)
@@ -98,7 +98,8 @@ def _name(row: int, entry_m: float) -> tuple[int, int]:
     return row, round(entry_m / SAME_ENTRY_M)
 
 
-def _dues(turns: Turns, now_ns: int) -> Due:
+def dues_of(turns: Turns, now_ns: int) -> Due:
+    """When passages are due by *turns*, as seen at *now_ns*."""
     rows, entries_m, due_ns = turns.row.tolist(), turns.entry_m.tolist(), turns.due_ns.tolist()
     return {
         _name(row, entry_m): max(0, (at_ns - now_ns) // NS_PER_UNIT) for row, entry_m, at_ns in zip(rows, entries_m, due_ns, strict=True)

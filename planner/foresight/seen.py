@@ -132,11 +132,18 @@ class Passage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """What lies ahead of one truck, in order: its passages, and the lanes with seconds and path coordinates of their beginnings."""
+    """
+    What lies ahead of one truck, in order: its passages, and the lanes.
+
+    *legs*: path coordinates, from its nose on, and after how many seconds nothing would keep it from being there. *to_m*: how far the way is
+    known.
+    """
 
     row: int
     passages: tuple[Passage, ...]
     lanes: tuple[int, ...]
+    legs: tuple[tuple[float, float], ...]
+    to_m: float
 
 
 def way_of(seen: Seen, chart: Chart, row: int, to_m: float) -> Way:
@@ -146,6 +153,7 @@ def way_of(seen: Seen, chart: Chart, row: int, to_m: float) -> Way:
     found: list[Passage] = []
     lanes: list[int] = []
     at_s = 0.0
+    legs = [(nose_m, at_s)]
     for k in range(int(seen.path_count[row])):
         lane, base_m = int(seen.path_lane[row, k]), float(seen.path_start_m[row, k])
         lane_end_m = base_m + chart.length_m[lane]
@@ -172,7 +180,11 @@ def way_of(seen: Seen, chart: Chart, row: int, to_m: float) -> Way:
         if lane_end_m > nose_m:
             lanes.append(lane)
             at_s += (lane_end_m - begin_m) * pace
-    return Way(row=row, passages=_with_service(found, chart, to_m), lanes=tuple(lanes))
+            legs.append((lane_end_m, at_s))
+    passages = _with_service(found, chart, to_m)
+    # It stands before the first passage that it does not pass.
+    known_m = min(to_m, legs[-1][0], *(passage.from_m for passage in found[len(passages) :]))
+    return Way(row=row, passages=passages, lanes=tuple(lanes), legs=tuple(legs), to_m=max(nose_m, known_m))
 
 
 def _lengthen(passage: Passage, stop: Stop, *, base_m: float, end_m: float, to_m: float) -> None:

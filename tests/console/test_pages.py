@@ -22,7 +22,7 @@ START_WITHIN_S: Final = 150.0
 TRUCKS: Final = 24
 SCREENS: Final = {
     "corridor": "#screen[data-trucks='24'] canvas",
-    "stringline": "#screen[data-samples] canvas",
+    "stringline": "#screen[data-samples][data-planned] canvas",
     "trucks": "tbody tr:nth-child(24)",
     "orders": "#new-order option[value='mn']",
     "gates": "tbody tr:nth-child(15)",

@@ -41,6 +41,11 @@ class Advice:
         self._open = self._advised[turns.zone]
         self._turns = turns if self._open.any() else None
 
+    @property
+    def in_force(self) -> Turns | None:
+        """What was heard last; None where that was nothing, or is too old."""
+        return self._turns
+
     def apply(self, fact: Fact) -> None:
         """A truck with another way takes no turn on its old one."""
         if self._turns is not None and isinstance(fact, RouteSet):

@@ -168,6 +168,11 @@ class ControlLoop:
         """The fleet as it stands between two ticks."""
         return view_of(self)
 
+    @property
+    def turns(self) -> Turns | None:
+        """What planning said last, as long as it counts."""
+        return self._advice.in_force
+
     def _spread(self, fact: Fact) -> None:
         """Lets everybody but the desk change as *fact* says."""
         for holder in self._holders:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any, Final
 
 import grpc
@@ -15,6 +16,7 @@ from fleet.server.wire.day_reads import DayReads
 from fleet.server.wire.fleet_news import NOTHING_SEEN, FleetNews
 from fleet.server.wire.health_reads import HealthReads
 from fleet.server.wire.identity import actor_of
+from fleet.server.wire.plan_reads import PlanReads
 from fleet.server.wire.reads import Reads
 from fleet.v1 import dispatch_pb2 as d
 from fleet.v1 import dispatch_pb2_grpc, health_pb2
@@ -26,16 +28,28 @@ WATCH_PERIOD_MAX_S: Final = 60.0
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looks:
+    """Who answers requests that change nothing."""
+
+    reads: Reads
+    audit: AuditReads
+    days: DayReads
+    plans: PlanReads
+    health: HealthReads
+
+
 class DispatchService(dispatch_pb2_grpc.DispatchServiceServicer):
     """What operators ask."""
 
-    def __init__(self, counter: Counter, reads: Reads, audit: AuditReads, days: DayReads, health: HealthReads) -> None:
+    def __init__(self, counter: Counter, looks: Looks) -> None:
         self._counter = counter
-        self._reads = reads
-        self._audit = audit
-        self._news = FleetNews(reads.update)
-        self._days = days
-        self._health = health
+        self._reads = looks.reads
+        self._audit = looks.audit
+        self._news = FleetNews(looks.reads.update)
+        self._days = looks.days
+        self._plans = looks.plans
+        self._health = looks.health
 
     async def GetTransportOrder(self, request: d.GetTransportOrderRequest, context: _Context) -> d.TransportOrder:
         """By id."""
@@ -186,6 +200,11 @@ class DispatchService(dispatch_pb2_grpc.DispatchServiceServicer):
         del context
         return await self._days.day(request)
 
+    async def GetPlan(self, request: d.GetPlanRequest, context: _Context) -> d.Plan:
+        """The next minutes."""
+        del request, context
+        return await self._plans.plan()
+
     async def ListAudit(self, request: d.ListAuditRequest, context: _Context) -> d.ListAuditResponse:
         """One page."""
         del context
@@ -197,6 +216,6 @@ class DispatchService(dispatch_pb2_grpc.DispatchServiceServicer):
         return await self._health.now()
 
 
-def register(server: grpc.aio.Server, counter: Counter, reads: Reads, audit: AuditReads, days: DayReads, health: HealthReads) -> None:
+def register(server: grpc.aio.Server, counter: Counter, looks: Looks) -> None:
     """Serves operators on *server*."""
-    dispatch_pb2_grpc.add_DispatchServiceServicer_to_server(DispatchService(counter, reads, audit, days, health), server)
+    dispatch_pb2_grpc.add_DispatchServiceServicer_to_server(DispatchService(counter, looks), server)

@@ -73,6 +73,7 @@ MAY: Final[Mapping[str, Roles]] = {
     "/fleet.v1.DispatchService/SwitchSite": SUPERVISOR,
     "/fleet.v1.DispatchService/WithdrawSite": SUPERVISOR,
     "/fleet.v1.DispatchService/GetDay": OPERATORS,
+    "/fleet.v1.DispatchService/GetPlan": PEOPLE,
     "/fleet.v1.DispatchService/ListAudit": SUPERVISOR,
     "/fleet.v1.DispatchService/GetHealth": OPERATORS,
     "/fleet.v1.BorderService/WatchBorder": PEOPLE,

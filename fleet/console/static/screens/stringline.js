@@ -1,4 +1,4 @@
-// Time against distance: where every truck was, laden and empty, and as far as its road reaches; gates and zones as bands.
+// Time against distance: where every truck was, laden and empty; where it is to be, and how far its road reaches; gates and zones as bands.
 
 import { h, hue as hueOf } from "../dom.js";
 import { complain, get } from "../server.js";
@@ -7,12 +7,13 @@ import { count, hours, t } from "../text.js";
 import uPlot from "../vendor/uPlot.esm.js";
 
 const LOOK_MS = 2500;
+const PLAN_MS = 5000;
 const DRAW_MS = 1000;
 const SPANS_MIN = [15, 30, 60, 180];
 const KEPT_MS = 60_000 * Math.max(...SPANS_MIN);
 const SPAN_LEAST_S = 300;
-// Of the span, right of now: the road that trucks hold already.
-const AHEAD = 0.12;
+// Of the span, right of now: what is planned, and the road that trucks hold already.
+const AHEAD = 0.16;
 const NEAR_PX = 16;
 const ROW_PX = 13;
 const STANDS_M = 0.5;
@@ -53,6 +54,7 @@ export function stringline(place) {
   place.className = "full";
   const hue = Object.fromEntries(["laden", "empty", "line", "faint", "ink", "warn", "bad", "panel", "accent"].map((name) => [name, hueOf(name)]));
   const past = { time_ms: [], trucks: {} };
+  let plan = {};
   let plot = null;
   const authored = bandsOf(fleet.site.zones.filter((zone) => !zone.derived));
   const meetings = bandsOf(fleet.site.zones.filter((zone) => zone.derived));
@@ -78,6 +80,7 @@ export function stringline(place) {
       key(hue.laden, "", t("laden")),
       key(hue.empty, "", t("empty")),
       key(hue.faint, "dotted", t("line.ahead")),
+      fleet.replay ? null : key(hue.faint, "dashed", t("line.plan")),
       h("span", { class: "faint" }, t("line.hint")),
     ),
     holder,
@@ -199,6 +202,17 @@ export function stringline(place) {
         ctx.lineTo(now, y);
         ctx.stroke();
       }
+      const course = plan[truck.id];
+      if (course?.ms.length) {
+        ctx.lineWidth = (chosen ? 2.5 : 1) * px;
+        ctx.setLineDash([6 * px, 4 * px]);
+        ctx.beginPath();
+        ctx.moveTo(now, y);
+        course.ms.forEach((ms, k) => ms > fleet.time_ms && ctx.lineTo(u.valToPos(ms / 1000, "x", true), u.valToPos(course.m[k], "y", true)));
+        ctx.stroke();
+        ctx.setLineDash([]);
+        ctx.lineWidth = (chosen ? 3.5 : 1.5) * px;
+      }
       if (end !== null && truck.v > MOVES_MPS) {
         ctx.setLineDash([1.5 * px, 2.5 * px]);
         ctx.beginPath();
@@ -294,10 +308,21 @@ export function stringline(place) {
     }
   }
 
+  async function lookAhead() {
+    try {
+      plan = (await get("/api/plan")).trucks;
+      place.dataset.planned = String(Object.keys(plan).length);
+      draw();
+    } catch (refused) {
+      complain(refused);
+    }
+  }
+
   const resized = new ResizeObserver(() => (plot ? plot.setSize({ width: holder.clientWidth, height: holder.clientHeight }) : draw()));
   resized.observe(holder);
   look();
-  const timer = setInterval(look, LOOK_MS);
+  lookAhead();
+  const timers = [setInterval(look, LOOK_MS), setInterval(lookAhead, PLAN_MS)];
   let drawn = { at: 0, chosen: null };
   const unwatch = watch(() => {
     const now = { at: performance.now(), chosen: selected() };
@@ -306,7 +331,7 @@ export function stringline(place) {
     draw();
   });
   return () => {
-    clearInterval(timer);
+    timers.forEach(clearInterval);
     unwatch();
     resized.disconnect();
     plot?.destroy();
