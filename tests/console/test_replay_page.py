@@ -122,8 +122,9 @@ async def test_a_page_left_open_has_its_stop_again_when_the_console_shows_a_serv
 async def test_why_nothing_can_be_commanded_is_said_of_a_recording(looker: Looker, screen: str) -> None:
     """Whoever is told to start it with --steer is sent the wrong way: a recording cannot be."""
     await looker.screen(screen)
+    # What is not there yet is waited for; what is there by then is all that there is.
+    await looker.page.locator("main").get_by_text(texts("en")["only_recording"]).first.wait_for()
 
-    assert texts("en")["only_recording"] in await looker.page.locator("main").inner_text()
     assert "--steer" not in await looker.page.locator("main").inner_text()
 
 
