@@ -10,7 +10,8 @@ The operator SDK: what one may ask of the server (`asks`), who asks it (`Operato
 """
 
 from fleet.client import asks, values
-from fleet.client.asks import Ask, BayReport, CrossingDecision, IntrusionKind, Page
+from fleet.client.ask import Ask, Page
+from fleet.client.asks import BayReport, CrossingDecision, IntrusionKind
 from fleet.client.operator import DEFAULT_SERVER, AsyncOperator, NoLine, NoServer, Operator, Refused
 from fleet.papers import PapersUnusable
 

@@ -7,17 +7,14 @@ broken line, takes effect once and gets the first answer again.
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, Generic, TypeVar
+from typing import Final
 
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 
+from fleet.client.ask import Ask, Page, fresh, to_page, to_stamp, to_value
 from fleet.client.day_values import Day
 from fleet.client.health_values import Health
 from fleet.client.plan_values import Plan
@@ -38,33 +35,12 @@ from fleet.client.values import (
     SiteProposal,
     TransportOrder,
     Truck,
-    value_of,
 )
 from fleet.v1 import border_pb2, common_pb2, dispatch_pb2, health_pb2
-
-_V = TypeVar("_V")
 
 DISPATCH: Final = "DispatchService"
 BORDER: Final = "BorderService"
 PAGE_SIZE: Final = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Ask(Generic[_V]):
-    """One request to one method; *read* turns the answer (or each answer of a stream) into a value."""
-
-    service: str
-    method: str
-    request: Message
-    read: Callable[[Any], _V]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page(Generic[_V]):
-    """One page of a list; an empty *next_page_token* ends it."""
-
-    rows: tuple[_V, ...]
-    next_page_token: str
 
 
 class CrossingDecision(StrEnum):
@@ -118,30 +94,6 @@ _INTRUSION_KINDS: Final = {
 }
 
 
-def _fresh() -> str:
-    return str(uuid.uuid4())
-
-
-def _to(kind: type[_V]) -> Callable[[Any], _V]:
-    return lambda message: value_of(kind, message)
-
-
-def _page(kind: type[_V], rows: str) -> Callable[[Any], Page[_V]]:
-    def read(message: Any) -> Page[_V]:
-        found = tuple(value_of(kind, row) for row in getattr(message, rows))
-        return Page(rows=found, next_page_token=getattr(message, "next_page_token", ""))
-
-    return read
-
-
-def _time(when: datetime | None) -> Timestamp | None:
-    if when is None:
-        return None
-    stamp = Timestamp()
-    stamp.FromDatetime(when.astimezone(UTC))
-    return stamp
-
-
 # Transport orders.
 
 
@@ -156,31 +108,31 @@ def create_order(
 ) -> Ask[TransportOrder]:
     """Asks for containers to be moved."""
     request = dispatch_pb2.CreateTransportOrderRequest(
-        request_id=request_id or _fresh(),
+        request_id=request_id or fresh(),
         from_yard_id=from_yard_id,
         to_yard_id=to_yard_id,
         container_count=container_count,
-        due_time=_time(due_time),
+        due_time=to_stamp(due_time),
         priority=priority,
     )
-    return Ask(DISPATCH, "CreateTransportOrder", request, _to(TransportOrder))
+    return Ask(DISPATCH, "CreateTransportOrder", request, to_value(TransportOrder))
 
 
 def order(order_id: str) -> Ask[TransportOrder]:
     """Asks where an order stands."""
-    return Ask(DISPATCH, "GetTransportOrder", dispatch_pb2.GetTransportOrderRequest(order_id=order_id), _to(TransportOrder))
+    return Ask(DISPATCH, "GetTransportOrder", dispatch_pb2.GetTransportOrderRequest(order_id=order_id), to_value(TransportOrder))
 
 
 def orders(page_token: str = "", page_size: int = PAGE_SIZE) -> Ask[Page[TransportOrder]]:
     """Asks for a page of orders, oldest first."""
     request = dispatch_pb2.ListTransportOrdersRequest(page_size=page_size, page_token=page_token)
-    return Ask(DISPATCH, "ListTransportOrders", request, _page(TransportOrder, "orders"))
+    return Ask(DISPATCH, "ListTransportOrders", request, to_page(TransportOrder, "orders"))
 
 
 def cancel_order(order_id: str) -> Ask[TransportOrder]:
     """Cancels an order; what is aboard is still delivered."""
-    request = dispatch_pb2.CancelTransportOrderRequest(request_id=_fresh(), order_id=order_id)
-    return Ask(DISPATCH, "CancelTransportOrder", request, _to(TransportOrder))
+    request = dispatch_pb2.CancelTransportOrderRequest(request_id=fresh(), order_id=order_id)
+    return Ask(DISPATCH, "CancelTransportOrder", request, to_value(TransportOrder))
 
 
 # Trucks.
@@ -189,50 +141,50 @@ def cancel_order(order_id: str) -> Ask[TransportOrder]:
 def trucks(page_token: str = "", page_size: int = PAGE_SIZE) -> Ask[Page[Truck]]:
     """Asks for a page of trucks, by id."""
     request = dispatch_pb2.ListTrucksRequest(page_size=page_size, page_token=page_token)
-    return Ask(DISPATCH, "ListTrucks", request, _page(Truck, "trucks"))
+    return Ask(DISPATCH, "ListTrucks", request, to_page(Truck, "trucks"))
 
 
 def truck(truck_id: str) -> Ask[Truck]:
     """Asks how one truck is."""
-    return Ask(DISPATCH, "GetTruck", dispatch_pb2.GetTruckRequest(truck_id=truck_id), _to(Truck))
+    return Ask(DISPATCH, "GetTruck", dispatch_pb2.GetTruckRequest(truck_id=truck_id), to_value(Truck))
 
 
 def hold_truck(truck_id: str, reason: str) -> Ask[Truck]:
     """Stops one truck inside its authority and keeps it there."""
-    request = dispatch_pb2.HoldTruckRequest(request_id=_fresh(), truck_id=truck_id, reason=reason)
-    return Ask(DISPATCH, "HoldTruck", request, _to(Truck))
+    request = dispatch_pb2.HoldTruckRequest(request_id=fresh(), truck_id=truck_id, reason=reason)
+    return Ask(DISPATCH, "HoldTruck", request, to_value(Truck))
 
 
 def resume_truck(truck_id: str) -> Ask[Truck]:
     """Lifts an operator's hold."""
-    request = dispatch_pb2.ResumeTruckRequest(request_id=_fresh(), truck_id=truck_id)
-    return Ask(DISPATCH, "ResumeTruck", request, _to(Truck))
+    request = dispatch_pb2.ResumeTruckRequest(request_id=fresh(), truck_id=truck_id)
+    return Ask(DISPATCH, "ResumeTruck", request, to_value(Truck))
 
 
 def decommission_truck(truck_id: str, reason: str) -> Ask[Truck]:
     """Takes a truck out of service; it parks and frees no road."""
-    request = dispatch_pb2.DecommissionTruckRequest(request_id=_fresh(), truck_id=truck_id, reason=reason)
-    return Ask(DISPATCH, "DecommissionTruck", request, _to(Truck))
+    request = dispatch_pb2.DecommissionTruckRequest(request_id=fresh(), truck_id=truck_id, reason=reason)
+    return Ask(DISPATCH, "DecommissionTruck", request, to_value(Truck))
 
 
 def recommission_truck(truck_id: str, reason: str) -> Ask[Truck]:
     """Puts a truck that was seen to into service again: its brakes are believed as declared."""
-    request = dispatch_pb2.RecommissionTruckRequest(request_id=_fresh(), truck_id=truck_id, reason=reason)
-    return Ask(DISPATCH, "RecommissionTruck", request, _to(Truck))
+    request = dispatch_pb2.RecommissionTruckRequest(request_id=fresh(), truck_id=truck_id, reason=reason)
+    return Ask(DISPATCH, "RecommissionTruck", request, to_value(Truck))
 
 
 def remove_truck(truck_id: str, *, taken_to: str, second_person: str, powered_off: bool) -> Ask[Truck]:
     """Declares a truck gone from the corridor."""
     request = dispatch_pb2.RemoveTruckRequest(
-        request_id=_fresh(), truck_id=truck_id, taken_to=taken_to, second_person=second_person, powered_off=powered_off
+        request_id=fresh(), truck_id=truck_id, taken_to=taken_to, second_person=second_person, powered_off=powered_off
     )
-    return Ask(DISPATCH, "RemoveTruck", request, _to(Truck))
+    return Ask(DISPATCH, "RemoveTruck", request, to_value(Truck))
 
 
 def explain(truck_id: str, language_code: str = "") -> Ask[Explanation]:
     """Asks why a truck stands."""
     request = dispatch_pb2.ExplainHoldRequest(truck_id=truck_id, language_code=language_code)
-    return Ask(DISPATCH, "ExplainHold", request, _to(Explanation))
+    return Ask(DISPATCH, "ExplainHold", request, to_value(Explanation))
 
 
 # Lanes.
@@ -240,30 +192,30 @@ def explain(truck_id: str, language_code: str = "") -> Ask[Explanation]:
 
 def lanes() -> Ask[Page[Lane]]:
     """Asks for every lane of the site."""
-    return Ask(DISPATCH, "ListLanes", dispatch_pb2.ListLanesRequest(), _page(Lane, "lanes"))
+    return Ask(DISPATCH, "ListLanes", dispatch_pb2.ListLanesRequest(), to_page(Lane, "lanes"))
 
 
 def close_lane(lane_id: str, reason: str) -> Ask[Lane]:
     """Lets no new authority into a lane."""
-    request = dispatch_pb2.CloseLaneRequest(request_id=_fresh(), lane_id=lane_id, reason=reason)
-    return Ask(DISPATCH, "CloseLane", request, _to(Lane))
+    request = dispatch_pb2.CloseLaneRequest(request_id=fresh(), lane_id=lane_id, reason=reason)
+    return Ask(DISPATCH, "CloseLane", request, to_value(Lane))
 
 
 def open_lane(lane_id: str) -> Ask[Lane]:
     """Ends a closure."""
-    return Ask(DISPATCH, "OpenLane", dispatch_pb2.OpenLaneRequest(request_id=_fresh(), lane_id=lane_id), _to(Lane))
+    return Ask(DISPATCH, "OpenLane", dispatch_pb2.OpenLaneRequest(request_id=fresh(), lane_id=lane_id), to_value(Lane))
 
 
 def limit_lane(lane_id: str, speed_limit_mps: float, reason: str) -> Ask[Lane]:
     """Sets a temporary limit; 0 lifts it."""
-    request = dispatch_pb2.LimitLaneRequest(request_id=_fresh(), lane_id=lane_id, speed_limit_mps=speed_limit_mps, reason=reason)
-    return Ask(DISPATCH, "LimitLane", request, _to(Lane))
+    request = dispatch_pb2.LimitLaneRequest(request_id=fresh(), lane_id=lane_id, speed_limit_mps=speed_limit_mps, reason=reason)
+    return Ask(DISPATCH, "LimitLane", request, to_value(Lane))
 
 
 def set_lane_friction(lane_id: str, friction: float, reason: str) -> Ask[Lane]:
     """Says what grip a lane has."""
-    request = dispatch_pb2.SetLaneFrictionRequest(request_id=_fresh(), lane_id=lane_id, friction=friction, reason=reason)
-    return Ask(DISPATCH, "SetLaneFriction", request, _to(Lane))
+    request = dispatch_pb2.SetLaneFrictionRequest(request_id=fresh(), lane_id=lane_id, friction=friction, reason=reason)
+    return Ask(DISPATCH, "SetLaneFriction", request, to_value(Lane))
 
 
 # Everything at once.
@@ -271,18 +223,18 @@ def set_lane_friction(lane_id: str, friction: float, reason: str) -> Ask[Lane]:
 
 def stop_all(stop_id: str, reason: str) -> Ask[AllStop]:
     """Stops every truck; the same id lifts it."""
-    return Ask(DISPATCH, "StopAll", dispatch_pb2.StopAllRequest(stop_id=stop_id, reason=reason), _to(AllStop))
+    return Ask(DISPATCH, "StopAll", dispatch_pb2.StopAllRequest(stop_id=stop_id, reason=reason), to_value(AllStop))
 
 
 def lift_stop(stop_id: str) -> Ask[AllStop]:
     """Lifts the all-stop of this id, or records that one person wants to."""
-    return Ask(DISPATCH, "LiftStop", dispatch_pb2.LiftStopRequest(request_id=_fresh(), stop_id=stop_id), _to(AllStop))
+    return Ask(DISPATCH, "LiftStop", dispatch_pb2.LiftStopRequest(request_id=fresh(), stop_id=stop_id), to_value(AllStop))
 
 
 def watch_fleet(period_s: float = 0.0) -> Ask[FleetUpdate]:
     """A stream: a snapshot, then what changes; 0: as often as the server likes."""
     period = Duration(seconds=int(period_s), nanos=int(period_s % 1 * 1e9)) if period_s > 0.0 else None
-    return Ask(DISPATCH, "WatchFleet", dispatch_pb2.WatchFleetRequest(period=period), _to(FleetUpdate))
+    return Ask(DISPATCH, "WatchFleet", dispatch_pb2.WatchFleetRequest(period=period), to_value(FleetUpdate))
 
 
 # Intruders.
@@ -290,7 +242,7 @@ def watch_fleet(period_s: float = 0.0) -> Ask[FleetUpdate]:
 
 def intrusions() -> Ask[Page[Intrusion]]:
     """Asks for every open intrusion, oldest first."""
-    return Ask(DISPATCH, "ListIntrusions", dispatch_pb2.ListIntrusionsRequest(), _page(Intrusion, "intrusions"))
+    return Ask(DISPATCH, "ListIntrusions", dispatch_pb2.ListIntrusionsRequest(), to_page(Intrusion, "intrusions"))
 
 
 def report_intrusion(
@@ -298,20 +250,20 @@ def report_intrusion(
 ) -> Ask[Intrusion]:
     """Keeps trucks out of *where*, and of every lane within *radius_m* of it, until released; again under the same id: out of more."""
     request = dispatch_pb2.ReportIntrusionRequest(
-        request_id=_fresh(),
+        request_id=fresh(),
         intrusion_id=intrusion_id,
         kind=_INTRUSION_KINDS[kind],
         stretches=[common_pb2.Stretch(lane_id=at.lane_id, start_m=at.start_m, end_m=at.end_m) for at in where],
         radius_m=radius_m,
         detail=detail,
     )
-    return Ask(DISPATCH, "ReportIntrusion", request, _to(Intrusion))
+    return Ask(DISPATCH, "ReportIntrusion", request, to_value(Intrusion))
 
 
 def track_manned_truck(intrusion_id: str, place: LanePoint, radius_m: float, speed_mps: float, stamp_ns: int) -> Ask[Intrusion]:
     """Says what a manned truck's transponder says, at least once a second; *stamp_ns* is its own clock and rises."""
     request = dispatch_pb2.ReportIntrusionRequest(
-        request_id=_fresh(),
+        request_id=fresh(),
         intrusion_id=intrusion_id,
         kind=dispatch_pb2.INTRUSION_KIND_MANNED_TRUCK,
         tracked=True,
@@ -320,13 +272,13 @@ def track_manned_truck(intrusion_id: str, place: LanePoint, radius_m: float, spe
         speed_mps=speed_mps,
         stamp_ns=stamp_ns,
     )
-    return Ask(DISPATCH, "ReportIntrusion", request, _to(Intrusion))
+    return Ask(DISPATCH, "ReportIntrusion", request, to_value(Intrusion))
 
 
 def release_intrusion(intrusion_id: str) -> Ask[Intrusion]:
     """Says that the place is clear: its road opens, and what it stopped goes on with new authorities."""
-    request = dispatch_pb2.ReleaseIntrusionRequest(request_id=_fresh(), intrusion_id=intrusion_id)
-    return Ask(DISPATCH, "ReleaseIntrusion", request, _to(Intrusion))
+    request = dispatch_pb2.ReleaseIntrusionRequest(request_id=fresh(), intrusion_id=intrusion_id)
+    return Ask(DISPATCH, "ReleaseIntrusion", request, to_value(Intrusion))
 
 
 # The server itself, and its audit.
@@ -334,13 +286,13 @@ def release_intrusion(intrusion_id: str) -> Ask[Intrusion]:
 
 def health() -> Ask[Health]:
     """Asks how the server is."""
-    return Ask(DISPATCH, "GetHealth", health_pb2.GetHealthRequest(), _to(Health))
+    return Ask(DISPATCH, "GetHealth", health_pb2.GetHealthRequest(), to_value(Health))
 
 
 def audit(page_token: str = "", *, since: datetime | None = None, who: str = "", page_size: int = PAGE_SIZE) -> Ask[Page[AuditEntry]]:
     """Asks for a page of what was asked of the server, the newest first; *who* is a name, or the whole name of a certificate."""
-    request = dispatch_pb2.ListAuditRequest(page_size=page_size, page_token=page_token, since=_time(since), who=who)
-    return Ask(DISPATCH, "ListAudit", request, _page(AuditEntry, "entries"))
+    request = dispatch_pb2.ListAuditRequest(page_size=page_size, page_token=page_token, since=to_stamp(since), who=who)
+    return Ask(DISPATCH, "ListAudit", request, to_page(AuditEntry, "entries"))
 
 
 # The control lease.
@@ -348,24 +300,24 @@ def audit(page_token: str = "", *, since: datetime | None = None, who: str = "",
 
 def control() -> Ask[ControlLease]:
     """Asks who has control, or had it last; the holder is empty where nobody has yet."""
-    return Ask(DISPATCH, "GetControl", dispatch_pb2.GetControlRequest(), _to(ControlLease))
+    return Ask(DISPATCH, "GetControl", dispatch_pb2.GetControlRequest(), to_value(ControlLease))
 
 
 def acquire_control(holder: str) -> Ask[ControlLease]:
     """Takes control when nobody has it."""
-    request = dispatch_pb2.AcquireControlRequest(request_id=_fresh(), holder=holder)
-    return Ask(DISPATCH, "AcquireControl", request, _to(ControlLease))
+    request = dispatch_pb2.AcquireControlRequest(request_id=fresh(), holder=holder)
+    return Ask(DISPATCH, "AcquireControl", request, to_value(ControlLease))
 
 
 def renew_control(holder: str) -> Ask[ControlLease]:
     """Keeps control."""
-    return Ask(DISPATCH, "RenewControl", dispatch_pb2.RenewControlRequest(request_id=_fresh(), holder=holder), _to(ControlLease))
+    return Ask(DISPATCH, "RenewControl", dispatch_pb2.RenewControlRequest(request_id=fresh(), holder=holder), to_value(ControlLease))
 
 
 def take_over_control(holder: str, reason: str) -> Ask[ControlLease]:
     """Takes control from its holder."""
-    request = dispatch_pb2.TakeOverControlRequest(request_id=_fresh(), holder=holder, reason=reason)
-    return Ask(DISPATCH, "TakeOverControl", request, _to(ControlLease))
+    request = dispatch_pb2.TakeOverControlRequest(request_id=fresh(), holder=holder, reason=reason)
+    return Ask(DISPATCH, "TakeOverControl", request, to_value(ControlLease))
 
 
 # The border.
@@ -374,45 +326,43 @@ def take_over_control(holder: str, reason: str) -> Ask[ControlLease]:
 def crossings(page_token: str = "", page_size: int = PAGE_SIZE) -> Ask[Page[Crossing]]:
     """Asks for a page of crossings, oldest first."""
     request = border_pb2.ListCrossingsRequest(page_size=page_size, page_token=page_token)
-    return Ask(BORDER, "ListCrossings", request, _page(Crossing, "crossings"))
+    return Ask(BORDER, "ListCrossings", request, to_page(Crossing, "crossings"))
 
 
 def decide_crossing(crossing_id: str, decision: CrossingDecision, officer: str) -> Ask[Crossing]:
     """Gives customs' answer to a crossing."""
-    request = border_pb2.DecideCrossingRequest(request_id=_fresh(), crossing_id=crossing_id, decision=_DECISIONS[decision], officer=officer)
-    return Ask(BORDER, "DecideCrossing", request, _to(Crossing))
+    request = border_pb2.DecideCrossingRequest(request_id=fresh(), crossing_id=crossing_id, decision=_DECISIONS[decision], officer=officer)
+    return Ask(BORDER, "DecideCrossing", request, to_value(Crossing))
 
 
 def gates() -> Ask[Page[Gate]]:
     """Asks for every gate of the site."""
-    return Ask(BORDER, "ListGates", border_pb2.ListGatesRequest(), _page(Gate, "gates"))
+    return Ask(BORDER, "ListGates", border_pb2.ListGatesRequest(), to_page(Gate, "gates"))
 
 
 def report_barrier(gate_id: str, *, open_for: str = "") -> Ask[Gate]:
     """Proves a barrier open for one truck, or shut when *open_for* is empty."""
     state = border_pb2.BARRIER_STATE_OPEN if open_for else border_pb2.BARRIER_STATE_SHUT
-    request = border_pb2.ReportBarrierRequest(request_id=_fresh(), gate_id=gate_id, state=state, truck_id=open_for)
-    return Ask(BORDER, "ReportBarrier", request, _to(Gate))
+    request = border_pb2.ReportBarrierRequest(request_id=fresh(), gate_id=gate_id, state=state, truck_id=open_for)
+    return Ask(BORDER, "ReportBarrier", request, to_value(Gate))
 
 
 def report_bay(bay_id: str, state: BayReport, truck_id: str = "", containers: Sequence[Container] = ()) -> Ask[Bay]:
     """Proves the state of a bay; with CLEAR, *containers* are now aboard."""
     aboard = [common_pb2.Container(container_id=each.container_id, mass_kg=each.mass_kg) for each in containers]
-    request = border_pb2.ReportBayRequest(
-        request_id=_fresh(), bay_id=bay_id, state=_BAY_STATES[state], truck_id=truck_id, containers=aboard
-    )
-    return Ask(BORDER, "ReportBay", request, _to(Bay))
+    request = border_pb2.ReportBayRequest(request_id=fresh(), bay_id=bay_id, state=_BAY_STATES[state], truck_id=truck_id, containers=aboard)
+    return Ask(BORDER, "ReportBay", request, to_value(Bay))
 
 
 def set_opening(*, is_open: bool, gate_id: str = "", until: datetime | None = None) -> Ask[None]:
     """Opens or closes a gate, or the whole border when *gate_id* is empty."""
-    request = border_pb2.SetOpeningRequest(request_id=_fresh(), gate_id=gate_id, open=is_open, until=_time(until))
+    request = border_pb2.SetOpeningRequest(request_id=fresh(), gate_id=gate_id, open=is_open, until=to_stamp(until))
     return Ask(BORDER, "SetOpening", request, lambda _: None)
 
 
 def watch_border(gate_ids: Sequence[str] = ()) -> Ask[BorderCall]:
     """A stream: every call still open, then each new one."""
-    return Ask(BORDER, "WatchBorder", border_pb2.WatchBorderRequest(gate_ids=gate_ids), _to(BorderCall))
+    return Ask(BORDER, "WatchBorder", border_pb2.WatchBorderRequest(gate_ids=gate_ids), to_value(BorderCall))
 
 
 # The site, and another one.
@@ -420,35 +370,35 @@ def watch_border(gate_ids: Sequence[str] = ()) -> Ask[BorderCall]:
 
 def site() -> Ask[Site]:
     """Asks for the map the server drives by."""
-    return Ask(DISPATCH, "GetSite", dispatch_pb2.GetSiteRequest(), _to(Site))
+    return Ask(DISPATCH, "GetSite", dispatch_pb2.GetSiteRequest(), to_value(Site))
 
 
 def day(date: str = "") -> Ask[Day]:
     """Asks what a local day came to, as 2026-11-25; empty: the day it is there now."""
-    return Ask(DISPATCH, "GetDay", dispatch_pb2.GetDayRequest(date=date), _to(Day))
+    return Ask(DISPATCH, "GetDay", dispatch_pb2.GetDayRequest(date=date), to_value(Day))
 
 
 def plan() -> Ask[Plan]:
     """Asks where each truck will be in the next minutes, as planned now; the answer may be some seconds old."""
-    return Ask(DISPATCH, "GetPlan", dispatch_pb2.GetPlanRequest(), _to(Plan))
+    return Ask(DISPATCH, "GetPlan", dispatch_pb2.GetPlanRequest(), to_value(Plan))
 
 
 def propose_site(*, name: str = "", text: str = "") -> Ask[SiteProposal]:
     """Asks every truck to be ready for another site: one that comes with the server, or a file's text that extends no other."""
     source = {"name": name} if name else {"text": text}
-    return Ask(DISPATCH, "ProposeSite", dispatch_pb2.ProposeSiteRequest(request_id=_fresh(), **source), _to(SiteProposal))
+    return Ask(DISPATCH, "ProposeSite", dispatch_pb2.ProposeSiteRequest(request_id=fresh(), **source), to_value(SiteProposal))
 
 
 def site_proposal() -> Ask[SiteProposal]:
     """Asks who is ready for the proposed site, and what blocks the switch."""
-    return Ask(DISPATCH, "GetSiteProposal", dispatch_pb2.GetSiteProposalRequest(), _to(SiteProposal))
+    return Ask(DISPATCH, "GetSiteProposal", dispatch_pb2.GetSiteProposalRequest(), to_value(SiteProposal))
 
 
 def switch_site(digest: str) -> Ask[SiteProposal]:
     """Switches to the site proposed under *digest*; the server begins anew on it."""
-    return Ask(DISPATCH, "SwitchSite", dispatch_pb2.SwitchSiteRequest(request_id=_fresh(), digest=digest), _to(SiteProposal))
+    return Ask(DISPATCH, "SwitchSite", dispatch_pb2.SwitchSiteRequest(request_id=fresh(), digest=digest), to_value(SiteProposal))
 
 
 def withdraw_site(digest: str) -> Ask[SiteProposal]:
     """Ends the proposal of *digest*."""
-    return Ask(DISPATCH, "WithdrawSite", dispatch_pb2.WithdrawSiteRequest(request_id=_fresh(), digest=digest), _to(SiteProposal))
+    return Ask(DISPATCH, "WithdrawSite", dispatch_pb2.WithdrawSiteRequest(request_id=fresh(), digest=digest), to_value(SiteProposal))

@@ -18,7 +18,7 @@ import grpc
 import grpc.aio
 from google.rpc import error_details_pb2, status_pb2
 
-from fleet.client.asks import Ask, Page
+from fleet.client.ask import Ask, Page
 from fleet.errors import Code, FleetError
 from fleet.papers import read_papers
 from fleet.v1 import border_pb2_grpc, dispatch_pb2_grpc
