@@ -42,6 +42,13 @@ def test_a_command_is_refused_in_plain_words(address: str, command: str) -> None
 
 
 @pytest.mark.processes
+def test_what_was_planned_is_not_in_a_recording(address: str) -> None:
+    """A page that drew a plan of now over what happened then would lie."""
+    with urllib.request.urlopen(f"{address}/api/plan", timeout=30) as answer:  # noqa: S310 - our own console
+        assert json.load(answer) == {"trucks": {}}
+
+
+@pytest.mark.processes
 def test_a_foreign_page_cannot_move_the_slider(address: str) -> None:
     """What it cannot send along is our header."""
     status, answer = ask(address, "/api/replay", {"at_ms": 0}, ours=False)
