@@ -18,14 +18,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleet.site.source import parse
-from planner._jit import _root
 from sim_harness.replay_line import flow, replay_line
 from sim_harness.report import Report
 
 pytestmark = [pytest.mark.xdist_group("pytest-plugin"), pytest.mark.timeout(400)]  # one process holds the session that most tests look at
 
 HOUSE = Path(__file__).resolve().parent.parent.parent
-KERNELS = _root()
 TIME_LIMIT_S = 240
 
 TESTS = """
@@ -115,7 +113,7 @@ def environment(probe: Path) -> dict[str, str]:
     (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: fleet-sim-probe\nVersion: 0\n", encoding="utf-8")
     lines = [f"{name} = {value}" for name, value in points.items()]
     (folder / "entry_points.txt").write_text("\n".join(["[pytest11]", *lines, ""]), encoding="utf-8")
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(probe), str(HOUSE)]), "KHULAN_CACHE_DIR": str(KERNELS), "COLUMNS": "200"}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(probe), str(HOUSE)]), "COLUMNS": "200"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
