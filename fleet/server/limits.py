@@ -21,6 +21,9 @@ FRAME_BYTES_MAX: Final = 1 << 20  # a gateway's frame: the reports of every truc
 SITE_BYTES_MAX: Final = 1 << 20  # a site file
 RECEIVE_BYTES_MAX: Final = 1 << 20  # what the transport takes in at all
 METADATA_BYTES_MAX: Final = 8192
+# Taken from a connection at once. By itself the transport takes up to 4 MiB: tens of thousands of streams begun and reset, all in memory
+# at one moment.
+READ_BYTES_MAX: Final = 65_536
 
 # Connections and streams.
 LINKS_MAX: Final = 2 * TRUCKS_MAX  # a reconnect overlaps its predecessor
@@ -75,6 +78,7 @@ SCRAPE_WITHIN_S: Final = 5.0  # one that has not asked and been answered by then
 
 assert max(REQUEST_BYTES_MAX, FRAME_BYTES_MAX, SITE_BYTES_MAX) <= RECEIVE_BYTES_MAX
 assert METADATA_BYTES_MAX <= REQUEST_BYTES_MAX
+assert METADATA_BYTES_MAX <= READ_BYTES_MAX
 # A gateway may stand before all trucks: a report in columns has 124 bytes.
 assert FRAME_BYTES_MAX >= 124 * TRUCKS_MAX
 assert CONNECTIONS_MAX >= LINKS_MAX >= 2 * TRUCKS_MAX

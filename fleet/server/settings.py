@@ -16,6 +16,7 @@ from fleet.server.limits import (
     CONNECTIONS_MAX,
     HANDSHAKE_WITHIN_MS,
     METADATA_BYTES_MAX,
+    READ_BYTES_MAX,
     RECEIVE_BYTES_MAX,
     STREAMS_PER_CONNECTION_MAX,
 )
@@ -35,6 +36,7 @@ class TransportSettings:
 
     receive_bytes_max: int = RECEIVE_BYTES_MAX  # most methods are held to less before a message is parsed
     metadata_bytes_max: int = METADATA_BYTES_MAX
+    read_bytes_max: int = READ_BYTES_MAX
     streams_max: int = STREAMS_PER_CONNECTION_MAX
     keepalive_ms: int = 2000
     keepalive_timeout_ms: int = 2000
@@ -74,6 +76,7 @@ class TransportSettings:
             ("grpc.max_connection_age_ms", self.connection_age_max_ms),
             ("grpc.max_connection_age_grace_ms", self.connection_age_grace_ms),
             ("grpc.so_reuseport", 0),
+            ("grpc.experimental.tcp_max_read_chunk_size", self.read_bytes_max),
         )
 
 
