@@ -21,8 +21,8 @@ SITE: Final = "ganqimaodu"
 TRUCKS: Final = 50
 SETTLING_S: Final = 2.0
 AFTER_S: Final = 1.0
-# What is under way through the transport at one moment, on a machine where it may lie a while: it does not grow with how long it lasts.
-MEMORY_MORE_MIB: Final = 128.0
+# What is under way through the transport at one moment, and the heap that grows with it.
+MEMORY_MORE_MIB: Final = 64.0
 ATTACK_WITHIN_S: Final = 120.0
 SERVES_WITHIN_S: Final = 60.0
 
