@@ -11,6 +11,7 @@ A server whose journal turns out to be damaged does not start to tick; see `stan
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from functools import partial
@@ -160,6 +161,10 @@ class Server:
         address = await self._open()
         await asyncio.to_thread(warm_up, self._corridor, self._settings.policy)
         _LOG.fact(Event.KERNELS_WARMED)
+        # Python looks through all there is for what nobody needs: a fifth of a second, in which nobody is answered. What is there by now
+        # stays as long as the server does, and is left out.
+        gc.collect()
+        gc.freeze()
         self._writer.start()
         if self._engine.planning is not None:
             self._engine.planning.start()
@@ -210,6 +215,7 @@ class Server:
             task.cancel()
         self._scraping.close()
         self._journal.close()
+        gc.unfreeze()
         _LOG.fact(Event.SERVER_STOPPED, address=self._settings.listen)
 
     async def _finish(self) -> None:

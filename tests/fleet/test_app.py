@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -74,6 +75,17 @@ def test_a_ladder_grows_later_and_harder(terms: dict[str, Any]) -> None:
     """Every truck obeys it when it is alone: it must make sense before anyone is told."""
     with pytest.raises(ValueError, match=r"ladder|report_period_ms"):
         Terms(map_digest="m", **terms)
+
+
+async def test_what_lives_as_long_as_the_server_is_looked_through_once(tmp_path: Path) -> None:
+    """A collection over all of it keeps every truck waiting for a fifth of a second; after the end nothing of it is kept."""
+    server = Server(CORRIDOR, settings(tmp_path))
+    await server.start()
+    kept = gc.get_freeze_count()
+    await server.stop()
+
+    assert kept > 100_000
+    assert gc.get_freeze_count() < kept
 
 
 async def test_a_second_server_on_the_same_data_does_not_start(tmp_path: Path) -> None:
