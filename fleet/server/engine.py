@@ -236,9 +236,11 @@ class Engine:
         """Every call nobody has answered."""
         return self.desk.open_calls()
 
-    def ahead(self) -> AheadRead:
-        """What the next minutes are worked out from."""
-        return AheadRead(seen=self._seen(), chart=self._chart, turns=self.loop.turns, truck_ids=self.loop.view().truck_ids)
+    def ahead(self, due_ns: int) -> AheadRead | None:
+        """What the next minutes are worked out from; None before control time *due_ns*."""
+        if self.loop.now_ns < due_ns:
+            return None
+        return AheadRead(seen=self._seen(), chart=self._chart, turns=self.loop.turns, truck_ids=tuple(self.loop.sessions.truck_ids))
 
     def totals(self) -> TotalsRead:
         """What was moved since the journal began, and how many trucks are live now."""

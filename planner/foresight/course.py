@@ -45,32 +45,24 @@ def _begins(ways: list[Way], leaders: dict[int, int], seen: Seen, chart: Chart, 
     outlook = outlook_among(ways, leaders, chart, seen.now_ns)
     if outlook is None:
         return {}
-    events = settled(outlook, dues_of(in_force, seen.now_ns)) if in_force is not None else None
-    if events is None:
-        events = settled(outlook, {})
-    at = {(event.truck, event.operation): event.time / UNITS_PER_S for event in events or ()}
+    due = {} if in_force is None else dues_of(in_force, seen.now_ns)
+    events = settled(outlook, due) or settled(outlook, {}) or ()
+    at = {(event.truck, event.operation): event.time / UNITS_PER_S for event in events}
     return {(passage.row, passage.from_m): at[key] for key, passage in outlook.entries.items() if key in at}
 
 
 def _points(way: Way, begins: Begins) -> Iterator[tuple[float, float]]:
     """Seconds from now and path coordinates, both rising."""
     legs_m, legs_s = zip(*way.legs, strict=True)
-
-    def driven_s(path_m: float) -> float:
-        return float(np.interp(path_m, legs_m, legs_s))
-
-    late_s = 0.0
     entries = {
         passage.from_m: max(passage.arrive_s, begins.get((passage.row, passage.from_m), 0.0))
         for passage in way.passages
         if not passage.held
     }
-    nose_m = legs_m[0]
+    nose_m, late_s = legs_m[0], 0.0
     yield 0.0, nose_m
-    for path_m in sorted({*entries, *(leg_m for leg_m in legs_m if leg_m > nose_m), way.to_m}):
-        if not nose_m < path_m <= way.to_m:
-            continue
-        at_s = driven_s(path_m) + late_s
+    for path_m in sorted(m for m in {*entries, *legs_m, way.to_m} if nose_m < m <= way.to_m):
+        at_s = float(np.interp(path_m, legs_m, legs_s)) + late_s
         yield at_s, path_m
         begin_s = entries.get(path_m, at_s)
         if begin_s > at_s + _WAITS_S:

@@ -133,7 +133,7 @@ class Passage:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
     """
-    What lies ahead of one truck, in order: its passages, and the lanes.
+    What lies ahead of one truck, in order.
 
     *legs*: path coordinates, from its nose on, and after how many seconds nothing would keep it from being there. *to_m*: how far the way is
     known.
@@ -141,7 +141,6 @@ class Way:
 
     row: int
     passages: tuple[Passage, ...]
-    lanes: tuple[int, ...]
     legs: tuple[tuple[float, float], ...]
     to_m: float
 
@@ -151,7 +150,6 @@ def way_of(seen: Seen, chart: Chart, row: int, to_m: float) -> Way:
     nose_m, end_m, beyond_m = float(seen.nose_m[row]), float(seen.end_m[row]), float(seen.beyond_m[row])
     speed_mps = float(seen.speed_max_mps[row])
     found: list[Passage] = []
-    lanes: list[int] = []
     at_s = 0.0
     legs = [(nose_m, at_s)]
     for k in range(int(seen.path_count[row])):
@@ -178,13 +176,12 @@ def way_of(seen: Seen, chart: Chart, row: int, to_m: float) -> Way:
             _lengthen(found[-1], stop, base_m=base_m, end_m=end_m, to_m=stop_to_m)
             found[-1].pass_s = at_s + max(0.0, stop_to_m - begin_m) * pace - found[-1].arrive_s
         if lane_end_m > nose_m:
-            lanes.append(lane)
             at_s += (lane_end_m - begin_m) * pace
             legs.append((lane_end_m, at_s))
     passages = _with_service(found, chart, to_m)
     # It stands before the first passage that it does not pass.
     known_m = min(to_m, legs[-1][0], *(passage.from_m for passage in found[len(passages) :]))
-    return Way(row=row, passages=passages, lanes=tuple(lanes), legs=tuple(legs), to_m=max(nose_m, known_m))
+    return Way(row=row, passages=passages, legs=tuple(legs), to_m=max(nose_m, known_m))
 
 
 def _lengthen(passage: Passage, stop: Stop, *, base_m: float, end_m: float, to_m: float) -> None:

@@ -37,8 +37,8 @@ class AheadRead:
 class Foreseeing(Protocol):
     """Whoever has a fleet."""
 
-    def ahead(self) -> AheadRead:
-        """What the next minutes are worked out from."""
+    def ahead(self, due_ns: int) -> AheadRead | None:
+        """What the next minutes are worked out from; None before control time *due_ns*."""
         ...
 
 
@@ -51,15 +51,17 @@ class PlanReads:
         self._lane_ids = lane_ids
         self._writer = writer
         self._working = asyncio.Lock()
-        self._kept: tuple[int, d.Plan] | None = None
+        self._kept = d.Plan()
+        self._due_ns = 0  # in control time, when it is worked out anew
 
     async def plan(self) -> d.Plan:
         """The next minutes."""
         async with self._working:
-            read = await self._between.read(self._foreseeing.ahead)
-            if self._kept is None or read.seen.now_ns - self._kept[0] >= FRESH_NS:
-                self._kept = (read.seen.now_ns, await asyncio.to_thread(self._worked_out, read))
-            return self._kept[1]
+            read = await self._between.read(lambda: self._foreseeing.ahead(self._due_ns))
+            if read is not None:
+                self._kept = await asyncio.to_thread(self._worked_out, read)
+                self._due_ns = read.seen.now_ns + FRESH_NS
+            return self._kept
 
     def _worked_out(self, read: AheadRead) -> d.Plan:
         at, lane_ids = self._writer.at, self._lane_ids

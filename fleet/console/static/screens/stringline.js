@@ -309,6 +309,7 @@ export function stringline(place) {
   }
 
   async function lookAhead() {
+    if (fleet.replay) return;
     try {
       plan = (await get("/api/plan")).trucks;
       place.dataset.planned = String(Object.keys(plan).length);
