@@ -11,6 +11,7 @@ import grpc
 import grpc.aio
 
 from fleet.clock import NS_PER_S, Clock
+from fleet.onboard.link.knock import doorstep, somebody_opens
 from fleet.papers import Papers, PapersUnusable, read_papers, stamp_of
 
 CHANNEL_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
@@ -18,7 +19,7 @@ CHANNEL_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     ("grpc.http2.lookahead_bytes", 16_384),
     # A fifth of each pause is drawn, so that a fleet does not come back as one.
     ("grpc.initial_reconnect_backoff_ms", 200),
-    # How long one attempt may take: a little longer than the kernel waits before it knocks again at a port that did not answer.
+    # How long one attempt may take. Where a name is called, nobody knocks first: a little longer than the kernel waits before it does.
     ("grpc.min_reconnect_backoff_ms", 1200),
     # With a pause of a second, every twentieth truck would be back later than a second after its line.
     ("grpc.max_reconnect_backoff_ms", 600),
@@ -28,6 +29,8 @@ CHANNEL_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.max_receive_message_length", 65_536),
     ("grpc.enable_retries", 0),
+    # A knock goes straight to the server, and so does the line.
+    ("grpc.enable_http_proxy", 0),
 )
 # The second stream must not come over the first one's connection.
 _OWN_CONNECTION: Final = (*CHANNEL_OPTIONS, ("grpc.use_local_subchannel_pool", 1))
@@ -40,6 +43,7 @@ class Channel:
     def __init__(self, server: str, clock: Clock, credentials: grpc.ChannelCredentials | None, papers: Papers | None) -> None:
         self.papers = papers
         self._clock = clock
+        self._door = doorstep(server)
         self._since_ns: int | None = None  # of the connection there is now; the channel makes another by itself
         shown = credentials if papers is None else papers.credentials()
         if shown is None:
@@ -54,9 +58,12 @@ class Channel:
         Raises:
             TimeoutError: there is still none; the channel goes on trying by itself.
         """
-        if self.grpc.get_state() is not grpc.ChannelConnectivity.READY:
-            self._since_ns = None
-        await asyncio.wait_for(self.grpc.channel_ready(), CONNECT_WITHIN_S)
+        async with asyncio.timeout(CONNECT_WITHIN_S):
+            if self.grpc.get_state() is not grpc.ChannelConnectivity.READY:
+                self._since_ns = None
+                if self._door is not None:
+                    await somebody_opens(self._door)
+            await self.grpc.channel_ready()
         if self._since_ns is None:
             self._since_ns = self._clock.now_ns()
 
