@@ -154,6 +154,8 @@ class Path:
             raise RouteDisagrees(anchor.lane_id, f"does not hold the tail at {anchor.chainage_m:.2f} m")
         path = Path(segments, from_m - there_m)
         for span in self._between(from_m, to_m):
+            if from_m < span.start_m >= to_m - SAME_M:
+                continue  # held to where it begins, which is the end of the one before: whichever comes next
             for at_m in (max(span.start_m, from_m), min(span.end_m, to_m)):
                 point = LanePoint(span.lane_id, span.from_m + at_m - span.start_m)
                 there_m = path.locate(point, SAME_M)

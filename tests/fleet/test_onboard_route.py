@@ -85,6 +85,17 @@ def test_a_route_that_moves_held_road_is_refused(segments: tuple[Segment, ...]) 
         Path(A_B_C, 500.0).succeeded_by(segments, 585.0, 660.0)
 
 
+def test_a_lane_held_to_its_beginning_may_be_left_out() -> None:
+    """Who holds road up to a fork, and none of what follows, can be sent either way."""
+    path = Path(A_B_C, 500.0)
+
+    new = path.succeeded_by((segment("a", 80.0, 100.0), segment("d", 0.0, 70.0)), 565.0, 580.0)
+
+    assert new.locate(LanePoint("d", 0.0)) == pytest.approx(580.0)
+    with pytest.raises(RouteDisagrees):
+        path.succeeded_by((segment("a", 80.0, 100.0), segment("d", 0.0, 70.0)), 565.0, 580.1)
+
+
 def test_the_lanes_under_the_body_come_tail_first() -> None:
     """A hello names them in that order."""
     assert Path(A_B_C, 0.0).lanes_between(75.0, 131.0) == ("a", "b", "c")
