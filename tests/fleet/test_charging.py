@@ -181,6 +181,22 @@ def test_a_fleet_that_would_run_low_together_does_not_wait_for_chargers_together
     assert all(cause(road, row) is not Cause.CHARGING for row in range(10) if row not in charging)
 
 
+def test_who_comes_home_low_charges_before_it_has_work_again() -> None:
+    """Where each truck is always at work nobody is ever idle at home: chargers would be found when all need one."""
+    road = DeskRoad(MANDULA, [f"mn_park_{k:02d}" for k in range(1, 8)], Plant(bay_s=NEVER_S))
+    road.step(1300)  # what trucks draw while they stand has been seen
+    road.order(100)
+    assert road.until(lambda: all(road.mission_state(row) for row in range(7)), 20)
+    far = [road.place(f"T{k:03d}", MANDULA.stands[MANDULA.stand_ix[f"cn_park_{k:02d}"]]) for k in (1, 2)]
+    told = forecast(road)
+    road.battery_wh[:7] = told.mission_wh + 1.4 * told.trip_wh
+    road.battery_wh[far] = told.fetched_wh + 0.2 * told.trip_wh
+
+    assert road.until(lambda: all(goal(road, row).startswith("mn_swap") for row in far), 900)
+
+    assert [road.mission_state(row) for row in far] == ["", ""]
+
+
 def test_with_a_long_time_left_nobody_goes_early() -> None:
     """Charging more often than needed is time off the road."""
     road = DeskRoad(MANDULA, [f"mn_park_{k:02d}" for k in range(1, 11)], Plant(bay_s=NEVER_S))

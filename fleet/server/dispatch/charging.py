@@ -53,7 +53,11 @@ class Charging:
         self._waiting, self._asking = self._asking, {}
 
     def plan_ahead(self, rows: Iterable[int]) -> None:
-        """Which of the trucks in service go before they must: the lowest of them, as many as there are chargers free for them."""
+        """
+        Which of the trucks in service go before they must: of the lowest, as many as find a charger free when they get there.
+
+        Whoever has just unloaded is asked before it has work again: in a fleet that is always at work nobody is ever idle at home.
+        """
         books, batteries = self._books, self.batteries
         yard_id = books.loading.yard_id
         kind = StandKind.SWAP if self._all[yard_id, StandKind.SWAP] else StandKind.PLUG
@@ -63,21 +67,23 @@ class Charging:
         if not lasting or charger_count == 0:
             return
         ahead_s = max(forecast.trip_s for forecast in batteries.forecasts)
-        count = early_count(list(lasting.values()), self._service_s[kind] + _IN_AND_OUT_S, charger_count, ahead_s)
+        turn_s = self._service_s[kind] + _IN_AND_OUT_S
+        count = early_count(list(lasting.values()), turn_s, charger_count, ahead_s)
         if count == 0:
             return
-        free = len(books.stands.free(yard_id, (kind,))) - len(self._waiting)
+        chargers = books.stands.all_of(yard_id, (kind,))
         lowest = sorted(lasting, key=lambda row: (lasting[row], row))[:count]
-        low = [row for row in lowest if self._may_go_early(row)]
-        self._early.update(low[: max(0, free)])
+        coming = {row: float(self._ways.near_s(row)[chargers].min()) for row in lowest if self._may_go_early(row)}
+        free = len(books.stands.free(yard_id, (kind,))) - len(self._waiting)
+        for row in sorted(coming, key=lambda row: (coming[row], lasting[row], row)):
+            if len(self._early) < free + charger_count * (coming[row] // turn_s):
+                self._early.add(row)
 
     def _may_go_early(self, row: int) -> bool:
-        books = self._books
-        truck = books.trips.known(row)
-        if not truck.settled or truck.left_ix != NOWHERE or row in books.missions.of_row:
-            return False
-        at_home = books.corridor.stands[truck.goal_ix].yard_id == books.loading.yard_id
-        return at_home and self.batteries.lack(row) >= _WORTH_IT
+        """Whether the truck has no work, wherever it is, and a charge is worth the way."""
+        truck = self._books.trips.known(row)
+        bound = truck.goal_ix != NOWHERE and row not in self._books.missions.of_row
+        return bound and self.batteries.lack(row) >= _WORTH_IT
 
     def may_work(self, row: int) -> bool:
         """Whether the truck may have a mission now."""
