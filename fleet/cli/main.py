@@ -14,6 +14,8 @@ from importlib.metadata import EntryPoint, entry_points, version
 from typing import Final
 
 GROUP: Final = "fleet.commands"
+OURS: Final = frozenset({"fleet", "planner", "sim_harness"})
+"""What is missing of these is a bug, and no package that somebody forgot to install."""
 SUMMARIES: Final = {
     "demo": "Run the main job on this machine: server, 24 simulated trucks, a summary.",
     "serve": "Run the control server.",
@@ -89,13 +91,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"fleet: there is no command {name!r}. {advice}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
     try:
-        app = known[name].load()
+        known[name].load()(args=rest, prog_name=f"fleet {name}")
     except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] in OURS:
+            raise
         print(  # noqa: T201
             f"fleet {name}: needs the package {missing.name!r}, which is not installed. Run `pip install 'khulan[sim]'`.", file=sys.stderr
         )
         sys.exit(2)
-    app(args=rest, prog_name=f"fleet {name}")
 
 
 if __name__ == "__main__":

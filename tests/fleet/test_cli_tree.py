@@ -124,6 +124,17 @@ def test_bash_completes_the_command(tmp_path: Path) -> None:
     assert answer.stdout.splitlines() == ["why", "complete -o default -F _fleet_completion fleet"]
 
 
+@pytest.mark.parametrize("words", [["sim", "run", "mandula", "--hours", "0.01"], ["site", "show", "mandula"], ["schema", "site"]])
+def test_whoever_installed_too_little_is_told_what_is_missing(words: list[str]) -> None:
+    """A truck's computer has no numpy: that is said in a line, and not in a page of somebody's source."""
+    without = "import sys; sys.modules['numpy'] = None; from fleet.cli.main import main; main(sys.argv[1:])"
+
+    ended = subprocess.run([sys.executable, "-c", without, *words], capture_output=True, text=True, timeout=120, check=False)
+
+    assert ended.returncode == 2
+    assert ended.stderr == f"fleet {words[0]}: needs the package 'numpy', which is not installed. Run `pip install 'khulan[sim]'`.\n"
+
+
 def test_what_is_installed_is_found() -> None:
     """The tests above read the declaration; this is what a user has."""
     assert {"truck", "watch", "sim"} <= set(commands())
