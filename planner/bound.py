@@ -41,7 +41,7 @@ from typing import Final
 from planner.corridor import Corridor, Lane, Process, StandKind, TruckType, YardRole
 from planner.flow import FLEET, Bays, Flows, Spell, greatest
 
-__all__ = ["Bound", "BoundQuestion", "Spell", "upper_bound", "upper_bound_over", "variance_s2"]
+__all__ = ["Bound", "BoundQuestion", "Spell", "to_bay_s", "upper_bound", "upper_bound_over", "variance_s2"]
 
 SECONDS_PER_HOUR: Final = 3600.0
 
@@ -113,7 +113,7 @@ class Bound:
     cycle_s: float
 
 
-def _to_bay_s(corridor: Corridor, kind: TruckType) -> float:
+def to_bay_s(corridor: Corridor, kind: TruckType) -> float:
     """Shortest seconds from the loading yard's entry to one of its bays."""
     yard = corridor.yard_by_role[YardRole.LOADING]
     goals = {stand.lane_id: stand.stop_m for stand in corridor.stands if stand.yard_id == yard.yard_id and stand.kind is StandKind.BAY}
@@ -230,7 +230,7 @@ class _Day:
         # On a day on which nobody drives a trip takes as long as it would; there is just none.
         driven = [spell for spell in spells if not spell.stopped] or spells
         cycle_s = self._cycle_s(self._longest if not self._longest.stopped else driven[0])
-        saved_s = _to_bay_s(self._longest.corridor, question.truck_type)
+        saved_s = to_bay_s(self._longest.corridor, question.truck_type)
         # Seconds of the longest spell's going in which as much of a trip is driven, and the trucks that are there on average.
         worth_s = sum(spell.open_s * cycle_s / self._cycle_s(spell) for spell in driven if not spell.stopped)
         trucks = sum(spell.open_s * spell.truck_count for spell in spells) / max(1.0, self._open_s)

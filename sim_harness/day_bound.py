@@ -62,8 +62,9 @@ def bound_of(scenario: Scenario, span_s: tuple[float, float] | None = None, faul
         availability=up_h / (up_h + down_h) if up_h > 0.0 else LOADERS_SOUND,
         inspection_share=rules.inspect_share,
     )
+    outages = [*handovers(scenario), *trains(scenario), *_halts(scenario), *_blocked(faults)]
     try:
-        least = upper_bound_over(list(_spells(scenario, span_s, [*_outages(scenario), *_blocked(faults)])), question)
+        least = upper_bound_over(list(_spells(scenario, span_s, outages)), question)
     except ValueError:
         return None
     for other in _others(scenario, question.open_s):
@@ -96,12 +97,8 @@ def _spells(scenario: Scenario, span_s: tuple[float, float], outages: Sequence[O
         )
 
 
-def _outages(scenario: Scenario) -> Iterator[Outage]:
-    """
-    What trains, shift handovers and scheduled faults take away.
-
-    A machine without power says that it is done when it has power again, so what it had begun, or had been called to, is not lost.
-    """
+def handovers(scenario: Scenario) -> Iterator[Outage]:
+    """The gates of a site whose shifts change at set hours."""
     corridor, start_s = scenario.corridor, opening_s(scenario.roster)
     for day, handover in product(range(int(scenario.hours / 24.0) + 2), corridor.shift_handovers):
         shut_s = day * DAY_S + handover.open_s - start_s
@@ -109,12 +106,25 @@ def _outages(scenario: Scenario) -> Iterator[Outage]:
             # Whoever was called before is still let through.
             begun_s = corridor.processes[gate.process].mean_s
             yield Outage(name=gate.gate_id, from_s=shut_s + begun_s, to_s=day * DAY_S + handover.close_s - start_s)
+
+
+def trains(scenario: Scenario) -> Iterator[Outage]:
+    """The gates before rails, from a train's warning until it has passed."""
     for crossing in scenario.spec.level_crossings:
         due_s = crossing.first_min * 60.0
         while due_s < scenario.hours * HOUR_S:
             for gate_id in crossing.gates:
                 yield Outage(name=gate_id, from_s=max(0.0, due_s - TRAIN_WARNING_S), to_s=due_s + crossing.shut_min * 60.0)
             due_s += crossing.every_min * 60.0
+
+
+def _halts(scenario: Scenario) -> Iterator[Outage]:
+    """
+    What scheduled faults take away.
+
+    A machine without power says that it is done when it has power again, so what it had begun, or had been called to, is not lost.
+    """
+    corridor = scenario.corridor
     for fault in scenario.spec.scheduled_faults:
         if fault.truck is not None and fault.fault in IMMOBILE:
             yield Outage(name=fault.truck, from_s=fault.at_s, to_s=fault.ends_s)

@@ -7,6 +7,7 @@ import platform
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -132,7 +133,7 @@ def _throughput(scenarios: list[str], settings: list[str], hours: float | None, 
     if as_data:
         typer.echo(json.dumps([row.as_json() for row in rows], indent=2))
     else:
-        Console().print(throughput_table(rows))
+        Console().print(throughput_table(rows), days_table(rows))
     failed = [f"{row.scenario} {run}" for row in rows for run in row.failed]
     if failed:
         typer.echo(f"fleet bench: failed: {', '.join(failed)}", err=True)
@@ -142,7 +143,10 @@ def _throughput(scenarios: list[str], settings: list[str], hours: float | None, 
 def throughput_table(rows: Sequence[Row]) -> Table:
     """Round trips an hour of the settled day."""
     drawn = Table(
-        title=THROUGHPUT, caption="round trips an hour, settled; ideal: bays and chance alone", title_justify="left", caption_justify="left"
+        title=THROUGHPUT,
+        caption="round trips an hour, settled; ideal: bays, trains and chance alone",
+        title_justify="left",
+        caption_justify="left",
     )
     drawn.add_column("scenario")
     drawn.add_column("binds")
@@ -152,6 +156,23 @@ def throughput_table(rows: Sequence[Row]) -> Table:
         rates = (row.bound_per_h, row.ideal_per_h, *row.per_h.values())
         shares = (row.of_bound, row.per_h["moving"] / row.ideal_per_h)
         drawn.add_row(row.scenario, row.binds, *(f"{rate:.1f}" for rate in rates), *(f"{share:.3f}" for share in shares))
+    return drawn
+
+
+def days_table(rows: Sequence[Row]) -> Table:
+    """Round trips from opening to closing."""
+    drawn = Table(
+        title="whole days", caption="round trips; ideal: bays, shut gates and chance alone", title_justify="left", caption_justify="left"
+    )
+    drawn.add_column("scenario")
+    for column in ("bound", "ideal", "ours", "blocks200", "blocks400", "ours/bound", "ours/ideal"):
+        drawn.add_column(column, justify="right")
+    for row in rows:
+        counts = {policy: fmean(each) for policy, each in row.round_trips.items()}
+        ours = counts["moving"]
+        shares = (ours / row.bound_round_trips, ours / row.ideal_round_trips)
+        whole = (row.bound_round_trips, row.ideal_round_trips, *counts.values())
+        drawn.add_row(row.scenario, *(f"{count:.1f}" for count in whole), *(f"{share:.3f}" for share in shares))
     return drawn
 
 

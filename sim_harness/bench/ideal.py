@@ -1,35 +1,46 @@
 """
-The same trucks and bays without a road: what chance alone leaves of the bound.
+The same trucks and bays without a road: what chance and shut gates alone leave of the bound.
 
 The bound takes every service for its mean. Real ones vary, loaders break, and trucks bunch: now and then a bay has nobody to work
-on while others queue elsewhere, and no dispatcher can know it beforehand. Here trucks go round between the two yards' bays in a
-fixed time, first come, first served, each bay ready again the moment its changeover is over. What ours reaches beyond or short of
-this is the work of road and dispatch; what this is short of the bound is not.
+on while others queue elsewhere, and no dispatcher can know it beforehand. It lets trucks be wherever a shut gate hurts them least, too,
+and no fleet that goes round can be there. Here trucks go round between the two yards' bays in the time the bound gives them, first
+come, first served, each bay ready again the moment its changeover is over; who comes to a gate while it is shut waits until it opens,
+and then nobody queues. What ours reaches beyond or short of this is the work of road and dispatch; what this is short of the bound is not.
 """
 
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import Final
 
-from planner.bound import Bound
-from planner.corridor import GateRole, StandKind, YardRole
+import numpy as np
+
+from planner.bound import Bound, to_bay_s
+from planner.corridor import Corridor, Gate, GateRole, StandKind, YardRole
+from planner.routing import Roads
+from planner.tables import LaneTable
 from sim_harness.clock import Streams
+from sim_harness.day_bound import Outage, handovers, trains
 from sim_harness.plant import Loader, PlantRules, draw_s
 from sim_harness.scenario import Scenario
 
 HOURS: Final = 400.0
+DAYS: Final = 20
 SECONDS_PER_HOUR: Final = 3600.0
+CHANCE: Final = "ideal"
 
 
 class _Bays:
     """One yard's bays: when each is free, and its machine."""
 
     def __init__(self, scenario: Scenario, role: YardRole) -> None:
-        corridor = scenario.corridor
-        yard_id = corridor.yard_by_role[role].yard_id
-        names = [stand.stand_id for stand in corridor.stands if stand.kind is StandKind.BAY and stand.yard_id == yard_id]
         streams, rules = Streams(scenario.seed), PlantRules(**scenario.spec.plant.model_dump())
+        corridor = scenario.corridor
+        names = _bays_of(corridor, role)
         self._work = corridor.processes["bay"]
         self._changeover = corridor.processes.get("bay_changeover")
         self._rng = [streams.stream(name, "bay") for name in names]
@@ -48,20 +59,100 @@ class _Bays:
         return done_s
 
 
-def ideal_per_h(scenario: Scenario, bound: Bound, hours: float = HOURS) -> float:
-    """Round trips an hour of *scenario*'s trucks when nothing on the road ever hinders them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Way:
+    """From bay to bay: seconds in all, and those to each place with gates, whose shut spells are ascending."""
+
+    whole_s: float
+    gates: tuple[tuple[float, tuple[tuple[float, float], ...]], ...]
+
+    def there_s(self, from_s: float) -> float:
+        """When a truck that sets out at *from_s* is there."""
+        late_s = 0.0
+        for offset_s, shut in self.gates:
+            at_s = from_s + offset_s + late_s
+            spell = bisect_right(shut, at_s, key=lambda each: each[0]) - 1
+            if spell >= 0:
+                late_s += max(0.0, shut[spell][1] - at_s)
+        return from_s + self.whole_s + late_s
+
+
+def _bays_of(corridor: Corridor, role: YardRole) -> list[str]:
+    yard_id = corridor.yard_by_role[role].yard_id
+    return [stand.stand_id for stand in corridor.stands if stand.kind is StandKind.BAY and stand.yard_id == yard_id]
+
+
+def _ways(scenario: Scenario, bound: Bound, outages: Iterable[Outage]) -> tuple[_Way, _Way]:
+    """Out and home, which together take what the bound gives a cycle but for its two services."""
+    corridor = scenario.corridor
+    first = [_bays_of(corridor, role)[0] for role in (YardRole.LOADING, YardRole.UNLOADING)]
+    load, unload = (corridor.lane_ix[corridor.stands[corridor.stand_ix[bay]].lane_id] for bay in first)
+    shut: dict[str, list[tuple[float, float]]] = {}
+    for each in outages:
+        shut.setdefault(each.name, []).append((each.from_s, each.to_s))
+    legs = [_passed(corridor, *ends) for ends in ((load, unload), (unload, load))]
+    stretched = (bound.cycle_s - 2.0 * corridor.processes["bay"].mean_s) / sum(whole_s for whole_s, _ in legs)
+    out, home = (
+        _Way(
+            whole_s=stretched * whole_s,
+            gates=tuple((stretched * at_s, tuple(sorted(shut[gate.gate_id]))) for at_s, gate in gates if gate.gate_id in shut),
+        )
+        for whole_s, gates in legs
+    )
+    return out, home
+
+
+def _passed(corridor: Corridor, source: int, goal: int) -> tuple[float, list[tuple[float, Gate]]]:
+    """Seconds of the quickest way between two lanes' ends, unhindered, and the gates on it, each with the seconds until its line."""
+    kind = corridor.truck_types[0]
+    speed_mps = [min(lane.speed_max_mps, kind.speed_max_mps) for lane in corridor.lanes]
+    served_s = [0.0] * len(corridor.lanes)
+    on_lane: dict[int, list[Gate]] = {}
+    for gate in sorted(corridor.gates, key=lambda each: each.stop_line_m):
+        ix = corridor.lane_ix[gate.lane_id]
+        on_lane.setdefault(ix, []).append(gate)
+        served_s[ix] += corridor.processes[gate.process].mean_s
+    cost_s = np.array([lane.length_m / v + wait_s for lane, v, wait_s in zip(corridor.lanes, speed_mps, served_s, strict=True)])
+    way = Roads(LaneTable.of(corridor)).way(source, goal, cost_s)
+    assert way is not None, "the bound found a way round"
+    at_s, gates = 0.0, []
+    for ix in way.lanes:
+        gates += [(at_s + gate.stop_line_m / speed_mps[ix], gate) for gate in on_lane.get(ix, ())]
+        at_s += float(cost_s[ix])
+    return at_s, gates
+
+
+def _trips(scenario: Scenario, ways: Sequence[_Way], until_s: float, saved_s: float) -> int:
+    """Trucks that come home within *until_s*, by which time the last bit to the bays, *saved_s*, need not have been driven."""
     yards = (_Bays(scenario, YardRole.LOADING), _Bays(scenario, YardRole.UNLOADING))
-    way_s = (bound.cycle_s - 2.0 * scenario.corridor.processes["bay"].mean_s) / 2.0
-    rng = Streams(scenario.seed).stream("ideal", "inspection")
+    rng = Streams(scenario.seed).stream(CHANCE, "inspection")
     xray = next((gate.process for gate in scenario.corridor.gates if gate.role is GateRole.XRAY), None)
-    until_s = hours * SECONDS_PER_HOUR
     arrivals = [(0.0, truck, 0) for truck in range(scenario.spec.trucks)]
     trips = 0
-    while arrivals[0][0] < until_s:
+    while arrivals[0][0] < until_s + saved_s:
         at_s, truck, yard = heapq.heappop(arrivals)
-        next_s = yards[yard].serve(at_s) + way_s
+        begins_s = yards[yard].serve(at_s)
         if yard == 0 and xray is not None and float(rng.random()) < scenario.spec.plant.inspect_share:
-            next_s += draw_s(scenario.corridor.processes[xray], rng)
-        trips += yard
+            begins_s += draw_s(scenario.corridor.processes[xray], rng)
+        next_s = ways[yard].there_s(begins_s)
+        trips += yard == 1 and next_s < until_s + saved_s
         heapq.heappush(arrivals, (next_s, truck, 1 - yard))
-    return trips / hours
+    return trips
+
+
+def ideal_per_h(scenario: Scenario, bound: Bound, hours: float = HOURS) -> float:
+    """Round trips an hour of *scenario*'s trucks when nothing on the road hinders them but trains."""
+    long = replace(scenario, hours=hours)
+    return _trips(scenario, _ways(scenario, bound, trains(long)), hours * SECONDS_PER_HOUR, 0.0) / hours
+
+
+def ideal_round_trips(scenario: Scenario, bound: Bound, days: int = DAYS) -> float:
+    """
+    Round trips in *scenario*'s own hours, the mean of *days* draws: trains and shift handovers shut gates, and nothing else hinders.
+
+    A day of one window: what stays shut overnight is not counted.
+    """
+    ways = _ways(scenario, bound, [*trains(scenario), *handovers(scenario)])
+    until_s = scenario.hours * SECONDS_PER_HOUR
+    saved_s = to_bay_s(scenario.corridor, scenario.corridor.truck_types[0])
+    return fmean(_trips(replace(scenario, seed=seed), ways, until_s, saved_s) for seed in range(1, days + 1))

@@ -1,10 +1,10 @@
 """
 Round trips against the bound, and against fixed blocks with first come, first served: the same days, the same desk, the same trucks.
 
-A row is a scenario. Its bound is the one of `report.json`; *ideal* is what chance alone would leave of it on a road where nobody
-ever hinders anybody. All rates are of the settled day: what comes two unhindered cycles after opening, and after a shift handover,
+A row is a scenario. Its bound is the one of `report.json`; *ideal* is what chance and shut gates alone would leave of it on a road where
+nobody ever hinders anybody. All rates are of the settled day: what comes two unhindered cycles after opening, and after a shift handover,
 for what stood at shut gates comes home in a rush. Trucks that set out together come home together for hours, so it is not the counts
-at two moments that are compared but their means over a cycle at either end. Whole-day counts stand beside them in the JSON.
+at two moments that are compared but their means over a cycle at either end. Beside them stand the counts of whole days, from opening to closing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Final
 
 from planner.bound import Bound
 from planner.policy import BLOCK_M, MOVING, PLANNED
-from sim_harness.bench.ideal import SECONDS_PER_HOUR, ideal_per_h
+from sim_harness.bench.ideal import SECONDS_PER_HOUR, ideal_per_h, ideal_round_trips
 from sim_harness.checkers import Checkers
 from sim_harness.day_bound import bound_of
 from sim_harness.in_memory import InMemoryServer
@@ -58,7 +58,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One scenario: bound and *ideal* per hour, our runs' and the baselines' means by policy, and whole-day counts by policy and seed."""
+    """One scenario: bound, *ideal*, and our runs' and the baselines' means by policy, per hour; whole-day counts by policy and seed."""
 
     scenario: str
     binds: str
@@ -66,6 +66,7 @@ class Row:
     ideal_per_h: float
     per_h: dict[str, float]
     bound_round_trips: float
+    ideal_round_trips: float
     round_trips: dict[str, list[int]]
     failed: tuple[str, ...]
 
@@ -195,6 +196,7 @@ def _row(name: str, runs: Sequence[Run]) -> Row:
         ideal_per_h=ideal_per_h(scenario, bound),
         per_h={policy: fmean(each.per_h for each in found) for policy, found in by_policy.items()},
         bound_round_trips=bound.round_trips,
+        ideal_round_trips=ideal_round_trips(scenario, bound),
         round_trips={policy: [each.round_trips for each in found] for policy, found in by_policy.items()},
         failed=tuple(f"{each.job.policy} seed {each.job.seed}" for each in runs if not each.sound),
     )

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from sim_harness.bench.cli import app, throughput_table
-from sim_harness.bench.ideal import ideal_per_h
+from sim_harness.bench.cli import app, days_table, throughput_table
+from sim_harness.bench.ideal import ideal_per_h, ideal_round_trips
 from sim_harness.bench.throughput import POLICIES, Job, Row, rate_per_h, run, settled_s, throughput
 from sim_harness.day_bound import bound_of
 from sim_harness.scenario import load_scenario
@@ -21,6 +21,7 @@ ROW = Row(
     ideal_per_h=16.0,
     per_h={"moving": 15.0, "blocks200": 14.0, "blocks400": 8.0},
     bound_round_trips=100.0,
+    ideal_round_trips=90.0,
     round_trips={"moving": [75], "blocks200": [70], "blocks400": [40]},
     failed=(),
 )
@@ -32,6 +33,9 @@ def test_shares_are_ours_over_bound_and_over_ideal() -> None:
 
     assert (data["of_bound"], data["of_ideal"]) == (0.75, 0.9375)
     assert throughput_table([ROW]).row_count == 1
+    assert [list(column.cells) for column in days_table([ROW]).columns[1:]] == [
+        ["100.0"], ["90.0"], ["75.0"], ["70.0"], ["40.0"], ["0.750"], ["0.833"],
+    ]  # fmt: skip
 
 
 def test_what_rushes_home_after_a_handover_is_not_counted() -> None:
@@ -56,6 +60,32 @@ def test_the_ideal_is_no_more_than_the_bound() -> None:
 
     assert 0.8 * bound.capacity_per_h < many < bound.capacity_per_h
     assert ideal_per_h(alone, bound, 400.0) == pytest.approx(3600.0 / bound.cycle_s, rel=0.02)
+
+
+def test_a_gate_that_is_shut_costs_the_ideal_what_trucks_wait_at_it() -> None:
+    """Half an hour each at 08:00 and 20:00; who is under way loses that but for what is left of its way to the next gate."""
+    scenario = load_scenario("design")
+    bound = bound_of(scenario)
+    assert bound is not None
+    through = replace(scenario, corridor=replace(scenario.corridor, shift_handovers=()))
+
+    lost = ideal_round_trips(through, bound, days=4) - ideal_round_trips(scenario, bound, days=4)
+
+    most = 2.0 * 1800.0 / bound.cycle_s * scenario.spec.trucks
+    assert 0.5 * most < lost < most
+
+
+def test_trains_cost_the_ideal_what_trucks_wait_for_them() -> None:
+    """The bound lets trucks be in the bays just then; nobody who goes round all day is there each time."""
+    scenario = load_scenario("manzhouli")
+    bound = bound_of(scenario)
+    assert bound is not None
+    without = replace(scenario, spec=scenario.spec.model_copy(update={"level_crossings": ()}))
+
+    free = ideal_per_h(without, bound, 100.0)
+    crossed = ideal_per_h(scenario, bound, 100.0)
+
+    assert 0.7 * free < crossed < 0.9 * free
 
 
 def test_every_policy_meets_the_same_days() -> None:
