@@ -15,6 +15,7 @@ from fleet.server.dispatch.dispatch import DispatchOptions
 from fleet.server.dispatch.gates import Gates
 from fleet.server.dispatch.opening import Opening, OpeningSet
 from fleet.server.dispatch.passage import DecisionTooLate, GateNotCalled
+from fleet.server.dispatch.trips import NOWHERE
 from fleet.server.outgoing import BorderCall, GateCall
 from fleet.site import load_site
 from planner.authority import Cause
@@ -269,6 +270,25 @@ def test_neighbouring_gates_share_the_trucks() -> None:
         used |= {gate_ix for gate_ix, row in enumerate(road.desk.books.gates.called_row.tolist()) if row >= 0}
 
     assert {BIG.gate_ix["g1_1"], BIG.gate_ix["g1_2"]} <= used
+
+
+def test_who_turns_to_another_gate_still_joins_the_queue_it_was_sent_to() -> None:
+    """A truck in the queue for the bays is bound for no stand yet. With the last stand of the site for one it parks there for good."""
+    road = DeskRoad(BIG, [f"mn_bay_{k:02d}" for k in range(1, 7)])
+    desk = road.desk
+    ways, moves, queue = desk._ways, desk._moves, desk._departures._staging["cn"]
+    assert queue is not None
+    for row in range(6):
+        plan = ways._plan(row, NOWHERE, queue.lane_ix, float(road.lanes.length_m[queue.lane_ix]), [BIG.lane_ix["g1_1"]])
+        assert plan is not None
+        moves.stage(row, plan)
+
+    for _ in range(3):
+        desk._follow_ups._queues(road.view())
+
+    paths = [[BIG.lanes[lane].lane_id for lane in desk.books.trips.path_of(row).lanes] for row in range(6)]
+    assert any("g1_2" in path for path in paths)
+    assert {path[-1] for path in paths} == {BIG.lanes[queue.lane_ix].lane_id}
 
 
 def test_gates_of_one_role_in_two_yards_are_two_groups() -> None:

@@ -12,7 +12,6 @@ from fleet.server.dispatch.crossing import CrossingState
 from fleet.server.dispatch.departures import Departures
 from fleet.server.dispatch.moves import Moves
 from fleet.server.dispatch.passage import Passage
-from fleet.server.dispatch.trips import NOWHERE
 from fleet.server.dispatch.wayfinding import Wayfinding
 from planner.authority import Cause
 from planner.corridor import GateRole
@@ -60,7 +59,7 @@ class FollowUps:
             return
         least = min(free.values())
         lanes = [int(books.gates.lane_ix[gate_ix]) for gate_ix, count in free.items() if count == least]
-        plan = self._ways.plan(row, books.trips.known(row).goal_ix, via=lanes)
+        plan = self._ways.plan_on(row, via=lanes)
         if plan is not None:
             self._moves.reroute(row, plan)
 
@@ -76,10 +75,9 @@ class FollowUps:
         # Who has not left its stand is found a way when it leaves.
         stopped = np.flatnonzero((books.reins.limit_cause == Cause.CLOSURE) & ~books.trips.settled).tolist()
         for row in stopped[:_TURNS_A_SECOND]:
-            goal_ix = books.trips.known(row).goal_ix
-            if goal_ix == NOWHERE or self._passage.bound_to_scan(row):
+            if self._passage.bound_to_scan(row):
                 continue
-            plan = self._ways.plan(row, goal_ix)
+            plan = self._ways.plan_on(row)
             if plan is not None:
                 self._moves.reroute(row, plan)
 
@@ -99,7 +97,7 @@ class FollowUps:
             lane_k = path.find(int(gates.lane_ix[next_gate[row]]))
             if float(books.trucks.end_m[row]) > path.starts_m[lane_k] or self._passage.bound_to_scan(row):
                 continue
-            plan = self._ways.plan(row, trips.known(row).goal_ix)
+            plan = self._ways.plan_on(row)
             if plan is None:
                 continue
             ahead = self._ways.gates_on(plan.new_lanes)
