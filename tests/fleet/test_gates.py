@@ -10,7 +10,7 @@ import pytest
 
 from fleet.errors import NotFound
 from fleet.server import commands as c
-from fleet.server.dispatch.crossing import CrossingState, IllegalCrossingEvent
+from fleet.server.dispatch.crossing import CrossingKept, CrossingState, IllegalCrossingEvent
 from fleet.server.dispatch.dispatch import DispatchOptions
 from fleet.server.dispatch.gates import Gates
 from fleet.server.dispatch.opening import Opening, OpeningSet
@@ -220,6 +220,22 @@ def test_a_load_refused_at_the_customs_gate_comes_back() -> None:
     assert "turn_back" in lanes_driven
     assert "cn_entry" not in lanes_driven
     assert road.desk.totals.round_trips == 0
+
+
+def test_a_refused_load_that_is_bound_for_no_stand_does_not_cross() -> None:
+    """Home is full, and it was to queue for a bay over there: it waits for a stand at home, whichever stand the site names last."""
+    site = replace(MANDULA, stands=tuple(sorted(MANDULA.stands, key=lambda stand: stand.yard_id == "mn")))
+    road = DeskRoad(site, ["mn_park_01"])
+    desk = road.desk
+    plan = desk._ways.plan_queue(0, desk.books.trips.stand_lane[0])
+    assert plan is not None
+    desk._moves.stage(0, plan)
+    refused = CrossingKept(
+        crossing_id="crossing-000001", number=1, row=0, truck_id="T00", state=CrossingState.REFUSED, containers=(), declared_ns=0
+    )
+
+    assert site.stands[-1].yard_id == "mn"
+    assert desk._passage._undecided(0, refused) is Cause.STAND
 
 
 def test_a_gates_queue_is_not_over_filled() -> None:

@@ -276,7 +276,8 @@ class Passage:
             return Cause.CUSTOMS
         if crossing.state is CrossingState.REFUSED:
             goal_ix = books.trips.known(row).goal_ix
-            return None if books.corridor.stands[goal_ix].yard_id == books.loading.yard_id else Cause.STAND
+            turned_back = goal_ix != NOWHERE and books.corridor.stands[goal_ix].yard_id == books.loading.yard_id
+            return None if turned_back else Cause.STAND
         if crossing.state is CrossingState.INSPECTION and not self.bound_to_scan(row):
             return Cause.INSPECTION
         return None
