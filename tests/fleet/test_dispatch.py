@@ -436,3 +436,14 @@ def test_a_snapshot_recreates_the_desk() -> None:
         fresh.apply(decode(kind, body))
 
     assert [encode(fact) for fact in fresh.facts()] == [encode(fact) for fact in road.desk.facts()]
+
+
+def test_who_was_not_seen_yet_after_a_restart_is_not_said_to_have_nothing_to_do() -> None:
+    """It may be laden, and wait for a gate: nobody has looked."""
+    road = DeskRoad(MANDULA, ["mn_park_01"])
+    road.order(2)
+    assert road.until(lambda: road.mission_state(0) != "", 20)
+
+    desk = road.recover().desk
+
+    assert desk.books.reins.wait[0] == (Cause.SESSION, -1)

@@ -31,7 +31,7 @@ class Reins:
     limit_m (n,) path coordinate, -inf no extension at all; limit_cause, limit_ref (n,); revoked (n,) a proof was lost; token_ix (n,)
     zone row of the one-lane section that the truck may enter behind another.
 
-    wait: why a settled truck does not leave its stand, by row.
+    wait: why a settled truck does not leave its stand, by row; after a start, until it was looked at, that it was not seen yet.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -40,7 +40,7 @@ class Reins:
         self.limit_ref: RowColumn = np.full(capacity, NOBODY, np.int32)
         self.token_ix: RowColumn = np.full(capacity, NOBODY, np.int32)
         self.revoked: FlagColumn = np.zeros(capacity, np.bool_)
-        self.wait: list[tuple[Cause, int]] = [(Cause.NO_ORDER, NOBODY)] * capacity
+        self.wait: list[tuple[Cause, int]] = [(Cause.SESSION, NOBODY)] * capacity
         self._loose: dict[int, None] = {}
         self._rows: dict[int, None] = {}
 
