@@ -31,6 +31,7 @@ pytestmark = pytest.mark.xdist_group("runner")
 
 NS_PER_S = 1_000_000_000
 HOURS = 0.1
+SHORT = 0.05  # long enough for turns to be heard
 
 
 class Senseless:
@@ -83,7 +84,7 @@ def drive(planning: Callable[[HeadlessServer], Planning | None]) -> tuple[float,
 
 def test_a_planned_run_is_the_same_again_and_replays_without_planning(tmp_path: Path) -> None:
     """Turns are inputs: what was heard is in the log, and the core alone gives every word again."""
-    scenario = load_scenario("crossing", ["policy=planned"], seed=3, hours=HOURS)
+    scenario = load_scenario("crossing", ["policy=planned"], seed=3, hours=SHORT)
 
     first, again = (run_day(scenario, Wish(out=tmp_path / name, pages=False), lambda _: None) for name in ("first", "again"))
     replay = Replay(Sites())
