@@ -15,7 +15,6 @@ from fleet.server.dispatch.dispatch import DispatchOptions
 from fleet.server.dispatch.gates import Gates
 from fleet.server.dispatch.opening import Opening, OpeningSet
 from fleet.server.dispatch.passage import DecisionTooLate, GateNotCalled
-from fleet.server.dispatch.trips import NOWHERE
 from fleet.server.outgoing import BorderCall, GateCall
 from fleet.site import load_site
 from planner.authority import Cause
@@ -295,7 +294,7 @@ def test_who_turns_to_another_gate_still_joins_the_queue_it_was_sent_to() -> Non
     ways, moves, queue = desk._ways, desk._moves, desk._departures._staging["cn"]
     assert queue is not None
     for row in range(6):
-        plan = ways._plan(row, NOWHERE, queue.lane_ix, float(road.lanes.length_m[queue.lane_ix]), [BIG.lane_ix["g1_1"]])
+        plan = ways.plan_queue(row, queue.lane_ix, via=[BIG.lane_ix["g1_1"]])
         assert plan is not None
         moves.stage(row, plan)
 

@@ -24,7 +24,6 @@ from fleet.clock import NS_PER_S
 from fleet.server.columns import FloatColumn, IntColumn
 from fleet.server.desk import DeskView
 from fleet.server.dispatch.books import Books
-from fleet.server.dispatch.trips import NOWHERE
 from planner.corridor import StandKind, TruckType
 from planner.energy import drive_wh
 
@@ -129,8 +128,7 @@ class Batteries:
     def lasts(self, row: int) -> bool:
         """Whether the truck may have a mission: its battery lasts to the end of it and to a charger."""
         forecast = self.forecast(row)
-        goal_ix = self._books.trips.known(row).goal_ix
-        at_home = goal_ix == NOWHERE or self._books.corridor.stands[goal_ix].yard_id == self._books.loading.yard_id
+        at_home = self._books.trips.goal_yard_id(row) in {"", self._books.loading.yard_id}
         return self._enough(row, forecast.mission_wh if at_home else forecast.fetched_wh)
 
     def lasts_home(self, row: int) -> bool:

@@ -61,29 +61,31 @@ class Charging:
         books, batteries = self._books, self.batteries
         yard_id = books.loading.yard_id
         kind = StandKind.SWAP if self._all[yard_id, StandKind.SWAP] else StandKind.PLUG
-        charger_count = len(self._all[yard_id, kind])
+        chargers = self._all[yard_id, kind]
         lasting = {row: batteries.lasts_s(row) for row in rows if batteries.left_wh(row) > 0.0}
         self._early = set()
-        if not lasting or charger_count == 0:
+        if not lasting or not chargers:
             return
         ahead_s = max(forecast.trip_s for forecast in batteries.forecasts)
-        turn_s = self._service_s[kind] + _IN_AND_OUT_S
-        count = early_count(list(lasting.values()), turn_s, charger_count, ahead_s)
+        turn_s = self._turn_s(kind)
+        count = early_count(list(lasting.values()), turn_s, len(chargers), ahead_s)
         if count == 0:
             return
-        chargers = books.stands.all_of(yard_id, (kind,))
         lowest = sorted(lasting, key=lambda row: (lasting[row], row))[:count]
         coming = {row: float(self._ways.near_s(row)[chargers].min()) for row in lowest if self._may_go_early(row)}
         free = len(books.stands.free(yard_id, (kind,))) - len(self._waiting)
         for row in sorted(coming, key=lambda row: (coming[row], lasting[row], row)):
-            if len(self._early) < free + charger_count * (coming[row] // turn_s):
+            if len(self._early) < free + len(chargers) * (coming[row] // turn_s):
                 self._early.add(row)
 
     def _may_go_early(self, row: int) -> bool:
         """Whether the truck has no work, wherever it is, and a charge is worth the way."""
-        truck = self._books.trips.known(row)
-        bound = truck.goal_ix != NOWHERE and row not in self._books.missions.of_row
-        return bound and self.batteries.lack(row) >= _WORTH_IT
+        idle = self._books.trips.known(row).goal_ix != NOWHERE and row not in self._books.missions.of_row
+        return idle and self.batteries.lack(row) >= _WORTH_IT
+
+    def _turn_s(self, kind: StandKind) -> float:
+        """From one truck's turn at a charger to the next one's."""
+        return self._service_s[kind] + _IN_AND_OUT_S
 
     def may_work(self, row: int) -> bool:
         """Whether the truck may have a mission now."""
@@ -106,7 +108,7 @@ class Charging:
     def go(self, row: int, now_ns: int) -> bool:
         """To a charger of the yard it is in, if one is free for it; who must charge and cannot waits, out of others' way."""
         books = self._books
-        yard_id = books.corridor.stands[books.trips.known(row).goal_ix].yard_id
+        yard_id = books.trips.goal_yard_id(row)
         must = self.must(row) or yard_id != books.loading.yard_id or row in books.missions.of_row
         plan = self._charger(row, yard_id)
         if plan is None and self._charges_here(row, yard_id):
@@ -177,6 +179,5 @@ class Charging:
         """Whether the truck is done at a plug before it would have had its turn at a swap stand."""
         swap_count = len(self._all.get((yard_id, StandKind.SWAP), ()))
         before = sum(other != row for other in self._waiting)
-        swap_s = self._service_s[StandKind.SWAP] + _IN_AND_OUT_S
         plug_s = self._service_s[StandKind.PLUG] * self.batteries.lack(row)
-        return swap_count == 0 or plug_s <= (before // swap_count + 2) * swap_s
+        return swap_count == 0 or plug_s <= (before // swap_count + 2) * self._turn_s(StandKind.SWAP)

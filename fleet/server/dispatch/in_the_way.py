@@ -16,7 +16,6 @@ from fleet.server.dispatch.books import Books
 from fleet.server.dispatch.calls import CallKind
 from fleet.server.dispatch.gates import NOBODY
 from fleet.server.dispatch.mission import MissionState
-from fleet.server.dispatch.trips import NOWHERE
 from fleet.server.fleet_view import FleetView
 from planner.authority import Cause
 from planner.corridor import StandKind
@@ -201,6 +200,5 @@ class InTheWay:
         laden = mission is not None and mission.state.name in {"LADEN", "TO_UNLOAD"} and not mission.turned_back
         if not laden and row in books.weak:
             # A truck that is to be laid up parks where it is.
-            goal_ix = books.trips.known(row).goal_ix
-            return books.corridor.stands[goal_ix].yard_id if goal_ix != NOWHERE else books.loading.yard_id
+            return books.trips.goal_yard_id(row) or books.loading.yard_id
         return books.unloading.yard_id if laden else books.loading.yard_id

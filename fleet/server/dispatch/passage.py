@@ -275,9 +275,7 @@ class Passage:
         if crossing.state not in PASSABLE:
             return Cause.CUSTOMS
         if crossing.state is CrossingState.REFUSED:
-            goal_ix = books.trips.known(row).goal_ix
-            turned_back = goal_ix != NOWHERE and books.corridor.stands[goal_ix].yard_id == books.loading.yard_id
-            return None if turned_back else Cause.STAND
+            return None if books.trips.goal_yard_id(row) == books.loading.yard_id else Cause.STAND
         if crossing.state is CrossingState.INSPECTION and not self.bound_to_scan(row):
             return Cause.INSPECTION
         return None

@@ -191,6 +191,11 @@ class Trips:
                 return gate
         return None
 
+    def goal_yard_id(self, row: int) -> str:
+        """The yard of the stand it stands at or drives to; "" when it is bound for none."""
+        goal_ix = self.known(row).goal_ix
+        return self._corridor.stands[goal_ix].yard_id if goal_ix != NOWHERE else ""
+
     def stand_m(self, row: int, stand_ix: int) -> float:
         """Path coordinate of a stand's stopping place; +inf when its lane is not on the path."""
         path = self.path_of(row)

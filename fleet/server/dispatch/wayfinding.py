@@ -65,20 +65,16 @@ class Wayfinding:
         end_m = self._books.corridor.stands[stand_ix].stop_m + STAND_END_M
         return self._plan(row, stand_ix, lane_ix, end_m, via)
 
-    def plan_queue(self, row: int, lane_ix: int) -> Plan | None:
+    def plan_queue(self, row: int, lane_ix: int, *, via: Sequence[int] = ()) -> Plan | None:
         """The quickest way to the end of a lane, on which to queue."""
-        return self._plan(row, NOWHERE, lane_ix, float(self._books.lanes.length_m[lane_ix]), ())
+        return self._plan(row, NOWHERE, lane_ix, float(self._books.lanes.length_m[lane_ix]), via)
 
     def plan_on(self, row: int, *, via: Sequence[int] = ()) -> Plan | None:
         """The quickest way to where the truck goes already: its stand, or the end of the queue it is to join; None when it goes nowhere."""
-        books = self._books
-        truck = books.trips.known(row)
+        truck = self._books.trips.known(row)
         if truck.goal_ix != NOWHERE:
             return self.plan(row, truck.goal_ix, via=via)
-        if not truck.staged:
-            return None
-        lane_ix = books.trips.path_of(row).lanes[-1]
-        return self._plan(row, NOWHERE, lane_ix, float(books.lanes.length_m[lane_ix]), via)
+        return self.plan_queue(row, self._books.trips.path_of(row).lanes[-1], via=via) if truck.staged else None
 
     def _plan(self, row: int, stand_ix: int, goal_lane: int, goal_chainage_m: float, via: Sequence[int]) -> Plan | None:
         books = self._books
