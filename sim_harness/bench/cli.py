@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from statistics import fmean
@@ -142,38 +142,34 @@ def _throughput(scenarios: list[str], settings: list[str], hours: float | None, 
 
 def throughput_table(rows: Sequence[Row]) -> Table:
     """Round trips an hour of the settled day."""
-    drawn = Table(
-        title=THROUGHPUT,
-        caption="round trips an hour, settled; ideal: bays, trains and chance alone",
-        title_justify="left",
-        caption_justify="left",
-    )
-    drawn.add_column("scenario")
-    drawn.add_column("binds")
-    for column in ("bound", "ideal", "ours", "blocks200", "blocks400", "ours/bound", "ours/ideal"):
-        drawn.add_column(column, justify="right")
+    drawn = _comparison(THROUGHPUT, "round trips an hour, settled; ideal: bays, trains and chance alone", "scenario", "binds")
     for row in rows:
-        rates = (row.bound_per_h, row.ideal_per_h, *row.per_h.values())
-        shares = (row.of_bound, row.per_h["moving"] / row.ideal_per_h)
-        drawn.add_row(row.scenario, row.binds, *(f"{rate:.1f}" for rate in rates), *(f"{share:.3f}" for share in shares))
+        drawn.add_row(row.scenario, row.binds, *_compared(row.bound_per_h, row.ideal_per_h, row.per_h))
     return drawn
 
 
 def days_table(rows: Sequence[Row]) -> Table:
     """Round trips from opening to closing."""
-    drawn = Table(
-        title="whole days", caption="round trips; ideal: bays, shut gates and chance alone", title_justify="left", caption_justify="left"
-    )
-    drawn.add_column("scenario")
-    for column in ("bound", "ideal", "ours", "blocks200", "blocks400", "ours/bound", "ours/ideal"):
-        drawn.add_column(column, justify="right")
+    drawn = _comparison("whole days", "round trips; ideal: bays, shut gates and chance alone", "scenario")
     for row in rows:
         counts = {policy: fmean(each) for policy, each in row.round_trips.items()}
-        ours = counts["moving"]
-        shares = (ours / row.bound_round_trips, ours / row.ideal_round_trips)
-        whole = (row.bound_round_trips, row.ideal_round_trips, *counts.values())
-        drawn.add_row(row.scenario, *(f"{count:.1f}" for count in whole), *(f"{share:.3f}" for share in shares))
+        drawn.add_row(row.scenario, *_compared(row.bound_round_trips, row.ideal_round_trips, counts))
     return drawn
+
+
+def _comparison(title: str, caption: str, *names: str) -> Table:
+    drawn = Table(title=title, caption=caption, title_justify="left", caption_justify="left")
+    for name in names:
+        drawn.add_column(name)
+    for column in ("bound", "ideal", "ours", "blocks200", "blocks400", "ours/bound", "ours/ideal"):
+        drawn.add_column(column, justify="right")
+    return drawn
+
+
+def _compared(bound: float, ideal: float, by_policy: Mapping[str, float]) -> list[str]:
+    """The cells of those columns."""
+    ours = by_policy["moving"]
+    return [*(f"{each:.1f}" for each in (bound, ideal, *by_policy.values())), f"{ours / bound:.3f}", f"{ours / ideal:.3f}"]
 
 
 @app.command()

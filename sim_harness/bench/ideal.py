@@ -31,15 +31,14 @@ from sim_harness.scenario import Scenario
 HOURS: Final = 400.0
 DAYS: Final = 20
 SECONDS_PER_HOUR: Final = 3600.0
-CHANCE: Final = "ideal"
 
 
 class _Bays:
     """One yard's bays: when each is free, and its machine."""
 
     def __init__(self, scenario: Scenario, role: YardRole) -> None:
-        streams, rules = Streams(scenario.seed), PlantRules(**scenario.spec.plant.model_dump())
         corridor = scenario.corridor
+        streams, rules = Streams(scenario.seed), PlantRules(**scenario.spec.plant.model_dump())
         names = _bays_of(corridor, role)
         self._work = corridor.processes["bay"]
         self._changeover = corridor.processes.get("bay_changeover")
@@ -90,7 +89,7 @@ def _ways(scenario: Scenario, bound: Bound, outages: Iterable[Outage]) -> tuple[
     shut: dict[str, list[tuple[float, float]]] = {}
     for each in outages:
         shut.setdefault(each.name, []).append((each.from_s, each.to_s))
-    legs = [_passed(corridor, *ends) for ends in ((load, unload), (unload, load))]
+    legs = _legs(corridor, (load, unload), (unload, load))
     stretched = (bound.cycle_s - 2.0 * corridor.processes["bay"].mean_s) / sum(whole_s for whole_s, _ in legs)
     out, home = (
         _Way(
@@ -102,30 +101,37 @@ def _ways(scenario: Scenario, bound: Bound, outages: Iterable[Outage]) -> tuple[
     return out, home
 
 
-def _passed(corridor: Corridor, source: int, goal: int) -> tuple[float, list[tuple[float, Gate]]]:
-    """Seconds of the quickest way between two lanes' ends, unhindered, and the gates on it, each with the seconds until its line."""
+def _legs(corridor: Corridor, *ends: tuple[int, int]) -> list[tuple[float, list[tuple[float, Gate]]]]:
+    """
+    The quickest ways between the ends of two lanes each.
+
+    Of each its seconds, unhindered, and the gates on it, with the seconds until their lines.
+    """
     kind = corridor.truck_types[0]
     speed_mps = [min(lane.speed_max_mps, kind.speed_max_mps) for lane in corridor.lanes]
-    served_s = [0.0] * len(corridor.lanes)
+    cost_s = np.array([lane.length_m / v for lane, v in zip(corridor.lanes, speed_mps, strict=True)])
     on_lane: dict[int, list[Gate]] = {}
     for gate in sorted(corridor.gates, key=lambda each: each.stop_line_m):
         ix = corridor.lane_ix[gate.lane_id]
         on_lane.setdefault(ix, []).append(gate)
-        served_s[ix] += corridor.processes[gate.process].mean_s
-    cost_s = np.array([lane.length_m / v + wait_s for lane, v, wait_s in zip(corridor.lanes, speed_mps, served_s, strict=True)])
-    way = Roads(LaneTable.of(corridor)).way(source, goal, cost_s)
-    assert way is not None, "the bound found a way round"
-    at_s, gates = 0.0, []
-    for ix in way.lanes:
-        gates += [(at_s + gate.stop_line_m / speed_mps[ix], gate) for gate in on_lane.get(ix, ())]
-        at_s += float(cost_s[ix])
-    return at_s, gates
+        cost_s[ix] += corridor.processes[gate.process].mean_s
+    roads = Roads(LaneTable.of(corridor))
+    legs = []
+    for source, goal in ends:
+        way = roads.way(source, goal, cost_s)
+        assert way is not None, "the bound found a way round"
+        at_s, gates = 0.0, []
+        for ix in way.lanes:
+            gates += [(at_s + gate.stop_line_m / speed_mps[ix], gate) for gate in on_lane.get(ix, ())]
+            at_s += float(cost_s[ix])
+        legs.append((at_s, gates))
+    return legs
 
 
 def _trips(scenario: Scenario, ways: Sequence[_Way], until_s: float, saved_s: float) -> int:
     """Trucks that come home within *until_s*, by which time the last bit to the bays, *saved_s*, need not have been driven."""
     yards = (_Bays(scenario, YardRole.LOADING), _Bays(scenario, YardRole.UNLOADING))
-    rng = Streams(scenario.seed).stream(CHANCE, "inspection")
+    rng = Streams(scenario.seed).stream("ideal", "inspection")
     xray = next((gate.process for gate in scenario.corridor.gates if gate.role is GateRole.XRAY), None)
     arrivals = [(0.0, truck, 0) for truck in range(scenario.spec.trucks)]
     trips = 0
