@@ -224,8 +224,8 @@ async def test_control_is_taken_over_and_everybody_sees_from_whom(fleet: Fleet, 
         assert refused
         assert await looker.page.locator("#control.mine").count() == 0
         assert other.complaints == []
-        # Who renews at the moment at which he is relieved is refused, and the browser says so by itself.
-        assert all("409 (Conflict)" in complaint for complaint in looker.complaints)
+        # Who renews at the very moment at which he is relieved is refused, once, and the browser says so by itself.
+        assert looker.complaints in ([], ["Failed to load resource: the server responded with a status of 409 (Conflict)"])
 
 
 async def test_a_lane_is_closed_and_opened_and_comes_first_meanwhile(looker: Looker) -> None:

@@ -11,7 +11,7 @@ import grpc
 import grpc.aio
 
 from fleet.clock import NS_PER_S, Clock
-from fleet.onboard.link.knock import doorstep, somebody_opens
+from fleet.onboard.link.knock import KNOCK_WITHIN_S, doorstep, somebody_opens
 from fleet.papers import Papers, PapersUnusable, read_papers, stamp_of
 
 CHANNEL_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
@@ -35,6 +35,8 @@ CHANNEL_OPTIONS: Final[tuple[tuple[str, int], ...]] = (
 # The second stream must not come over the first one's connection.
 _OWN_CONNECTION: Final = (*CHANNEL_OPTIONS, ("grpc.use_local_subchannel_pool", 1))
 CONNECT_WITHIN_S: Final = 3.0
+
+assert KNOCK_WITHIN_S < CONNECT_WITHIN_S, "who answers a knock late is still connected to"
 
 
 class Channel:
