@@ -16,7 +16,8 @@ from typing import Any, ClassVar, Final
 
 from fleet.clock import NS_PER_S
 from fleet.errors import Code, FleetError
-from fleet.server.journal.sqlite import HEAD_FILE, JOURNAL_FILE, SqliteJournal
+from fleet.server.journal.backup import files_of
+from fleet.server.journal.sqlite import JOURNAL_FILE, SqliteJournal
 from fleet.server.replay.differences import Difference
 from fleet.server.replay.input_log import RUN_FILE
 from fleet.server.replay.past import Past
@@ -71,9 +72,10 @@ def keep_logs(data: Path, out: Path) -> None:
     """Copies journal and input logs of a server that has ended from its folder *data* to a run's folder *out*."""
     (out / RUN_FILE).unlink(missing_ok=True)
     shutil.rmtree(out / FOLDER, ignore_errors=True)
-    for name in (JOURNAL_FILE, HEAD_FILE):
-        if (data / name).is_file():
-            shutil.copy(data / name, out / name)
+    for earlier in files_of(out):
+        earlier.unlink()
+    for file in files_of(data):
+        shutil.copy(file, out / file.name)
     if (data / FOLDER).is_dir():
         shutil.copytree(data / FOLDER, out / FOLDER)
 

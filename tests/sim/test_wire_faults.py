@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from fleet.server.journal.journal import Record
+from fleet.server.journal.sqlite import SqliteJournal
 from sim_harness.day import Wish, run_day
 from sim_harness.fault_service import FaultDesk
 from sim_harness.faults.servers import IN_MEMORY
-from sim_harness.replay import logs_at, replay
+from sim_harness.replay import keep_logs, logs_at, replay
 from sim_harness.report import Report
 from sim_harness.scenario import ScenarioError, load_scenario
 from sim_harness.wire_server import alarm_of
+from tests.fleet.test_archive import grown
 from tests.sim.mutants.onboard import ladder_ignored
 
 QUICK = ["processes.bay={shape: fixed, fixed_s: 20}", "plant.inspect_share=0", "plant.refuse_share=0", "plant.loader_mtbf_h=0"]
@@ -44,6 +48,24 @@ def test_what_breaks_over_the_wire_is_noticed_and_made_safe_and_the_run_replays(
     replayed = replay(logs_at(tmp_path), None, lambda _: None)
     assert replayed.good, replayed
     assert len(replayed.epochs) == 2
+
+
+def test_the_journal_of_a_killed_server_is_kept_whole_and_an_earlier_run_s_is_not(tmp_path: Path) -> None:
+    """Its archive and its log are the journal too: without them a run whose server took a snapshot could not be replayed."""
+    earlier, data, out = tmp_path / "earlier", tmp_path / "data", tmp_path / "out"
+    heads = [grown(folder, rounds)[-1] for folder, rounds in ((earlier, 3), (data, 2))]
+    out.mkdir()
+    keep_logs(earlier, out)
+    with closing(SqliteJournal(data)) as killed:
+        killed.recover()
+        killed.append(killed.acquire(), [Record(kind="Fact", key="last", body=b"")])
+        keep_logs(data, out)
+
+    assert heads[0] > heads[1]
+    assert sorted(file.name for file in out.glob("archive-*")) == sorted(file.name for file in data.glob("archive-*"))
+    with closing(SqliteJournal(out)) as kept:
+        assert [sealed.record.key for sealed in kept.chain()][-1] == "last"
+        kept.verify()
 
 
 @pytest.mark.processes

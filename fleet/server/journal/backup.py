@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
@@ -104,13 +104,18 @@ def restore(backup: Path, folder: Path) -> Path | None:
         try:
             aside = _set_aside(folder)
             # The head last: until it is there, a server finds a journal without one and lets nobody move.
-            for name in (*_archive_names(backup), JOURNAL_FILE, WAL_FILE, HEAD_FILE):
-                with suppress(FileNotFoundError):
-                    _copy(backup / name, folder)
+            for file in files_of(backup):
+                _copy(file, folder)
             sync_folder(folder)
         finally:
             os.close(lock)
     return aside
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The files in *folder* that a journal is made of, its archive first and its head last."""
+    names = (*_archive_names(folder), JOURNAL_FILE, WAL_FILE, HEAD_FILE)
+    return [folder / name for name in names if (folder / name).is_file()]
 
 
 def _copied(folder: Path, part: Path) -> Head:
@@ -142,7 +147,7 @@ def _set_aside(folder: Path) -> Path | None:
     """Moves what is there of a journal into a folder of its own."""
     names = [
         name
-        for name in (*_archive_names(folder), JOURNAL_FILE, WAL_FILE, f"{JOURNAL_FILE}-shm", HEAD_FILE, DAMAGED_FILE, INPUT_LOG_FOLDER)
+        for name in (*(file.name for file in files_of(folder)), f"{JOURNAL_FILE}-shm", DAMAGED_FILE, INPUT_LOG_FOLDER)
         if (folder / name).exists()
     ]
     if not names:
