@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,8 +91,8 @@ def draw(seed: int) -> Drawn:
     spare_s = cycle_s / (4.0 * (stand_count - trucks + 1))
     apart_s = max(road.least_apart_s, (bay_s + 60.0) / min(bay_counts), spare_s)
     trips = dice.whole(trucks, trucks + trucks // 2) if dice.chance(0.5) else trucks
-    # The last trip ends in the far yard, the ones before it lead back as well.
-    hours = round(PATIENCE * (cycle_s * (trips / trucks - 0.5) + trips * apart_s) / 3600.0, 2)
+    # Somebody makes the last trip, which ends in the far yard; those he made before it lead back as well.
+    hours = round(PATIENCE * (cycle_s * (ceil(trips / trucks) - 0.5) + trips * apart_s) / 3600.0, 2)
     return Drawn(
         seed=seed,
         site=_site(seed, sketch),

@@ -82,43 +82,6 @@ def test_without_orders_trucks_stay_where_they_are() -> None:
     assert {cause(road, row) for row in range(2)} == {Cause.NO_ORDER}
 
 
-def test_the_nearest_truck_is_taken() -> None:
-    """A truck on the far side is not sent for when one stands before the bay."""
-    road = DeskRoad(MANDULA, ["cn_park_01", "mn_park_01"])
-    road.order(2)
-
-    road.step(80)
-
-    assert road.mission_state(1) in {"ASSIGNED", "TO_LOAD"}
-    assert road.mission_state(0) == ""
-
-
-def test_urgent_orders_go_first() -> None:
-    """Priority before age, for whatever is not yet promised."""
-    road = DeskRoad(MANDULA, ["mn_park_01"])
-    road.order(10)
-    urgent = road.order(2, priority=3)
-
-    road.step(80)
-
-    assert road.desk.books.missions.of_row[0].order_id == urgent
-
-
-def test_a_truck_that_waits_for_a_bay_loads_for_whoever_is_due_first_by_then() -> None:
-    """All trucks have missions for the coal before the train comes; its boxes would leave an hour late if they waited behind them."""
-    road = DeskRoad(MANDULA, ["mn_bay_01", "mn_bay_02", "mn_park_01", "mn_park_02"], Plant(bay_s=NEVER_S))
-    coal = road.order(100)
-    assert road.until(lambda: [road.mission_state(row) for row in range(4)] == ["LOADING"] * 2 + ["ASSIGNED"] * 2, 60)
-
-    train = road.order(3, due_ns=3_600_000_000_000)
-    road.step(60)
-
-    missions = road.desk.books.missions.of_row
-    promised = sorted((missions[row].order_id, len(missions[row].containers)) for row in range(4))
-    assert promised == [(coal, 2), (coal, 2), (train, 1), (train, 2)]
-    assert road.desk.books.missions.promised() == {coal: 4, train: 3}
-
-
 def test_a_cancelled_order_frees_trucks_on_their_way() -> None:
     """What is aboard is delivered; nobody loads what nobody wants."""
     road = DeskRoad(MANDULA, ["mn_bay_01", "mn_park_01"], Plant(bay_s=30.0))

@@ -28,7 +28,6 @@ from fleet.server.dispatch.charging import Charging
 from fleet.server.dispatch.crossing import CrossingState
 from fleet.server.dispatch.mission import ABOARD, MissionEvent, MissionKept, MissionState
 from fleet.server.dispatch.moves import Moves
-from fleet.server.dispatch.orders import containers_for
 from fleet.server.dispatch.passage import Passage
 from fleet.server.dispatch.staging import StagingArea, staging_of
 from fleet.server.dispatch.stands import NOBODY
@@ -48,7 +47,7 @@ _WAIT_WEIGHT: Final = 1.0  # a second waited on a stand counts as a second neare
 class Departures:
     """The once-a-second look at every truck."""
 
-    def __init__(self, books: Books, ways: Wayfinding, moves: Moves, yard: Yard, passage: Passage) -> None:
+    def __init__(self, books: Books, ways: Wayfinding, moves: Moves, yard: Yard, passage: Passage, charging: Charging) -> None:
         self._books = books
         self._ways = ways
         self._moves = moves
@@ -56,7 +55,7 @@ class Departures:
         self._passage = passage
         self._staging = {yard.yard_id: staging_of(books.corridor, books.lanes, yard.yard_id) for yard in (books.loading, books.unloading)}
         self._behind = Behind(books)
-        self._charging = Charging(books, ways, moves)
+        self._charging = charging
 
     def look(self, view: DeskView, now_ns: int) -> None:
         """Matches waiting trucks to bays, then lets everybody leave who may."""
@@ -362,70 +361,6 @@ class Departures:
         for yard_id in dict.fromkeys((stand.yard_id, books.loading.yard_id)):
             if self._leave(row, yard_id, _REFUGES[:1], now_ns):
                 return
-
-    def assign_missions(self, view: DeskView, now_ns: int) -> None:
-        """Which idle truck takes which part of which order: nearest to the loading bays, orders as `orders` says."""
-        books = self._books
-        self._look_at_batteries(view, now_ns)
-        self._promise_again()
-        first = books.missions.newest_number + 1
-        jobs = books.orders.jobs(books.missions.promised(), range(first, first + len(books.trips.row_of)))
-        self._charging.jobless = not jobs
-        idle = [row for row in range(len(view.nose_m)) if self._is_idle(row, view)] if jobs else []
-        if not idle:
-            return
-        bays = books.stands.all_of(books.loading.yard_id, (StandKind.BAY,))
-        near = [float(self._ways.near_s(row)[bays].min()) for row in idle]
-        chosen = jobs[: len(idle)]
-        cost = np.array([[seconds + 1e-3 * place for place in range(len(chosen))] for seconds in near])
-        for taker, job in sorted(assign(cost), key=lambda pair: pair[1]):
-            order_id, count = chosen[job]
-            number = books.missions.newest_number + 1
-            books.record(
-                MissionKept(
-                    mission_id=f"mission-{number:06d}",
-                    number=number,
-                    row=idle[taker],
-                    order_id=order_id,
-                    state=MissionState.ASSIGNED,
-                    containers=containers_for(number, count),
-                    turned_back=False,
-                    since_ns=now_ns,
-                )
-            )
-
-    def _look_at_batteries(self, view: DeskView, now_ns: int) -> None:
-        self._charging.batteries.look(view, now_ns)
-        live = [(row, self._books.trips.truck[row]) for row in view.live.nonzero()[0].tolist()]
-        self._charging.plan_ahead(
-            row for row, truck in live if truck is not None and not (truck.removed or truck.decommissioned or truck.charging)
-        )
-
-    def _promise_again(self) -> None:
-        """
-        Who has no bay yet loads for what is urgent now.
-
-        Trucks wait for bays for as long as an hour, each with a mission: an order that comes in meanwhile does not wait behind them.
-        """
-        books = self._books
-        if len(books.orders.waiting()) < 2:
-            return
-        missions = books.missions.without_bay()
-        jobs = books.orders.jobs(books.missions.promised(at_bays=True), [mission.number for mission in missions])
-        if len(jobs) < len(missions):
-            return
-        for mission, (order_id, count) in zip(missions, jobs, strict=True):
-            if (mission.order_id, len(mission.containers)) != (order_id, count):
-                books.record(replace(mission, order_id=order_id, containers=containers_for(mission.number, count)))
-
-    def _is_idle(self, row: int, view: DeskView) -> bool:
-        truck = self._books.trips.truck[row]
-        if truck is None or truck.removed or truck.decommissioned or truck.charging:
-            return False
-        if truck.goal_ix == NOWHERE and not truck.staged:
-            return False
-        free = row not in self._books.holds and row not in self._books.weak and row not in self._books.missions.of_row
-        return bool(view.live[row]) and free and self._charging.may_work(row)
 
     def turn_back(self, row: int, now_ns: int) -> None:
         """Customs refused the load: back to the yard it came from, as soon as a refuge and a way there are free."""

@@ -15,7 +15,9 @@ import numpy as np
 from fleet.server import commands as c
 from fleet.server.columns import CodeColumn, FlagColumn, FloatColumn, RowColumn
 from fleet.server.desk import DeskView
+from fleet.server.dispatch.assignments import Assignments
 from fleet.server.dispatch.books import Books, DispatchOptions, TotalsKept
+from fleet.server.dispatch.charging import Charging
 from fleet.server.dispatch.commanding import Commanding
 from fleet.server.dispatch.day import HourKept, roots_of
 from fleet.server.dispatch.departures import Departures
@@ -59,7 +61,9 @@ class Dispatch:
         self._yard = Yard(self.books)
         self._passage = Passage(self.books, self._ways)
         self._sections = Sections(self.books)
-        self._departures = Departures(self.books, self._ways, self._moves, self._yard, self._passage)
+        charging = Charging(self.books, self._ways, self._moves)
+        self._assignments = Assignments(self.books, self._ways, charging)
+        self._departures = Departures(self.books, self._ways, self._moves, self._yard, self._passage, charging)
         self._follow_ups = FollowUps(self.books, self._ways, self._moves, self._passage, self._departures)
         self._site_ways = SiteWays(self.books, self._ways, self._moves)
         self._operators = Operators(self.books, self._moves)
@@ -234,7 +238,7 @@ class Dispatch:
             self.books.record(hour)
         self._passage.watch_opening(now_ns)
         if view.tick % ASSIGNMENT_PERIOD_TICKS < MISSION_PERIOD_TICKS:
-            self._departures.assign_missions(view, now_ns)
+            self._assignments.look(view, now_ns)
         self._departures.look(view, now_ns)
         self._follow_ups.look(view, now_ns)
         self._site_ways.look(view, now_ns)
