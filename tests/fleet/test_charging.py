@@ -181,6 +181,23 @@ def test_a_fleet_that_would_run_low_together_does_not_wait_for_chargers_together
     assert all(cause(road, row) is not Cause.CHARGING for row in range(10) if row not in charging)
 
 
+def test_who_lasts_until_the_border_closes_does_not_go_early() -> None:
+    """There is the whole night to charge in; after closing it is used."""
+    closes_s = MANDULA.windows[0].close_s
+    went = {}
+    for left_s in (300, -300):
+        options = DispatchOptions(day_start_s=closes_s - left_s)
+        road = DeskRoad(MANDULA, [f"mn_park_{k:02d}" for k in range(1, 11)], Plant(bay_s=NEVER_S), options)
+        told = forecast(road)
+        road.battery_wh[:10] = told.mission_wh + 0.5 * told.trip_wh
+        road.order(100)
+        road.step(100)
+        went[left_s] = sum(goal(road, row).startswith("mn_swap") for row in range(10))
+        assert 0.5 * told.trip_s > abs(left_s)
+
+    assert went == {300: 0, -300: 2}
+
+
 def test_who_comes_home_low_charges_before_it_has_work_again() -> None:
     """Where each truck is always at work nobody is ever idle at home: chargers would be found when all need one."""
     road = DeskRoad(MANDULA, [f"mn_park_{k:02d}" for k in range(1, 8)], Plant(bay_s=NEVER_S))

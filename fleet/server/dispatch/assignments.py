@@ -89,9 +89,8 @@ class Assignments:
     def _look_at_batteries(self, view: DeskView, now_ns: int) -> None:
         self._charging.batteries.look(view, now_ns)
         live = [(row, self._books.trips.truck[row]) for row in view.live.nonzero()[0].tolist()]
-        self._charging.plan_ahead(
-            row for row, truck in live if truck is not None and not (truck.removed or truck.decommissioned or truck.charging)
-        )
+        in_service = [row for row, truck in live if truck is not None and not (truck.removed or truck.decommissioned or truck.charging)]
+        self._charging.plan_ahead(in_service, now_ns)
 
     def _promise_again(self) -> None:
         """

@@ -52,17 +52,21 @@ class Charging:
         self.batteries.see(view)
         self._waiting, self._asking = self._asking, {}
 
-    def plan_ahead(self, rows: Iterable[int]) -> None:
+    def plan_ahead(self, rows: Iterable[int], now_ns: int) -> None:
         """
         Which of the trucks in service go before they must: of the lowest, as many as find a charger free when they get there.
 
-        Whoever has just unloaded is asked before it has work again: in a fleet that is always at work nobody is ever idle at home.
+        Whoever has just unloaded is asked before it has work again: in a fleet that is always at work nobody is ever idle at home. Who
+        lasts until the border closes has the night to charge in.
         """
         books, batteries = self._books, self.batteries
         yard_id = books.loading.yard_id
         kind = StandKind.SWAP if self._all[yard_id, StandKind.SWAP] else StandKind.PLUG
         chargers = self._all[yard_id, kind]
         lasting = {row: batteries.lasts_s(row) for row in rows if batteries.left_wh(row) > 0.0}
+        left_s = books.opening.border_left_s(now_ns)
+        if left_s > 0.0:
+            lasting = {row: lasts_s for row, lasts_s in lasting.items() if lasts_s < left_s}
         self._early = set()
         if not lasting or not chargers:
             return
