@@ -22,6 +22,7 @@ from fleet.server.app import Server
 from fleet.server.settings import ServerSettings
 from fleet.site import load_site
 from tests.console.wire import OURS, WITHIN_S, ask, command, feed
+from tests.ports import address_to_keep
 
 CORRIDOR = load_site("mandula")
 STAND = next(stand for stand in CORRIDOR.stands if stand.stand_id.startswith("mn_park"))
@@ -286,7 +287,7 @@ async def test_a_line_that_is_lost_comes_back_with_everything(tmp_path: Path) ->
     """After the server's restart the page is whole again by itself; meanwhile it says since when it shows the past."""
     async with AsyncExitStack() as stack:
         first = AsyncExitStack()
-        address = await first.enter_async_context(serving(tmp_path))
+        address = await first.enter_async_context(serving(tmp_path, address_to_keep()))
         port = await stack.enter_async_context(console(address))
         stream = await stack.enter_async_context(feed(port))
         while (live := await stream.update())["lost_since_ms"] is not None:

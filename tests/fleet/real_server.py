@@ -12,6 +12,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from tests.ports import address_to_keep
+
 HOUSE: Final = Path(__file__).resolve().parent.parent.parent
 WITHIN_S: Final = 180.0
 SERVES: Final = re.compile(r"khulan (?:serves|lets nobody move).*? on ([\d.]+:\d+)(?:, epoch (\d+))?")
@@ -36,7 +38,7 @@ class RealServer:
     ) -> None:
         self.data = data
         self.log = data.with_name(f"{data.name}.log")
-        self.address = "127.0.0.1:0"
+        self.address = address_to_keep()
         self.epoch = 0  # 0 while it lets nobody move
         self._command = ["-m", module, "serve", "--site", site, "--data", str(data), "--day-start", "10:00", *options]
         self._environment = environment
@@ -44,7 +46,7 @@ class RealServer:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """Starts it, where it listened before if it did, and waits until it serves."""
+        """Starts it, always at the same address, and waits until it serves."""
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,

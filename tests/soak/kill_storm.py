@@ -135,9 +135,9 @@ async def storm(data: Path, *, commands: int, kills: int, again: int, seed: int)
     await server.start()
     try:
         counts = sorted(chance.sample(range(commands // 20, commands - commands // 20), kills))
-        killing = asyncio.create_task(_kill_at(server, weather, counts))
-        first = await ask(server.address, range(commands), weather)
-        await killing
+        async with asyncio.TaskGroup() as group:  # a server that does not come back ends the asking
+            group.create_task(_kill_at(server, weather, counts))
+            first = await ask(server.address, range(commands), weather)
         second = await ask(server.address, chance.sample(range(commands), again), Storm())
         orders = await listed(server.address)
     finally:
