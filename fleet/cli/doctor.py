@@ -22,6 +22,8 @@ import typer
 DISK_FREE_MIN_BYTES: Final = 1 << 30  # a day of journal for a hundred trucks, with room to notice
 FSYNC_HONEST_MIN_S: Final = 5e-6  # nothing that keeps data is quicker; a RAM disk is
 SYNC_COUNT: Final = 20
+PORTS_LENT: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
+PORTS_RESERVED: Final = Path("/proc/sys/net/ipv4/ip_local_reserved_ports")
 
 app = typer.Typer(add_completion=False, help="Check that this machine can run the server. Example: fleet doctor --data ./data")
 
@@ -100,11 +102,23 @@ def _port(listen: str) -> Finding:
     with closing(socket.socket()) as probe:
         try:
             probe.bind((host, int(port)))
+        except (ValueError, OverflowError):
+            return Finding(check="port", sound=False, found=f"{listen!r} is no address", advice="Say --listen HOST:PORT.")
         except OSError as busy:
             return Finding(
                 check="port", sound=False, found=f"{listen}: {busy.strerror}", advice="Another server runs, or choose --listen HOST:PORT."
             )
-    return Finding(check="port", sound=True, found=f"{listen} is free")
+    lent = " now; to be sure of it when the server comes back, name it in net.ipv4.ip_local_reserved_ports" if _is_lent(int(port)) else ""
+    return Finding(check="port", sound=True, found=f"{listen} is free{lent}")
+
+
+def _is_lent(port: int) -> bool:
+    """Whether the kernel may give the port to any program that asks for one, while no server listens on it."""
+    if not (PORTS_LENT.is_file() and PORTS_RESERVED.is_file()):
+        return False
+    first, last = map(int, PORTS_LENT.read_text("ascii").split())
+    reserved = [part.partition("-") for part in PORTS_RESERVED.read_text("ascii").strip().split(",") if part]
+    return first <= port <= last and not any(int(low) <= port <= int(high or low) for low, _, high in reserved)
 
 
 def _certificates(folder: Path) -> Iterator[Finding]:
