@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.made
 REFEREE := .venv-referee
 SHELL := /bin/bash
+# Tests start hundreds of processes: none is to compile all our sources anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-uncompiled test-checked lint format protos bench campaign fuzz sites mutants soak referee clean

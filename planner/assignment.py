@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
-FloatArray = NDArray[np.float64]
+from planner.kernels.matching import match_rows
+from planner.tables import FloatArray
 
 # Beyond any real cost, below anything that costs precision: a forbidden pair is chosen only when nothing else is left.
 _FORBIDDEN = 1e9
@@ -28,5 +27,15 @@ def assign(cost: FloatArray) -> list[tuple[int, int]]:
     allowed = np.isfinite(cost)
     if np.isnan(cost).any() or (np.abs(cost[allowed]) >= _FORBIDDEN / 10).any():
         raise ValueError("a cost is not a number, or too large")
-    takers, jobs = linear_sum_assignment(np.where(allowed, cost, _FORBIDDEN))
-    return [(int(taker), int(job)) for taker, job in zip(takers, jobs, strict=True) if allowed[taker, job]]
+    wide = cost.shape[0] <= cost.shape[1]
+    full = np.where(allowed, cost, _FORBIDDEN)
+    pairs = enumerate(_columns(full if wide else full.T))
+    return sorted((row, column) if wide else (column, row) for row, column in pairs if (allowed if wide else allowed.T)[row, column])
+
+
+def _columns(cost: FloatArray) -> list[int]:
+    rows, columns = cost.shape
+    column_of, row_of = np.empty(rows, np.int32), np.empty(columns, np.int32)
+    space = np.empty((3, columns)), np.empty((2, columns), np.bool_), np.empty((2, columns), np.int32)
+    match_rows(np.ascontiguousarray(cost), column_of, row_of, *space)
+    return [int(column) for column in column_of]

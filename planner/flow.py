@@ -13,15 +13,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linprog
-from scipy.sparse import csr_array
 
 from planner.corridor import Corridor, Gate, GateRole, Lane, Stand, StandKind, TruckType, YardRole, ZoneKind
 from planner.exchange import exchange_s, merge_s, merging, pull_mps2
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Row = dict[int, float]
 
@@ -86,6 +87,8 @@ def greatest(spells: Sequence[Spell], kind: TruckType, bays: Bays, inspection_sh
             gain[at] = -program.spell.open_s
     most = [bound for program in programs for bound in program.most()]
     rows = [(row, limit) for program in programs for row, limit in zip(program.rows, program.limits, strict=True)]
+    from scipy.optimize import linprog  # noqa: PLC0415 - a third of a second, for which a server that was killed does not wait
+
     done = linprog(
         gain,
         A_ub=_matrix([row for row, _ in rows], column),
@@ -280,6 +283,8 @@ def _on_the_way(flow: _Spell) -> Row:
 
 
 def _matrix(rows: Sequence[Row], columns: int) -> csr_array:
+    from scipy.sparse import csr_array  # noqa: PLC0415 - as above
+
     entries = [(r, c, v) for r, row in enumerate(rows) for c, v in row.items()]
     at, of, values = zip(*entries, strict=True)
     return csr_array((np.array(values), (np.array(at), np.array(of))), shape=(len(rows), columns))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Union, get_args, get_or
 from pydantic import PlainValidator
 from pydantic_core import PydanticCustomError
 
-from fleet.site.source import did_you_mean
+from fleet.site.names import did_you_mean
 from planner.authority import Cause
 from sim_harness.faults.kind import State
 

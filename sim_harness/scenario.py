@@ -18,7 +18,8 @@ from pydantic import Field, ValidationError, field_validator
 
 from fleet.site import SiteError, load_site
 from fleet.site.format import ProcessSpec
-from fleet.site.source import Source, did_you_mean, parse, read_text
+from fleet.site.names import did_you_mean
+from fleet.site.source import Source, parse, read_text
 from planner.corridor import Corridor, Stand, StandKind, Stretch, YardRole
 from sim_harness.clock import Streams
 from sim_harness.expectations import Expectations, figure_names, is_unquoted

@@ -31,7 +31,7 @@ from typing import Any, Final, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from fleet.site.source import did_you_mean
+from fleet.site.names import did_you_mean
 from planner.corridor import Corridor
 from planner.limits import FRICTION_DRY
 from sim_harness.parts import Hours, Part

@@ -16,9 +16,10 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from fleet.site.drafts import Draft
+from fleet.site.names import SiteError, did_you_mean
 from fleet.site.room import Interval, end_room_m, endless_chain, fouled_stand, hops, no_stop_intervals, queue_m, self_crossing
 from fleet.site.shapes import resample
-from fleet.site.source import SiteError, YamlPath, did_you_mean
+from fleet.site.source import YamlPath
 from planner.corridor import Corridor, GateRole, Lane, StandKind, YardRole, Zone
 
 # Shorter than two swept half widths, the lanes on either side of it would seem to cross.

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fleet.site.format import SiteSpec
+from fleet.site.names import SiteError, did_you_mean
 from fleet.site.shapes import Alignment, FloatArray, Pose, lengths_m
-from fleet.site.source import SiteError, Source, YamlPath, did_you_mean
+from fleet.site.source import Source, YamlPath
 from planner.corridor import Gate, GradePiece, Lane, Node, Stand
 
 

@@ -22,8 +22,7 @@ from pydantic import TypeAdapter
 import planner
 from fleet.durable import make_folder, write_whole
 from fleet.log import Event, Log
-from fleet.site.load import load_site, locate, source_files
-from fleet.site.source import SiteError
+from fleet.site.names import SiteError, locate
 from planner.corridor import Corridor
 
 KEPT_FILE: Final = "site.kept"
@@ -45,6 +44,8 @@ def kept_site(name_or_path: str, folder: Path) -> Corridor:
     corridor = _read(file, name_or_path)
     if corridor is not None:
         return corridor
+    from fleet.site.load import load_site, source_files  # noqa: PLC0415 - half a second, for which a kept site does not wait
+
     files = [path.absolute() for path in source_files(name_or_path)]
     rests_on = _rests_on(name_or_path, files)
     corridor = load_site(name_or_path)

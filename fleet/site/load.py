@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from importlib import resources
 from pathlib import Path
 from typing import Final
 
@@ -15,34 +14,13 @@ from fleet.site.build import corridor_of
 from fleet.site.check import findings
 from fleet.site.expand import draft_of
 from fleet.site.format import SiteSpec
+from fleet.site.names import SiteError, did_you_mean, locate
 from fleet.site.schema import keys_at
-from fleet.site.source import SiteError, Source, YamlPath, did_you_mean, extend, parse, read_text
+from fleet.site.source import Source, YamlPath, extend, parse, read_text
 from planner.corridor import Corridor
 
 EXTENDS_MAX: Final = 8
 PROPOSED: Final = "proposed site"
-
-
-def site_names() -> list[str]:
-    """The sites that come with the package."""
-    return sorted(entry.name.removesuffix(".yaml") for entry in resources.files("fleet.sites").iterdir() if entry.name.endswith(".yaml"))
-
-
-def locate(name_or_path: str, beside: Path | None = None) -> Path:
-    """
-    The file of a site: one that comes with the package, or a YAML file, *beside* the one that names it.
-
-    Raises:
-        SiteError: there is no such site.
-    """
-    asked = Path(name_or_path)
-    if asked.suffix in {".yaml", ".yml"} or asked.is_file():
-        return asked if beside is None or asked.is_absolute() else beside / asked
-    if name_or_path not in site_names():
-        raise SiteError(
-            name_or_path, 1, f"there is no site {name_or_path!r}", f"{did_you_mean(name_or_path, site_names())} or give a .yaml file"
-        )
-    return Path(str(resources.files("fleet.sites").joinpath(f"{name_or_path}.yaml")))
 
 
 def read_source(name_or_path: str, *, beside: Path | None = None, depth: int = 0) -> Source:

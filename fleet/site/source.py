@@ -7,51 +7,23 @@ that no file can make the reader do more than read. Whoever finds fault with a v
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Final
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from fleet.errors import Code, FleetError
+from fleet.site.names import SiteError
 
 YamlPath = tuple[str | int, ...]
 DEPTH_MAX: Final = 24
 NODES_MAX: Final = 200_000
 BYTES_MAX: Final = 4_000_000
-
-
-@dataclass(eq=False)
-class SiteError(FleetError):
-    """A site file cannot be used."""
-
-    file: str
-    line: int
-    problem: str
-    advice: str
-
-    code: ClassVar[Code] = Code.INVALID
-
-    def __str__(self) -> str:
-        text = f"{self.file}:{self.line}: {self.problem}"
-        text = f"{text}; {self.advice}" if self.advice else text
-        return " ".join(text.split())
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A question naming the nearest of *known*, or the few there are to choose from."""
-    choices = sorted(known)
-    near = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    shown = ", ".join(choices[:8]) + (", …" if len(choices) > 8 else "")
-    return f"known here: {shown}" if choices else "none is defined"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,7 +61,7 @@ def _refuse(sentence: str) -> NoReturn:
 
 
 def _kinds(text: str) -> tuple[str, ...]:
-    from fleet.site.source import did_you_mean  # noqa: PLC0415 - as below
+    from fleet.site.names import did_you_mean  # noqa: PLC0415 - as below
     from sim_harness.faults.kinds import KINDS  # noqa: PLC0415
 
     names = tuple(name.strip() for name in text.split(",") if name.strip())

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from fleet.site.source import did_you_mean
+from fleet.site.names import did_you_mean
 from planner.corridor import Corridor, StandKind
 from sim_harness.faults.kind import Kind, Shape, Target
 from sim_harness.faults.kinds import KINDS

@@ -124,7 +124,7 @@ def test_bash_completes_the_command(tmp_path: Path) -> None:
     assert answer.stdout.splitlines() == ["why", "complete -o default -F _fleet_completion fleet"]
 
 
-@pytest.mark.parametrize("words", [["sim", "run", "mandula", "--hours", "0.01"], ["site", "show", "mandula"], ["schema", "site"]])
+@pytest.mark.parametrize("words", [["sim", "run", "mandula", "--hours", "0.01"], ["site", "show", "mandula"]])
 def test_whoever_installed_too_little_is_told_what_is_missing(words: list[str]) -> None:
     """A truck's computer has no numpy: that is said in a line, and not in a page of somebody's source."""
     without = "import sys; sys.modules['numpy'] = None; from fleet.cli.main import main; main(sys.argv[1:])"

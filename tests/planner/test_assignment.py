@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planner.assignment import assign
+from planner.oracle.matching import slow_match_rows
 
 INF = float("inf")
 
@@ -55,3 +56,20 @@ def test_no_other_matching_costs_less(rows: list[list[float]]) -> None:
     wide = cost if takers <= jobs else cost.T
     least = min(sum(wide[k, job] for k, job in enumerate(order)) for order in permutations(range(wide.shape[1]), wide.shape[0]))
     assert spent == pytest.approx(least)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_kernel_and_its_twin_agree(seed: int) -> None:
+    """Also which of several equally cheap matchings it is, so that the same run stays the same."""
+    rng = np.random.default_rng(seed)
+    rows = int(rng.integers(1, 30))
+    shape = rows, rows + int(rng.integers(0, 20))
+    cost = rng.integers(0, 6, shape).astype(np.float64) if seed % 2 else rng.uniform(-50.0, 50.0, shape)
+    cost[rng.random(shape) < 0.2] = 1e9
+
+    pairs = assign(np.where(cost < 1e9, cost, INF))
+
+    twin = slow_match_rows(cost)
+    assert pairs == [(row, column) for row, column in enumerate(twin) if cost[row, column] < 1e9]
+    if shape[0] < shape[1]:
+        assert sorted((job, taker) for taker, job in assign(np.where(cost < 1e9, cost, INF).T)) == pairs
