@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from sim_harness.minutely import Minutely
+
 if TYPE_CHECKING:
     from sim_harness.campaign.campaign import Progress
     from sim_harness.campaign.figures import CampaignReport
@@ -20,9 +22,12 @@ if TYPE_CHECKING:
 
 @contextmanager
 def _bar(total: int) -> Iterator[Callable[[Progress], None]]:
-    """A bar of runs on a terminal; silence in a pipe."""
+    """A bar of runs on a terminal; a line a minute in a pipe."""
     if not sys.stderr.isatty():
-        yield lambda _: None
+        say = Minutely()
+        yield lambda at: say(
+            f"{at.doing}: {at.done}" + (f" of {at.total}" if at.total else "") + (f", {at.failed} failed" if at.failed else "")
+        )
         return
     from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from sim_harness.minutely import Minutely
 
 if TYPE_CHECKING:
     from sim_harness.drawn.rounds import Round
@@ -54,10 +57,16 @@ def sites(
 
     from sim_harness.drawn.rounds import run_rounds, table, words  # noqa: PLC0415
 
+    say = Minutely()
+    numbers = itertools.count(1)
+
     def told(made: Round) -> None:
+        number = next(numbers)
         if sys.stderr.isatty() or not made.completed:
             state = "completed" if made.completed else made.outcome.signature
             typer.echo(f"seed {made.drawn.seed}: {state}", err=True)
+        else:
+            say(f"{number} of {count} sites")
 
     with nullcontext(str(out)) if out is not None else tempfile.TemporaryDirectory(prefix="khulan-sites-") as folder:
         rounds = run_rounds(seed, count, Path(folder), jobs or os.cpu_count() or 1, told)
