@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -19,18 +20,23 @@ from fleet.site.schema import keys_at
 from fleet.site.source import Source, YamlPath, extend, parse, read_text
 from planner.corridor import Corridor
 
+State = tuple[int, ...]
+
 EXTENDS_MAX: Final = 8
+SITES_KNOWN_MAX: Final = 8  # a few MB each, at most
 PROPOSED: Final = "proposed site"
 
 
-def read_source(name_or_path: str, *, beside: Path | None = None, depth: int = 0) -> Source:
+def read_source(name_or_path: str, *, beside: Path | None = None, depth: int = 0, files: dict[Path, State] | None = None) -> Source:
     """
-    The values of a site file, those of the sites it extends beneath them.
+    The values of a site file, those of the sites it extends beneath them; *files* hears of each of them before it is read.
 
     Raises:
         SiteError: a file is missing or not YAML, or the chain of `extends` does not end.
     """
     path = locate(name_or_path, beside)
+    if files is not None:
+        files[path.absolute()] = _state_of(path)
     source = parse(read_text(path), str(path))
     below = source.tree.get("extends")
     if below is None:
@@ -40,7 +46,7 @@ def read_source(name_or_path: str, *, beside: Path | None = None, depth: int = 0
     if depth >= EXTENDS_MAX:
         raise source.error(("extends",), f"more than {EXTENDS_MAX} files extend one another", "does one of them extend itself?")
     try:
-        base = read_source(below, beside=path.parent, depth=depth + 1)
+        base = read_source(below, beside=path.parent, depth=depth + 1, files=files)
     except SiteError as error:
         if error.file == below:
             raise source.error(("extends",), error.problem, error.advice) from error
@@ -111,14 +117,45 @@ def load_site(name_or_path: str | Path) -> Corridor:
     """
     The corridor of a site that comes with the package, or of a YAML file; proven sound.
 
+    Working it out takes up to a second. While its files stay as they are it is not worked out again.
+
     Raises:
         SiteError: the first thing wrong with it, in one line.
     """
-    corridor, found = examine(name_or_path)
+    key = locate(str(name_or_path)).absolute()
+    known = _known.get(key)
+    if known is not None and all(state == _state_of(path) for path, state in known.files.items()):
+        return known.corridor
+    files: dict[Path, State] = {}
+    source = read_source(str(name_or_path), files=files)
+    corridor, found = _examine(source)
     if found:
         raise found[0]
     assert corridor is not None
+    _known[key] = _Known(corridor=corridor, files=files)
+    if len(_known) > SITES_KNOWN_MAX:
+        del _known[next(iter(_known))]
     return corridor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """A site as worked out in this process, and the files it was read from, as they were then."""
+
+    corridor: Corridor
+    files: dict[Path, State]
+
+
+_known: Final[dict[Path, _Known]] = {}
+
+
+def _state_of(path: Path) -> State:
+    """What changes when the file is written; of one that is gone, nothing that a file has."""
+    try:
+        told = path.stat()
+    except OSError:
+        return ()
+    return told.st_ino, told.st_mtime_ns, told.st_size
 
 
 def examine(name_or_path: str | Path) -> tuple[Corridor | None, list[SiteError]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -20,7 +19,6 @@ from planner.corridor import Corridor, GateRole, StandKind, YardRole
 
 MANDULA = Path(str(resources.files("fleet.sites").joinpath("mandula.yaml")))
 Write = Callable[[str], Path]
-site = cache(load_site)
 
 
 @pytest.fixture
@@ -147,7 +145,7 @@ def test_an_unknown_site_names_the_nearest() -> None:
 
 def test_a_variant_changes_only_what_it_names(write: Write) -> None:
     """Variant files must not drift from the site they vary."""
-    base = site("mandula")
+    base = load_site("mandula")
     variant = load_site(
         write('extends: mandula\nsite: short_day\nwindows: [{open: "08:00", close: "10:00"}]\nfans: {siding: {lead_m: 29}}\n')
     )
@@ -167,6 +165,27 @@ def test_a_variant_points_at_its_own_line(write: Write) -> None:
         load_site(path)
 
     assert (caught.value.file, caught.value.line) == (str(path), 4)
+
+
+def test_a_site_is_worked_out_again_when_it_or_what_it_extends_has_changed(tmp_path: Path, write: Write) -> None:
+    """Whoever mends a file in an editor and loads it again gets the mended one; else it costs a second for nothing."""
+    base = write(MANDULA.read_text(encoding="utf-8"))
+    variant = tmp_path / "variant.yaml"
+    variant.write_text(f"extends: {base.name}\nsite: variant\ntitle: A\n", encoding="utf-8")
+
+    first = load_site(variant)
+    same = load_site(variant)
+    base.write_text(base.read_text("utf-8") + "# seen again\n", encoding="utf-8")
+    base_changed = load_site(variant)
+    variant.write_text(f"extends: {base.name}\nsite: another\ntitle: A\n", encoding="utf-8")
+
+    assert same is first
+    assert base_changed is not first
+    assert base_changed == first
+    assert load_site(variant).site_id == "another"
+    base.unlink()
+    with pytest.raises(SiteError):
+        load_site(variant)
 
 
 def test_null_in_a_variant_takes_an_entry_away(write: Write) -> None:
@@ -204,7 +223,7 @@ def test_a_lane_too_long_to_be_compared_is_refused(write: Write) -> None:
 
 def test_the_digest_is_of_what_trucks_must_agree_on(write: Write) -> None:
     """Opening times may change without a map change; a truck's brakes may not."""
-    base = site("mandula").digest
+    base = load_site("mandula").digest
     head = "extends: mandula\nsite: mandula\n"
 
     assert load_site("mandula").digest == base
@@ -215,7 +234,7 @@ def test_the_digest_is_of_what_trucks_must_agree_on(write: Write) -> None:
 
 def test_every_figure_carries_its_standing() -> None:
     """No assumption of ours may pass for a published fact."""
-    assumed = site("ganqimaodu").assumed
+    assumed = load_site("ganqimaodu").assumed
 
     assert assumed["alignments.main"].startswith("published: 6.19 km")
     assert assumed["processes.g3"].startswith("derived: ")
@@ -236,7 +255,7 @@ def _route_m(corridor: Corridor, gate_from: str, gate_to: str) -> float:
 
 def test_the_default_site_is_as_long_as_published() -> None:
     """6.19 km from yard gate to yard gate is the one length everybody can look up."""
-    corridor = site("ganqimaodu")
+    corridor = load_site("ganqimaodu")
 
     assert _route_m(corridor, "g1_1", "g4_1") == pytest.approx(6_190.0, abs=5.0)
     assert _route_m(corridor, "g5_1", "g6_1") == pytest.approx(6_190.0, abs=5.0)
@@ -244,7 +263,7 @@ def test_the_default_site_is_as_long_as_published() -> None:
 
 def test_the_default_site_has_the_stands_and_gates_it_states() -> None:
     """Bays and gates bound the throughput; a lost one would pass for a slow fleet."""
-    corridor = site("ganqimaodu")
+    corridor = load_site("ganqimaodu")
     count = {(stand.yard_id, stand.kind): 0 for stand in corridor.stands}
     for stand in corridor.stands:
         count[stand.yard_id, stand.kind] += 1
@@ -272,7 +291,7 @@ def test_the_default_site_has_the_stands_and_gates_it_states() -> None:
 
 def test_grades_are_felt_the_other_way_round_on_the_way_back() -> None:
     """Uphill southbound is downhill northbound; a sign lost here lengthens no brake's path but the real one."""
-    corridor = site("ganqimaodu")
+    corridor = load_site("ganqimaodu")
     south = corridor.lanes[corridor.lane_ix["sb_a_2960"]]
     north = corridor.lanes[corridor.lane_ix["nb_a_4000"]]
 
@@ -346,7 +365,7 @@ def test_no_wrong_value_raises_anything_but_a_site_error(write: Write, data: st.
 @pytest.mark.parametrize("name", ["ceke", "hills", "one_lane", "stress"])
 def test_a_site_and_all_it_extends_fit_one_text(name: str) -> None:
     """What is sent to a server and kept in its journal means the same there as here, to the last bit."""
-    assert corridor_of_text(text_of(name)).digest == site(name).digest
+    assert corridor_of_text(text_of(name)).digest == load_site(name).digest
 
 
 def test_a_text_is_read_once() -> None:
