@@ -27,7 +27,7 @@ CORRIDOR = load_site("mandula")
 STANDS = [stand for stand in CORRIDOR.stands if stand.stand_id.startswith("mn_park")][:3]
 
 SERVERS = 2
-COMMANDS = 1_500
+COMMANDS = 1_000
 KILLS = 3
 
 pytestmark = pytest.mark.processes
