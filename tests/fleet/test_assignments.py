@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from fleet.server import commands as c
 from fleet.site import load_site
 from tests.fleet.desk_road import DeskRoad, Plant
@@ -36,6 +38,24 @@ def test_whoever_is_free_at_home_has_the_mission_of_a_truck_that_still_stands_af
 
     assert road.mission_state(0) == ""
     assert road.mission_state(1) in {"ASSIGNED", "TO_LOAD"}
+
+
+@pytest.mark.parametrize("kept_by", ["hold", "silence"])
+def test_whoever_is_free_at_home_has_the_mission_of_a_truck_that_cannot_move(kept_by: str) -> None:
+    """A tyre, or a dead radio, must not keep the last containers waiting."""
+    road = DeskRoad(MANDULA, ["mn_bay_01", "mn_bay_02", "mn_park_01"], Plant(bay_s=NEVER_S))
+    road.order(6)
+    assert road.until(lambda: [road.mission_state(row) for row in range(3)] == ["LOADING", "LOADING", "ASSIGNED"], 60)
+    if kept_by == "hold":
+        road.give(c.HoldTruck(request_id="hold", truck_id="T02", reason="tyre"))
+    else:
+        road.live[2] = False
+
+    road.place("T03", MANDULA.stands[MANDULA.stand_ix["mn_park_02"]])
+    road.step(80)
+
+    assert road.mission_state(2) == ""
+    assert road.mission_state(3) == "ASSIGNED"
 
 
 def test_with_work_for_all_nobody_gives_a_mission_up() -> None:

@@ -1,7 +1,8 @@
 """
 Who loads for which order, once a second.
 
-Nearest to the loading bays first. Whoever still stands in the other yard has a mission only as long as nobody at home is free for it.
+Nearest to the loading bays first. Whoever is not at hand, in the other yard or kept from moving, has a mission only as long as nobody at
+home is free for it.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ class Assignments:
         """Which idle truck takes which part of which order: nearest to the loading bays, orders as `orders` says."""
         self._look_at_batteries(view, now_ns)
         self._promise_again()
-        jobs, afar = self._jobs(), self._promised_afar()
+        jobs, lent = self._jobs(), self._lent(view)
         self._charging.jobless = not jobs
-        idle = [row for row in range(len(view.nose_m)) if self._is_idle(row, view)] if jobs or afar else []
+        idle = [row for row in range(len(view.nose_m)) if self._is_idle(row, view)] if jobs or lent else []
         at_home = sum(self._is_at_home(row) for row in idle)
-        for mission in afar[: max(0, at_home - len(jobs))]:
+        for mission in lent[: max(0, at_home - len(jobs))]:
             self._books.record(mission.after(MissionEvent.ABANDONED, now_ns))
             jobs = self._jobs()
         if idle and jobs:
@@ -73,18 +74,19 @@ class Assignments:
         first = books.missions.newest_number + 1
         return books.orders.jobs(books.missions.promised(), range(first, first + len(books.trips.row_of)))
 
-    def _promised_afar(self) -> list[MissionKept]:
+    def _lent(self, view: DeskView) -> list[MissionKept]:
         """
-        Missions of trucks that still stand in the other yard, the newest first: whoever is at home with nothing to do has them instead.
+        Missions of trucks that are not at hand, the newest first: whoever is at home with nothing to do has them instead.
 
-        Else the last containers of an order would wait for trucks to which those that came home empty leave no stand there.
+        Else the last containers of an order would wait for a truck that is held, that nobody hears of, or that still stands in the other
+        yard, because those that came home empty leave no stand for it.
         """
         books = self._books
-        return [
-            mission
-            for mission in reversed(books.missions.without_bay())
-            if books.trips.settled[mission.row] and not self._is_at_home(mission.row)
-        ]
+        return [mission for mission in reversed(books.missions.without_bay()) if not self._is_at_hand(mission.row, view)]
+
+    def _is_at_hand(self, row: int, view: DeskView) -> bool:
+        afar = self._books.trips.settled[row] and not self._is_at_home(row)
+        return bool(view.live[row]) and row not in self._books.holds and not afar
 
     def _look_at_batteries(self, view: DeskView, now_ns: int) -> None:
         self._charging.batteries.look(view, now_ns)
