@@ -17,7 +17,7 @@ from rich.table import Table
 from sim_harness.bench.measure import Figure, NotHere, Outcome, processor
 
 if TYPE_CHECKING:
-    from sim_harness.bench.throughput import Row
+    from sim_harness.bench.throughput import Row, Run
 
 # Imported only when run: each brings what it measures.
 BENCHES: Final = {
@@ -126,7 +126,7 @@ def _throughput(scenarios: list[str], settings: list[str], hours: float | None, 
     from sim_harness.bench import throughput as work  # noqa: PLC0415
 
     try:
-        rows = work.throughput(scenarios or work.SCENARIOS, hours=hours, seeds=seeds, jobs=jobs, settings=settings)
+        rows = work.throughput(scenarios or work.SCENARIOS, hours=hours, seeds=seeds, jobs=jobs, settings=settings, told=_tell_run)
     except (SiteError, ValueError) as wrong:
         typer.echo(f"fleet bench: {wrong}", err=True)
         raise typer.Exit(2) from None
@@ -138,6 +138,12 @@ def _throughput(scenarios: list[str], settings: list[str], hours: float | None, 
     if failed:
         typer.echo(f"fleet bench: failed: {', '.join(failed)}", err=True)
         raise typer.Exit(1)
+
+
+def _tell_run(run: Run) -> None:
+    """Whole days take minutes each: whoever waits, or ends it, has what was made so far."""
+    words = f"{run.job.scenario} {run.job.policy} seed {run.job.seed}: {run.round_trips} round trips, {run.per_h:.1f} an hour settled"
+    typer.echo(words if run.sound else f"{words}; FAILED", err=True)
 
 
 def throughput_table(rows: Sequence[Row]) -> Table:

@@ -9,8 +9,9 @@ at two moments that are compared but their means over a cycle at either end. Bes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from itertools import product
 from multiprocessing import get_context
@@ -161,12 +162,18 @@ def run(job: Job) -> Run:
 
 
 def throughput(
-    scenarios: Sequence[str], *, hours: float | None = None, seeds: int = 3, jobs: int = 1, settings: Sequence[str] = ()
+    scenarios: Sequence[str],
+    *,
+    hours: float | None = None,
+    seeds: int = 3,
+    jobs: int = 1,
+    settings: Sequence[str] = (),
+    told: Callable[[Run], None] = lambda _: None,
 ) -> list[Row]:
     """
     Run every scenario under every policy with seeds 1 to *seeds*; *hours* None: each scenario's own day.
 
-    *settings* are laid over each of them: weather and faults are in the bound too.
+    *settings* are laid over each of them: weather and faults are in the bound too. *told* hears of each run, in order.
 
     Raises:
         SiteError: a scenario cannot be used.
@@ -176,11 +183,11 @@ def throughput(
         Job(scenario=scenario, policy=policy, seed=seed, hours=hours, settings=tuple(settings))
         for scenario, policy, seed in product(scenarios, POLICIES, range(1, seeds + 1))
     ]
-    if jobs > 1:
-        with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-            runs = list(pool.map(run, wanted))
-    else:
-        runs = [run(job) for job in wanted]
+    runs: list[Run] = []
+    with ProcessPoolExecutor(jobs, get_context("spawn")) if jobs > 1 else nullcontext() as pool:
+        for made in map(run, wanted) if pool is None else pool.map(run, wanted):
+            told(made)
+            runs.append(made)
     return [_row(scenario, [each for each in runs if each.job.scenario == scenario]) for scenario in scenarios]
 
 

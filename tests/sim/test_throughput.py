@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from sim_harness.bench.cli import app, days_table, throughput_table
 from sim_harness.bench.ideal import ideal_per_h, ideal_round_trips
-from sim_harness.bench.throughput import POLICIES, Job, Row, rate_per_h, run, settled_s, throughput
+from sim_harness.bench.throughput import POLICIES, Job, Row, Run, rate_per_h, run, settled_s, throughput
 from sim_harness.day_bound import bound_of
 from sim_harness.scenario import load_scenario
 
@@ -90,9 +90,12 @@ def test_trains_cost_the_ideal_what_trucks_wait_for_them() -> None:
 
 def test_every_policy_meets_the_same_days() -> None:
     """And every one of them is sound and gets trucks round; fixed blocks, which only ever grant less, get no more round than ours."""
-    (row,) = throughput(["crossing"], hours=0.25, seeds=1)
+    told: list[Run] = []
+
+    (row,) = throughput(["crossing"], hours=0.25, seeds=1, told=told.append)
 
     assert tuple(row.per_h) == POLICIES
+    assert [(each.job.policy, each.round_trips) for each in told] == [(policy, count) for policy, (count,) in row.round_trips.items()]
     assert row.failed == ()
     assert 0 < row.round_trips["blocks400"][0] <= row.round_trips["moving"][0]
 
