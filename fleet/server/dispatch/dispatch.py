@@ -236,7 +236,7 @@ class Dispatch:
     def _once_a_second(self, view: DeskView, now_ns: int) -> None:
         if (hour := self.books.days.look(roots_of(view.cause, view.cause_ref, view.standing), view.standing, now_ns)) is not None:
             self.books.record(hour)
-        self._passage.watch_opening(now_ns)
+        self._passage.watch_gates(now_ns)
         if view.tick % ASSIGNMENT_PERIOD_TICKS < MISSION_PERIOD_TICKS:
             self._assignments.look(view, now_ns)
         self._departures.look(view, now_ns)

@@ -82,7 +82,7 @@ class FollowUps:
                 self._moves.reroute(row, plan)
 
     def _queues(self, view: DeskView) -> None:
-        """A truck that has not passed the fork before its gate goes to the neighbour with the shorter queue."""
+        """A truck that has not passed the fork before its gate goes to the neighbour with the shorter queue, or that works."""
         books = self._books
         gates, trips = books.gates, books.trips
         n = len(view.nose_m)
@@ -107,8 +107,11 @@ class FollowUps:
                 return
 
     def _crowded(self, bound: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-        """Gates with at least two more trucks bound for them than a neighbour has, (g,)."""
+        """Gates with at least two more trucks bound for them than a neighbour has, and late ones whose neighbour is not, (g,)."""
         gates = self._books.gates
-        least = np.full(len(gates.room), np.iinfo(np.int64).max)
-        np.minimum.at(least, gates.group_ix, bound)
-        return np.asarray(bound - least[gates.group_ix] >= 2, np.bool_)
+        late = gates.late_s > 0.0
+        none = np.iinfo(np.int64).max
+        least = np.full(len(gates.room), none)
+        np.minimum.at(least, gates.group_ix[~late], bound[~late])
+        beside = least[gates.group_ix]
+        return np.asarray((beside < none) & (late | (bound - beside >= 2)), np.bool_)

@@ -74,9 +74,10 @@ class Passage:
                 self._call(row, gate_ix)
         books.calls.say_again()
 
-    def watch_opening(self, now_ns: int) -> None:
-        """Which gates take trucks now; once a second."""
+    def watch_gates(self, now_ns: int) -> None:
+        """Which gates take trucks now, and which take long; once a second."""
         books = self._books
+        books.gates.watch(now_ns)
         takes = np.array([books.opening.gate_takes(gate_ix, now_ns) for gate_ix in range(len(self.takes))], np.bool_)
         if (takes != self.takes).any():
             self.takes = takes
