@@ -107,11 +107,11 @@ class FollowUps:
                 return
 
     def _crowded(self, bound: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-        """Gates with at least two more trucks bound for them than a neighbour has, and late ones whose neighbour is not, (g,)."""
+        """Gates with at least two more trucks bound for them than a neighbour has, and overdue ones whose neighbour is not, (g,)."""
         gates = self._books.gates
-        late = gates.late_s > 0.0
+        overdue = gates.overdue_s > 0.0
         none = np.iinfo(np.int64).max
         least = np.full(len(gates.room), none)
-        np.minimum.at(least, gates.group_ix[~late], bound[~late])
+        np.minimum.at(least, gates.group_ix[~overdue], bound[~overdue])
         beside = least[gates.group_ix]
-        return np.asarray((beside < none) & (late | (bound - beside >= 2)), np.bool_)
+        return np.asarray((beside < none) & (overdue | (bound - beside >= 2)), np.bool_)

@@ -25,7 +25,7 @@ from planner.tables import LaneTable
 
 NOBODY: Final = -1
 _SHUTTING: Final = -2
-# A gate is late when it has had one truck for twice its mean service and for what driving through takes.
+# A gate is overdue when it has had one truck for twice its mean service and for what driving through takes.
 _USUAL: Final = 2.0
 _THROUGH_S: Final = 45.0
 
@@ -48,7 +48,7 @@ class Gates:
     group_ix   (g,) gates of one role side by side are one group: a truck may take any of them
     room       (groups,) trucks that fit between where a way can only lead to the group's gates and their stop lines
     queue      (g,) trucks that can rest on the gate's own lane up to its line, the first at the line; at least one
-    late_s     (g,) seconds that a gate has had one truck, or has had to shut, where that is longer than usual; else 0
+    overdue_s  (g,) seconds that a gate has had one truck, or has had to shut, where that is longer than usual; else 0
     """
 
     def __init__(self, corridor: Corridor, lanes: LaneTable, truck_length_m: float) -> None:
@@ -59,7 +59,7 @@ class Gates:
         self.called_row: RowColumn = np.full(gate_count, NOBODY, np.int32)
         self.open_row: RowColumn = np.full(gate_count, NOBODY, np.int32)
         self.awaits_shut: FlagColumn = np.zeros(gate_count, np.bool_)
-        self.late_s: FloatColumn = np.zeros(gate_count)
+        self.overdue_s: FloatColumn = np.zeros(gate_count)
         self._has: RowColumn = self.called_row.copy()
         self._since_ns = np.zeros(gate_count, np.int64)
         self.on_lane: dict[int, list[int]] = {}
@@ -90,7 +90,7 @@ class Gates:
         self._since_ns = np.where(has == self._has, self._since_ns, now_ns)
         self._has = has
         taken_s = np.where(has == NOBODY, 0.0, (now_ns - self._since_ns) / NS_PER_S)
-        self.late_s = np.where(taken_s > _USUAL * self.service_s + _THROUGH_S, taken_s, 0.0)
+        self.overdue_s = np.where(taken_s > _USUAL * self.service_s + _THROUGH_S, taken_s, 0.0)
 
     def kept(self, gate_ix: int, *, called_row: int = NOBODY, open_row: int = NOBODY, awaits_shut: bool = False) -> GateKept:
         """The fact that sets a gate."""

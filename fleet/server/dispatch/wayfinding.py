@@ -99,14 +99,14 @@ class Wayfinding:
         return Plan(stand_ix=stand_ix, route=route, new_lanes=way.lanes, time_s=way.time_s)
 
     def _gate_waits_s(self, row: int) -> FloatColumn:
-        """What a truck expects to wait on each lane for the gates on it, (m,): one that has been late for long will be for as long again."""
+        """What a truck expects to wait on each lane for the gates on it, (m,): one that is overdue will be for as long again."""
         books = self._books
         bound = self.bound_for()
         own = int(books.trips.gate_ix[row])
         if own >= 0:
             bound[own] -= 1
         extra_s = np.zeros(books.lanes.count)
-        np.add.at(extra_s, books.gates.lane_ix, (bound + 1) * books.gates.service_s + books.gates.late_s)
+        np.add.at(extra_s, books.gates.lane_ix, (bound + 1) * books.gates.service_s + books.gates.overdue_s)
         return extra_s
 
     def near_s(self, row: int) -> FloatColumn:

@@ -15,42 +15,42 @@ FIRST, SECOND = BIG.gate_ix["g1_1"], BIG.gate_ix["g1_2"]
 THERE = BIG.stand_ix["cn_bay_01"]
 
 
-def late_after_s(gates: Gates, until_s: int, begin_s: int = 0) -> int | None:
-    """The second at which the first gate is found late, looked at once a second."""
+def overdue_after_s(gates: Gates, until_s: int, begin_s: int = 0) -> int | None:
+    """The second at which the first gate is found overdue, looked at once a second."""
     for second in range(begin_s, until_s):
         gates.watch(second * NS_PER_S)
-        if gates.late_s[FIRST] > 0.0:
+        if gates.overdue_s[FIRST] > 0.0:
             return second
     return None
 
 
-def test_a_gate_is_late_when_it_has_one_truck_for_much_longer_than_its_service() -> None:
+def test_a_gate_is_overdue_when_it_has_one_truck_for_much_longer_than_its_service() -> None:
     """Called, open with nobody driving, or never proven shut: in each of them it has stood still."""
     gates = Gates(BIG, LaneTable.of(BIG), 16.5)
     service_s = float(gates.service_s[FIRST])
 
-    assert late_after_s(gates, 600) is None
+    assert overdue_after_s(gates, 600) is None
     gates.apply(gates.kept(FIRST, called_row=3))
-    late_s = late_after_s(gates, 1200, 600)
-    assert late_s is not None
-    assert 600 + 2.0 * service_s + 30.0 < late_s < 600 + 2.0 * service_s + 90.0
-    assert gates.late_s[SECOND] == 0.0
+    found_s = overdue_after_s(gates, 1200, 600)
+    assert found_s is not None
+    assert 600 + 2.0 * service_s + 30.0 < found_s < 600 + 2.0 * service_s + 90.0
+    assert gates.overdue_s[SECOND] == 0.0
 
     gates.apply(gates.kept(FIRST, called_row=4))
-    assert late_after_s(gates, 1230, 1200) is None
+    assert overdue_after_s(gates, 1230, 1200) is None
     gates.apply(gates.kept(FIRST, awaits_shut=True))
-    assert late_after_s(gates, 1260, 1230) is None
-    assert late_after_s(gates, 1500, 1260) is not None
+    assert overdue_after_s(gates, 1260, 1230) is None
+    assert overdue_after_s(gates, 1500, 1260) is not None
 
 
-def test_an_ordinary_run_of_trucks_never_makes_a_gate_late() -> None:
+def test_an_ordinary_run_of_trucks_never_makes_a_gate_overdue() -> None:
     """A gate that is busy without a break serves one after another."""
     gates = Gates(BIG, LaneTable.of(BIG), 16.5)
     every_s = round(float(gates.service_s[FIRST])) + 25
 
     for number in range(40):
         gates.apply(gates.kept(FIRST, called_row=number % 2))
-        assert late_after_s(gates, (number + 1) * every_s, number * every_s) is None
+        assert overdue_after_s(gates, (number + 1) * every_s, number * every_s) is None
 
 
 def test_a_truck_sets_out_through_the_gate_that_works() -> None:
@@ -61,7 +61,7 @@ def test_a_truck_sets_out_through_the_gate_that_works() -> None:
     usual = ways.plan(0, THERE)
     assert usual is not None
     first = next(gate_ix for gate_ix in ways.gates_on(usual.new_lanes) if gate_ix in {FIRST, SECOND})
-    gates.late_s[first] = 300.0
+    gates.overdue_s[first] = 300.0
     other = ways.plan(0, THERE)
 
     assert other is not None
@@ -69,7 +69,7 @@ def test_a_truck_sets_out_through_the_gate_that_works() -> None:
     assert first not in ways.gates_on(other.new_lanes)
 
 
-def test_who_is_bound_for_a_late_gate_is_looked_at_again_and_nobody_turns_to_one() -> None:
+def test_who_is_bound_for_an_overdue_gate_is_looked_at_again_and_nobody_turns_to_one() -> None:
     """Not even the shortest queue draws anybody to a gate that stands still; where all do, nobody is sent to and fro."""
     road = DeskRoad(BIG, ["mn_bay_01"])
     crowded, gates = road.desk._follow_ups._crowded, road.desk.books.gates
@@ -77,7 +77,7 @@ def test_who_is_bound_for_a_late_gate_is_looked_at_again_and_nobody_turns_to_one
     bound[FIRST], bound[SECOND] = 1, 5
 
     assert crowded(bound).nonzero()[0].tolist() == [SECOND]
-    gates.late_s[FIRST] = 300.0
+    gates.overdue_s[FIRST] = 300.0
     assert crowded(bound).nonzero()[0].tolist() == [FIRST]
-    gates.late_s[SECOND] = 300.0
+    gates.overdue_s[SECOND] = 300.0
     assert not crowded(bound).any()
