@@ -24,18 +24,13 @@ def assign(cost: FloatArray) -> list[tuple[int, int]]:
         raise ValueError(f"cost must have two dimensions, has {cost.ndim}")
     if 0 in cost.shape:
         return []
+    if cost.shape[0] > cost.shape[1]:
+        return sorted((taker, job) for job, taker in assign(cost.T))
     allowed = np.isfinite(cost)
     if np.isnan(cost).any() or (np.abs(cost[allowed]) >= _FORBIDDEN / 10).any():
         raise ValueError("a cost is not a number, or too large")
-    wide = cost.shape[0] <= cost.shape[1]
-    full = np.where(allowed, cost, _FORBIDDEN)
-    pairs = enumerate(_columns(full if wide else full.T))
-    return sorted((row, column) if wide else (column, row) for row, column in pairs if (allowed if wide else allowed.T)[row, column])
-
-
-def _columns(cost: FloatArray) -> list[int]:
     rows, columns = cost.shape
     column_of, row_of = np.empty(rows, np.int32), np.empty(columns, np.int32)
     space = np.empty((3, columns)), np.empty((2, columns), np.bool_), np.empty((2, columns), np.int32)
-    match_rows(np.ascontiguousarray(cost), column_of, row_of, *space)
-    return [int(column) for column in column_of]
+    match_rows(np.ascontiguousarray(np.where(allowed, cost, _FORBIDDEN)), column_of, row_of, *space)
+    return [(row, column) for row, column in enumerate(column_of.tolist()) if allowed[row, column]]

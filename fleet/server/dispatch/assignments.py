@@ -1,5 +1,5 @@
 """
-Who loads for which order, once a second.
+Who loads for which order, every few seconds.
 
 Nearest to the loading bays first. Whoever is not at hand, in the other yard or kept from moving, has a mission only as long as nobody at
 home is free for it.
@@ -38,9 +38,10 @@ class Assignments:
         self._charging.jobless = not jobs
         idle = [row for row in range(len(view.nose_m)) if self._is_idle(row, view)] if jobs or lent else []
         at_home = sum(self._is_at_home(row) for row in idle)
-        for mission in lent[: max(0, at_home - len(jobs))]:
+        given_up = lent[: max(0, at_home - len(jobs))]
+        for mission in given_up:
             self._books.record(mission.after(MissionEvent.ABANDONED, now_ns))
-            jobs = self._jobs()
+        jobs = self._jobs() if given_up else jobs
         if idle and jobs:
             self._assign(idle, jobs[: len(idle)], now_ns)
 

@@ -15,6 +15,7 @@ from fleet.server.desk import DeskView
 from fleet.server.dispatch.batteries import CHARGERS, Batteries
 from fleet.server.dispatch.books import Books
 from fleet.server.dispatch.moves import Moves
+from fleet.server.dispatch.opening import NEVER_S
 from fleet.server.dispatch.stands import BayState
 from fleet.server.dispatch.trips import NOWHERE
 from fleet.server.dispatch.wayfinding import Plan, Wayfinding
@@ -63,10 +64,9 @@ class Charging:
         yard_id = books.loading.yard_id
         kind = StandKind.SWAP if self._all[yard_id, StandKind.SWAP] else StandKind.PLUG
         chargers = self._all[yard_id, kind]
-        lasting = {row: batteries.lasts_s(row) for row in rows if batteries.left_wh(row) > 0.0}
-        left_s = books.opening.border_left_s(now_ns)
-        if left_s > 0.0:
-            lasting = {row: lasts_s for row, lasts_s in lasting.items() if lasts_s < left_s}
+        left_s = books.opening.border_left_s(now_ns) or NEVER_S
+        lasts_s = {row: batteries.lasts_s(row) for row in rows if batteries.left_wh(row) > 0.0}
+        lasting = {row: seconds for row, seconds in lasts_s.items() if seconds < left_s}
         self._early = set()
         if not lasting or not chargers:
             return
