@@ -46,7 +46,7 @@ def kept_site(name_or_path: str, folder: Path) -> Corridor:
         return corridor
     from fleet.site.load import load_site, source_files  # noqa: PLC0415 - half a second, for which a kept site does not wait
 
-    files = [path.absolute() for path in source_files(name_or_path)]
+    files = source_files(name_or_path)
     rests_on = _rests_on(name_or_path, files)
     corridor = load_site(name_or_path)
     if rests_on == _rests_on(name_or_path, files):  # else a file was changed meanwhile

@@ -20,7 +20,7 @@ from fleet.site.schema import keys_at
 from fleet.site.source import Source, YamlPath, extend, parse, read_text
 from planner.corridor import Corridor
 
-State = tuple[int, ...]
+State = tuple[int, ...]  # of a file: see `_state_of`
 
 EXTENDS_MAX: Final = 8
 SITES_KNOWN_MAX: Final = 8  # a few MB each, at most
@@ -61,12 +61,9 @@ def source_files(name_or_path: str) -> list[Path]:
     Raises:
         SiteError: one is missing or not YAML.
     """
-    files: list[Path] = []
-    below: object = name_or_path
-    while isinstance(below, str) and len(files) <= EXTENDS_MAX:
-        files.append(locate(below, files[-1].parent if files else None))
-        below = parse(read_text(files[-1]), str(files[-1])).tree.get("extends")
-    return files
+    files: dict[Path, State] = {}
+    read_source(name_or_path, files=files)
+    return list(files)
 
 
 def spec_problems(source: Source) -> list[SiteError]:
