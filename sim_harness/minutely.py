@@ -13,13 +13,12 @@ MINUTE_S: Final = 60.0
 class Minutely:
     """Says on stderr what it is told, at most once a minute, and nothing in the first."""
 
-    def __init__(self, every_s: float = MINUTE_S) -> None:
-        self._every_s = every_s
+    def __init__(self) -> None:
         self._said_s = time.monotonic()
 
     def __call__(self, words: str) -> None:
         """*words*, if it is time."""
         now_s = time.monotonic()
-        if now_s - self._said_s >= self._every_s:
+        if now_s - self._said_s >= MINUTE_S:
             self._said_s = now_s
             typer.echo(words, err=True)

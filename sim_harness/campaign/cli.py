@@ -20,14 +20,17 @@ if TYPE_CHECKING:
     from sim_harness.campaign.trial import Plan
 
 
+def _so_far(progress: Progress) -> str:
+    of = f" of {progress.total}" if progress.total else ""
+    return f"{progress.doing}: {progress.done}{of}, {progress.failed} failed"
+
+
 @contextmanager
 def _bar(total: int) -> Iterator[Callable[[Progress], None]]:
     """A bar of runs on a terminal; a line a minute in a pipe."""
     if not sys.stderr.isatty():
         say = Minutely()
-        yield lambda at: say(
-            f"{at.doing}: {at.done}" + (f" of {at.total}" if at.total else "") + (f", {at.failed} failed" if at.failed else "")
-        )
+        yield lambda progress: say(_so_far(progress))
         return
     from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
