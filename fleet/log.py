@@ -38,6 +38,7 @@ class Event(StrEnum):
     TRUCK_FELL_SILENT = "truck_fell_silent"
     TRUCK_QUARANTINED = "truck_quarantined"
     TRUCK_HALTED = "truck_halted"
+    GATE_OVERDUE = "gate_overdue"
     TRUCK_DERATED = "truck_derated"
     TRUCK_PARTED = "truck_parted"
     STRETCH_DERATED = "stretch_derated"

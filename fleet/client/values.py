@@ -217,6 +217,15 @@ class FleetTotals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OverdueGate:
+    """A gate that has had *truck_id*, or with "" has been shutting, for far longer than it usually takes."""
+
+    gate_id: str
+    truck_id: str
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FleetUpdate:
     """The fleet at one tick; *trucks* is everything in a snapshot, else only what changed. *control* is None while nobody has it."""
 
@@ -227,6 +236,7 @@ class FleetUpdate:
     stops: tuple[AllStop, ...]
     totals: FleetTotals | None
     control: ControlLease | None
+    overdue_gates: tuple[OverdueGate, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -364,7 +374,7 @@ _CLASSES: Final[Mapping[str, type[Any]]] = {
     f"fleet.v1.{kind.__name__}": kind
     for kind in (
         LanePoint, Stretch, Container, TransportOrder, Truck, Cause, Explanation, Lane, AllStop, Intrusion, ControlLease, FleetTotals,
-        FleetUpdate, Crossing, Gate, Bay, ManifestDeclared, GateCall, GatePassed, BayCall, BayLeft, BorderCall, SiteBlock,
+        FleetUpdate, OverdueGate, Crossing, Gate, Bay, ManifestDeclared, GateCall, GatePassed, BayCall, BayLeft, BorderCall, SiteBlock,
         SiteProposal, SiteLane, SiteZone, SiteGate, SiteStand, SiteYard, SiteTruckType, Site, CauseTime, DayHour, DayBound, Day, Health, TickHealth, DecisionHealth,
         TruckHealth, JournalHealth, MessageHealth, TruckClock, Spread, NamedCount, CoursePoint, Course, Plan,
     )

@@ -17,6 +17,7 @@ from fleet.errors import Code, FleetError
 # Shares of what is declared, or of a full battery, under which somebody should know.
 BRAKES_LOW: Final = 0.9
 BATTERY_LOW: Final = 0.1
+MINUTE_MS: Final = 60_000
 GRAVE_SESSIONS: Final = ("quarantined", "halted", "silent")
 GRAVE_CAUSES: Final = ("braked", "intrusion", "judge", "fault")
 
@@ -45,7 +46,7 @@ class Concern:
     @property
     def key(self) -> str:
         """Names it for as long as it lasts."""
-        return f"{self.kind}:{self.truck_id or self.fields.get('id', '')}"
+        return f"{self.kind}:{self.fields.get('id') or self.truck_id}"
 
 
 def concerns(trucks: Iterable[Truck], stops: Iterable[Mapping[str, Any]], full_wh: Mapping[str, float]) -> list[Concern]:
@@ -58,6 +59,19 @@ def concerns(trucks: Iterable[Truck], stops: Iterable[Mapping[str, Any]], full_w
     for truck in sorted(trucks, key=lambda each: str(each["id"])):
         found.extend(_about(truck, full_wh.get(truck["type"], 0.0)))
     return sorted(found, key=lambda concern: not concern.grave)
+
+
+def about_gates(overdue: Iterable[Mapping[str, Any]], now_ms: int) -> list[Concern]:
+    """One for each overdue gate, with the minutes from its being taken to *now_ms*."""
+    return [
+        Concern(
+            kind="gate",
+            truck_id=gate["truck_id"],
+            grave=False,
+            fields={"id": gate["gate_id"], "n": str((now_ms - (gate["since"] or now_ms)) // MINUTE_MS)},
+        )
+        for gate in overdue
+    ]
 
 
 def _about(truck: Truck, full_wh: float) -> Iterable[Concern]:

@@ -391,6 +391,15 @@ class GateAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OverdueGateAnswer:
+    """A gate that has had *truck_id*, or with "" has been shutting, for far longer than it usually takes."""
+
+    gate_id: str
+    truck_id: str
+    since_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BayAnswer:
     """One stand where trucks are loaded, unloaded or charged."""
 

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from fleet.server.columns import CodeColumn, FlagColumn, FloatColumn, RowColumn
 from fleet.server.facts import Fact
-from fleet.server.outgoing import BorderCall, MissionOut
+from fleet.server.outgoing import Alarm, BorderCall, MissionOut
 from planner.foresight.turns import Turns
 
 
@@ -121,6 +121,10 @@ class Desk(Protocol):
 
     def missions(self) -> Sequence[MissionOut]:
         """Missions that changed since last asked."""
+        ...
+
+    def alarms(self) -> Sequence[Alarm]:
+        """What a person should look at, found since last asked."""
         ...
 
     def mission_of(self, row: int) -> MissionOut | None:

@@ -215,6 +215,10 @@ class Engine:
         """Every all-stop in force."""
         return self.desk.stops()
 
+    def overdue_gates(self) -> Sequence[c.OverdueGateAnswer]:
+        """Every gate at which a person should look."""
+        return self.desk.overdue_gates()
+
     def control(self) -> c.ControlAnswer | None:
         """The control lease, over or not; None before anybody had it."""
         return self.desk.commanding.control()

@@ -1482,6 +1482,7 @@ class FleetUpdate(_message.Message):
     STOPS_FIELD_NUMBER: _builtins.int
     TOTALS_FIELD_NUMBER: _builtins.int
     CONTROL_FIELD_NUMBER: _builtins.int
+    OVERDUE_GATES_FIELD_NUMBER: _builtins.int
     tick: _builtins.int
     snapshot: _builtins.bool
     """True: `trucks` is everything; false: only what changed."""
@@ -1497,6 +1498,10 @@ class FleetUpdate(_message.Message):
     def control(self) -> Global___ControlLease:
         """Who has control now; absent while nobody has."""
 
+    @_builtins.property
+    def overdue_gates(self) -> _containers.RepeatedCompositeFieldContainer[Global___OverdueGate]:
+        """Gates at which a person should look."""
+
     def __init__(
         self,
         *,
@@ -1507,14 +1512,44 @@ class FleetUpdate(_message.Message):
         stops: _abc.Iterable[Global___AllStop] | None = ...,
         totals: Global___FleetTotals | None = ...,
         control: Global___ControlLease | None = ...,
+        overdue_gates: _abc.Iterable[Global___OverdueGate] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["control", b"control", "time", b"time", "totals", b"totals"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["control", b"control", "snapshot", b"snapshot", "stops", b"stops", "tick", b"tick", "time", b"time", "totals", b"totals", "trucks", b"trucks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["control", b"control", "overdue_gates", b"overdue_gates", "snapshot", b"snapshot", "stops", b"stops", "tick", b"tick", "time", b"time", "totals", b"totals", "trucks", b"trucks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FleetUpdate: _TypeAlias = FleetUpdate  # noqa: Y015
+
+@_typing.final
+class OverdueGate(_message.Message):
+    """A gate that has had one truck, or has been shutting, for far longer than it usually takes. Others pass it by where it has a neighbour."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GATE_ID_FIELD_NUMBER: _builtins.int
+    TRUCK_ID_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    gate_id: _builtins.str
+    truck_id: _builtins.str
+    """Whom it was called for; empty while it has to prove that it is shut."""
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        gate_id: _builtins.str = ...,
+        truck_id: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gate_id", b"gate_id", "since", b"since", "truck_id", b"truck_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OverdueGate: _TypeAlias = OverdueGate  # noqa: Y015
 
 @_typing.final
 class FleetTotals(_message.Message):

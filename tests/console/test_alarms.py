@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fleet.console.alarms import Alarms, NothingToAcknowledge, concerns
+from fleet.console.alarms import Alarms, NothingToAcknowledge, about_gates, concerns
 
 FULL_WH = {"coal_truck_70t": 350_000.0}
 
@@ -55,6 +55,16 @@ def test_an_all_stop_is_one_alarm() -> None:
     found = concerns([*stopped, truck("t99", session="silent")], [{"active": True, "stop_id": "s1", "reason": "fire"}], FULL_WH)
 
     assert [concern.key for concern in found] == ["stop:s1", "silent:t99"]
+
+
+def test_an_overdue_gate_is_listed_with_the_minutes_it_has_been_taken() -> None:
+    """With the truck it has, and without one where its barrier does not prove shut; under one name meanwhile."""
+    taken, shutting = ({"gate_id": "g3_1", "truck_id": truck_id, "since": 60_000} for truck_id in ("t1", ""))
+    (one,), (other,) = about_gates([taken], 13 * 60_000), about_gates([shutting], 14 * 60_000)
+
+    assert (one.kind, one.truck_id, one.grave, one.fields) == ("gate", "t1", False, {"id": "g3_1", "n": "12"})
+    assert (other.truck_id, other.fields["n"]) == ("", "13")
+    assert one.key == other.key == "gate:g3_1"
 
 
 def test_who_acknowledged_first_stays_on_record() -> None:

@@ -30,7 +30,7 @@ from fleet.server.inputs import AcknowledgementHeard, HelloHeard, Input, LanePla
 from fleet.server.intrusions import IntrusionBook, IntrusionKept, IntrusionKind, IntrusionReleased, IntrusionRules, Sighting
 from fleet.server.keep_out import KeepOut, Metres
 from fleet.server.loop.control_loop import ControlLoop, LoopOptions
-from fleet.server.outgoing import BorderCall, MissionOut, Outgoing, StopOut
+from fleet.server.outgoing import Alarm, BorderCall, MissionOut, Outgoing, StopOut
 from fleet.site import text_of
 from planner.authority import Cause
 from planner.corridor import Corridor
@@ -159,6 +159,10 @@ class ScriptedDesk:
         return []
 
     def missions(self) -> Sequence[MissionOut]:
+        """None."""
+        return []
+
+    def alarms(self) -> Sequence[Alarm]:
         """None."""
         return []
 

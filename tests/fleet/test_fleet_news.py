@@ -34,7 +34,8 @@ class Fleet:
         trucks = [d.Truck(truck_id="t1", east_m=at_m), d.Truck(truck_id="t2")]
         for truck in trucks:
             truck.report_age.nanos = self.age_ns
-        return d.FleetUpdate(tick=self.looks, snapshot=True, trucks=trucks)
+        gates = [d.OverdueGate(gate_id="g1", truck_id="t1")]
+        return d.FleetUpdate(tick=self.looks, snapshot=True, trucks=trucks, overdue_gates=gates)
 
 
 @pytest.fixture
@@ -71,6 +72,7 @@ async def test_who_has_seen_nothing_is_told_everything_and_then_what_changed(fle
     assert (first.snapshot, told(first)) == (True, ["t1", "t2"])
     assert (second.snapshot, told(second)) == (False, ["t1"])
     assert told(third) == ["t1"]
+    assert [gate.gate_id for gate in (*first.overdue_gates, *third.overdue_gates)] == ["g1", "g1"]
 
 
 async def test_whoever_begins_to_watch_is_told_what_holds_after_he_asked(fleet: Fleet) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from fleet.clock import NS_PER_S
+from fleet.server.commands import OverdueGateAnswer
 from fleet.server.dispatch.gates import Gates
+from fleet.server.outgoing import Alarm
 from fleet.site import load_site
 from planner.tables import LaneTable
 from tests.fleet.desk_road import DeskRoad
@@ -51,6 +53,30 @@ def test_an_ordinary_run_of_trucks_never_makes_a_gate_overdue() -> None:
     for number in range(40):
         gates.apply(gates.kept(FIRST, called_row=number % 2))
         assert overdue_after_s(gates, (number + 1) * every_s, number * every_s) is None
+
+
+def test_after_ten_more_minutes_a_person_is_told_once_which_gate_has_whom() -> None:
+    """Not of every train that keeps a crossing shut; nor again each second."""
+    road = DeskRoad(BIG, ["mn_bay_01"])
+    desk = road.desk
+    gates = desk.books.gates
+    gates.apply(gates.kept(FIRST, called_row=0))
+    told: list[tuple[int, Alarm]] = []
+    for second in range(1000):
+        desk._passage.watch_gates(second * NS_PER_S)
+        told.extend((second, alarm) for alarm in desk.alarms())
+
+    ((second, alarm),) = told
+    truck_id = desk.books.trips.known(0).truck_id
+    assert (alarm.name, dict(alarm.fields)) == ("gate_overdue", {"gate": "g1_1", "truck": truck_id, "for_s": second})
+    assert 600 + 2.0 * gates.service_s[FIRST] + 30.0 < second < 600 + 2.0 * gates.service_s[FIRST] + 90.0
+    assert desk.overdue_gates() == [OverdueGateAnswer(gate_id="g1_1", truck_id=truck_id, since_ns=0)]
+
+    gates.apply(gates.kept(FIRST, awaits_shut=True))
+    desk._passage.watch_gates(1000 * NS_PER_S)
+    assert desk.overdue_gates() == []
+    desk._passage.watch_gates(2000 * NS_PER_S)
+    assert desk.overdue_gates() == [OverdueGateAnswer(gate_id="g1_1", truck_id="", since_ns=1000 * NS_PER_S)]
 
 
 def test_a_truck_sets_out_through_the_gate_that_works() -> None:

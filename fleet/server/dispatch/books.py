@@ -53,7 +53,7 @@ from fleet.server.facts import (
     TruckResumed,
 )
 from fleet.server.intrusions import IntrusionBook, IntrusionKept, IntrusionMet, IntrusionReleased
-from fleet.server.outgoing import BorderCall, BorderContent, Container
+from fleet.server.outgoing import Alarm, BorderCall, BorderContent, Container
 from fleet.server.site_facts import SiteInForce, SiteProposed, SiteWithdrawn
 from planner.corridor import Corridor, YardRole
 from planner.limits import BRAKE_WEAK
@@ -135,6 +135,7 @@ class Books:
         self.weak: set[int] = set()  # rows whose brakes are weaker than declared: no new missions, and to be laid up
         self.proposed: SiteProposed | None = None
         self.changed_missions: dict[int, None] = {}
+        self.alarms: list[Alarm] = []
         self._fresh: list[Fact] = []
         self._appliers: Final = self._applier_table()
 
@@ -186,6 +187,10 @@ class Books:
         """Applies *fact* and keeps it for the journal."""
         self.apply(fact)
         self._fresh.append(fact)
+
+    def alarm(self, name: str, **fields: str | int | float) -> None:
+        """Something a person should look at: an event of the log, and its fields."""
+        self.alarms.append(Alarm(name=name, fields=tuple(fields.items())))
 
     def facts(self) -> list[Fact]:
         """What recreates the books, in an order in which it can be applied."""

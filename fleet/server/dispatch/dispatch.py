@@ -37,7 +37,7 @@ from fleet.server.dispatch.yard import BayWork, Yard
 from fleet.server.fact_form import Fact
 from fleet.server.facts import RouteSet
 from fleet.server.inputs import LanePlace
-from fleet.server.outgoing import BorderCall, MissionOut
+from fleet.server.outgoing import Alarm, BorderCall, MissionOut
 from planner.authority import Cause
 from planner.corridor import Corridor
 from planner.foresight.turns import Turns
@@ -276,6 +276,11 @@ class Dispatch:
         self.books.changed_missions.clear()
         return [mission for row in changed if (mission := self.mission_of(row)) is not None]
 
+    def alarms(self) -> Sequence[Alarm]:
+        """What a person should look at, found since last asked."""
+        found, self.books.alarms = self.books.alarms, []
+        return found
+
     def mission_of(self, row: int) -> MissionOut | None:
         """What the truck is to know: where it goes, and for which mission; id "" when it only parks."""
         books = self.books
@@ -338,6 +343,10 @@ class Dispatch:
     def stops(self) -> list[c.StopAnswer]:
         """All-stops in force, oldest first."""
         return self.commanding.stops()
+
+    def overdue_gates(self) -> list[c.OverdueGateAnswer]:
+        """Gates at which a person should look."""
+        return [self._passage.overdue(gate_ix) for gate_ix in sorted(self.books.gates.long_overdue)]
 
     def intrusions(self) -> list[c.IntrusionAnswer]:
         """Open intrusions, oldest first."""

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from fleet.clock import NS_PER_S
-from fleet.server.columns import FlagColumn, FloatColumn, RowColumn
+from fleet.server.columns import FlagColumn, FloatColumn, IntColumn, RowColumn
 from fleet.server.fact_form import Fact, fact
 from planner.corridor import Corridor, Gate
 from planner.limits import NO_STOP_BEYOND_M
@@ -28,6 +28,8 @@ _SHUTTING: Final = -2
 # A gate is overdue when it has had one truck for twice its mean service and for what driving through takes.
 _USUAL: Final = 2.0
 _THROUGH_S: Final = 45.0
+# After this much more a person is told: a long train or a thorough look inside is over by then.
+_TOLD_S: Final = 600.0
 
 
 @fact
@@ -49,6 +51,8 @@ class Gates:
     room       (groups,) trucks that fit between where a way can only lead to the group's gates and their stop lines
     queue      (g,) trucks that can rest on the gate's own lane up to its line, the first at the line; at least one
     overdue_s  (g,) seconds that a gate has had one truck, or has had to shut, where that is longer than usual; else 0
+    since_ns   (g,) since when
+    long_overdue  rows of those for which that is so long that a person should look
     """
 
     def __init__(self, corridor: Corridor, lanes: LaneTable, truck_length_m: float) -> None:
@@ -60,8 +64,9 @@ class Gates:
         self.open_row: RowColumn = np.full(gate_count, NOBODY, np.int32)
         self.awaits_shut: FlagColumn = np.zeros(gate_count, np.bool_)
         self.overdue_s: FloatColumn = np.zeros(gate_count)
+        self.long_overdue: set[int] = set()
         self._has: RowColumn = self.called_row.copy()
-        self._since_ns = np.zeros(gate_count, np.int64)
+        self.since_ns: IntColumn = np.zeros(gate_count, np.int64)
         self.on_lane: dict[int, list[int]] = {}
         for gate_ix, lane_ix in enumerate(self.lane_ix):
             self.on_lane.setdefault(int(lane_ix), []).append(gate_ix)
@@ -87,10 +92,12 @@ class Gates:
     def watch(self, now_ns: int) -> None:
         """Which gates take longer than usual, for whatever reason: no power, or a truck that customs holds. Once a second."""
         has = np.where(self.awaits_shut, _SHUTTING, np.maximum(self.called_row, self.open_row)).astype(np.int32)
-        self._since_ns = np.where(has == self._has, self._since_ns, now_ns)
+        self.since_ns = np.where(has == self._has, self.since_ns, now_ns)
         self._has = has
-        taken_s = np.where(has == NOBODY, 0.0, (now_ns - self._since_ns) / NS_PER_S)
-        self.overdue_s = np.where(taken_s > _USUAL * self.service_s + _THROUGH_S, taken_s, 0.0)
+        taken_s: FloatColumn = np.where(has == NOBODY, 0.0, (now_ns - self.since_ns) / NS_PER_S)
+        usual_s = _USUAL * self.service_s + _THROUGH_S
+        self.overdue_s = np.where(taken_s > usual_s, taken_s, 0.0)
+        self.long_overdue = set(np.flatnonzero(taken_s > usual_s + _TOLD_S).tolist())
 
     def kept(self, gate_ix: int, *, called_row: int = NOBODY, open_row: int = NOBODY, awaits_shut: bool = False) -> GateKept:
         """The fact that sets a gate."""

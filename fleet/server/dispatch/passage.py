@@ -15,7 +15,7 @@ import numpy as np
 
 from fleet.errors import Code, FleetError, InvalidField, NotFound
 from fleet.server.columns import FlagColumn
-from fleet.server.commands import CrossingAnswer, DecideCrossing, GateAnswer, ReportBarrier
+from fleet.server.commands import CrossingAnswer, DecideCrossing, GateAnswer, OverdueGateAnswer, ReportBarrier
 from fleet.server.dispatch.books import Books
 from fleet.server.dispatch.calls import CallKind
 from fleet.server.dispatch.crossing import DECISIONS, PASSABLE, CrossingEvent, CrossingKept, CrossingState
@@ -77,7 +77,11 @@ class Passage:
     def watch_gates(self, now_ns: int) -> None:
         """Which gates take trucks now, and which take long; once a second."""
         books = self._books
+        before = books.gates.long_overdue
         books.gates.watch(now_ns)
+        for gate_ix in sorted(books.gates.long_overdue - before):
+            overdue = self.overdue(gate_ix)
+            books.alarm("gate_overdue", gate=overdue.gate_id, truck=overdue.truck_id, for_s=round(float(books.gates.overdue_s[gate_ix])))
         takes = np.array([books.opening.gate_takes(gate_ix, now_ns) for gate_ix in range(len(self.takes))], np.bool_)
         if (takes != self.takes).any():
             self.takes = takes
@@ -285,6 +289,16 @@ class Passage:
         """Whether the truck's way leads through an X-ray gate."""
         gates = self._books.gates.gates
         return any(gates[gate.gate_ix].role is GateRole.XRAY for gate in self._books.trips.gates_ahead(row))
+
+    def overdue(self, gate_ix: int) -> OverdueGateAnswer:
+        """Whom an overdue gate has, and since when."""
+        books = self._books
+        row = max(int(books.gates.called_row[gate_ix]), int(books.gates.open_row[gate_ix]))
+        return OverdueGateAnswer(
+            gate_id=books.gates.gates[gate_ix].gate_id,
+            truck_id=books.trips.known(row).truck_id if row != NOBODY else "",
+            since_ns=int(books.gates.since_ns[gate_ix]),
+        )
 
     def gate_answer(self, gate_ix: int) -> GateAnswer:
         """A gate as told to whoever asks."""

@@ -74,7 +74,7 @@ class Words:
             border_calls=tuple(desk.border_calls()),
             sites=tuple(site_change.words),
             replies=tuple(self.replies),
-            alarms=tuple(self.alarms),
+            alarms=(*self.alarms, *desk.alarms()),
         )
         stops.stops.clear()
         stops.resumes.clear()

@@ -92,6 +92,10 @@ class AnswerWriter:
             asked=value.asked,
         )
 
+    def overdue_gate(self, value: c.OverdueGateAnswer) -> d.OverdueGate:
+        """A gate at which a person should look."""
+        return d.OverdueGate(gate_id=value.gate_id, truck_id=value.truck_id, since=self.at(value.since_ns))
+
     def intrusion(self, value: c.IntrusionAnswer) -> d.Intrusion:
         """An intruder and the road kept clear of it."""
         return d.Intrusion(

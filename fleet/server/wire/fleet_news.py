@@ -74,8 +74,15 @@ class FleetNews:
     def _difference(self, seen: int) -> d.FleetUpdate:
         newest = self._newest
         trucks = [truck for truck in newest.trucks if self._changed[truck.truck_id] > seen]
-        control = newest.control if newest.HasField("control") else None
-        return d.FleetUpdate(tick=newest.tick, time=newest.time, trucks=trucks, stops=newest.stops, totals=newest.totals, control=control)
+        return d.FleetUpdate(
+            tick=newest.tick,
+            time=newest.time,
+            trucks=trucks,
+            stops=newest.stops,
+            totals=newest.totals,
+            control=newest.control if newest.HasField("control") else None,
+            overdue_gates=newest.overdue_gates,
+        )
 
 
 def _heard(looking: asyncio.Task[None]) -> None:

@@ -97,6 +97,10 @@ class Readable(Protocol):
         """Every all-stop in force."""
         ...
 
+    def overdue_gates(self) -> Sequence[c.OverdueGateAnswer]:
+        """Every gate at which a person should look."""
+        ...
+
     def control(self) -> c.ControlAnswer | None:
         """The control lease, over or not; None before anybody had it."""
         ...
@@ -141,6 +145,7 @@ class FleetRead:
     stops: Sequence[c.StopAnswer]
     totals: TotalsRead
     control: c.ControlAnswer | None
+    overdue_gates: Sequence[c.OverdueGateAnswer]
 
 
 class Reads:
@@ -275,6 +280,7 @@ class Reads:
                 trucks_live=totals.trucks_live,
             ),
             control=None if control is None or control.expires_ns <= read.picture.now_ns else self._writer.control(control),
+            overdue_gates=[self._writer.overdue_gate(value) for value in read.overdue_gates],
         )
 
     def _fleet(self) -> FleetRead:
@@ -285,6 +291,7 @@ class Reads:
             stops=readable.stops(),
             totals=readable.totals(),
             control=readable.control(),
+            overdue_gates=readable.overdue_gates(),
         )
 
 
