@@ -16,25 +16,19 @@ Whoever may enter holds the section's *token*. Tokens are given only while the t
 are taken back from trucks that are not in it yet as soon as the turn ends. A side without room, or whose trucks cannot come, is
 not due, so its turn never keeps the section from the other one: two sections with a passing place between them cannot wait for each
 other. A zone's branches exclude each other whatever is decided here; nothing here is needed for safety.
-
-Where a plan of the next minutes (`planner.foresight`) ranks a truck of the batch and the first of those who are due, its word goes before
-what this costs whom: who is ranked before goes on with the batch, who is ranked after ends it. Patience, room and the first of a batch are
-as without: advice shortens a turn that would not be over yet, or fills one that would be, and no turn gets longer than its patience.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Final
 
 # The two sides of a section: trucks of its branch 0 and of its branch 1.
 SIDES: Final = (0, 1)
 UNCONTESTED: Final = -1
 NS_PER_S: Final = 1_000_000_000
-NO_RANKS: Final[Mapping[int, int]] = MappingProxyType({})
 
 FOLLOW_S: Final = 8.0  # between trucks of one batch
 LOOK_MIN_S: Final = 20.0  # a token comes this long before its truck reaches the section, or it would brake for want of it
@@ -97,30 +91,30 @@ def patience_s(sides: Sequence[Side]) -> float:
     return max(PATIENCE_MIN_S, *(side.run_s for side in sides))
 
 
-def wait_max_s(sides: Sequence[Side], ahead_count: int, follow_s: float, *, advised: bool = False) -> float:
+def wait_max_s(sides: Sequence[Side], ahead_count: int, follow_s: float) -> float:
     """
     The longest that a truck waits for a section which *ahead_count* trucks of its side are to pass before it, seconds.
 
     As long as nobody stands still in the section: such a stand adds its own length, once. *follow_s*: the longest between two
-    trucks of a batch. Its side's turns let at least *batch* trucks in, or one where they are *advised*; each may have to wait for a whole turn of the other side,
-    and both are run out once. Turns are looked at once a second.
+    trucks of a batch. Its side's turns let at least *batch* trucks in; each may have to wait for a whole turn of the other side, and both are run out once.
+    Turns are looked at once a second.
     """
     whole_s = patience_s(sides) + max(side.run_s for side in sides) + 2.0 * follow_s
-    batch = 1 if advised else max(1, math.floor(patience_s(sides) / follow_s))
+    batch = max(1, math.floor(patience_s(sides) / follow_s))
     return 2.0 * whole_s * (ahead_count // batch + 1)
 
 
-def decide(turn: Turn, sides: tuple[Side, Side], now_ns: int, ranks: Mapping[int, int] = NO_RANKS) -> Verdict:
-    """Whose turn it is at *now_ns*, and who may go: the turn passes on at most once. *ranks*: rows in the order that a plan advises."""
+def decide(turn: Turn, sides: tuple[Side, Side], now_ns: int) -> Verdict:
+    """Whose turn it is at *now_ns*, and who may go: the turn passes on at most once."""
     mine, theirs = sides[turn.side], sides[1 - turn.side]
     due = _due(mine, theirs)
     turn = _contested(replace(turn, entered=turn.entered or mine.inside_count > 0), theirs, due=bool(due), now_ns=now_ns)
     patience_ns = (patience_s(sides) if turn.entered else NO_SHOW_S) * NS_PER_S
     spent = turn.contested_ns != UNCONTESTED and now_ns - turn.contested_ns >= patience_ns
-    tokens = () if due and spent else _admitted((mine, theirs), due, ranks, free=not turn.entered)
+    tokens = () if due and spent else _admitted((mine, theirs), due, free=not turn.entered)
     if tokens or not due:
         return Verdict(turn=turn, tokens=tokens)
-    return Verdict(turn=Turn(side=1 - turn.side), tokens=_admitted((theirs, mine), _due(theirs, mine), ranks, free=True))
+    return Verdict(turn=Turn(side=1 - turn.side), tokens=_admitted((theirs, mine), _due(theirs, mine), free=True))
 
 
 def _contested(turn: Turn, theirs: Side, *, due: bool, now_ns: int) -> Turn:
@@ -138,7 +132,7 @@ def _due(mine: Side, theirs: Side) -> list[Comer]:
     return [comer for comer in theirs.comers if comer.arrive_s <= until_s][: max(0, theirs.room_count)]
 
 
-def _admitted(sides: tuple[Side, Side], due: Sequence[Comer], ranks: Mapping[int, int], *, free: bool) -> tuple[int, ...]:
+def _admitted(sides: tuple[Side, Side], due: Sequence[Comer], *, free: bool) -> tuple[int, ...]:
     """Rows that go on with the first side's batch; the first of a batch goes *free*: the section was turned round for it."""
     mine, theirs = sides
     rows: list[int] = []
@@ -151,21 +145,12 @@ def _admitted(sides: tuple[Side, Side], due: Sequence[Comer], ranks: Mapping[int
         if comer.arrive_s > max(look_s(mine.run_s), begins_s + LOOK_MIN_S):
             continue
         idle_s = comer.arrive_s - next_s
-        if due and not (free and not rows):
-            first = _goes_first(comer, due[0], ranks)
-            if first is False or (first is None and idle_s > 0.0 and not _worth_it(comer, idle_s, out_s, theirs, due)):
-                break
+        if due and not (free and not rows) and idle_s > 0.0 and not _worth_it(comer, idle_s, out_s, theirs, due):
+            break
         rows.append(comer.row)
         enters_s = max(comer.arrive_s, next_s)
         out_s, next_s = enters_s + mine.run_s, enters_s + FOLLOW_S
     return tuple(rows)
-
-
-def _goes_first(comer: Comer, other: Comer, ranks: Mapping[int, int]) -> bool | None:
-    """Whether a plan has *comer* before *other*; None where it says nothing of one of them."""
-    if comer.row not in ranks or other.row not in ranks:
-        return None
-    return ranks[comer.row] < ranks[other.row]
 
 
 def _worth_it(comer: Comer, idle_s: float, out_s: float, theirs: Side, due: Sequence[Comer]) -> bool:

@@ -15,7 +15,6 @@ from typing import Protocol
 from fleet.server.columns import CodeColumn, FlagColumn, FloatColumn, RowColumn
 from fleet.server.facts import Fact
 from fleet.server.outgoing import Alarm, BorderCall, MissionOut
-from planner.foresight.turns import Turns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -101,10 +100,6 @@ class Desk(Protocol):
 
     def step(self, view: DeskView, now_ns: int) -> list[Fact]:
         """Once per tick, after reports and before authorities."""
-        ...
-
-    def heed(self, turns: Turns) -> None:
-        """What planning advises."""
         ...
 
     def apply(self, fact: Fact) -> None:

@@ -34,7 +34,6 @@ from fleet.server.outgoing import Alarm, BorderCall, MissionOut, Outgoing, StopO
 from fleet.site import text_of
 from planner.authority import Cause
 from planner.corridor import Corridor
-from planner.foresight.turns import Turns
 from planner.policy import MOVING
 from planner.tables import LaneTable, TruckTable
 from sim_harness.tiny import TRUCK, tiny_corridor
@@ -77,9 +76,6 @@ class ScriptedDesk:
         at = self._ring.index(int(trucks.path_lane[row, k]))
         lanes = tuple(self._ring[(at + i) % len(self._ring)] for i in range(len(self._ring) - 1))
         return RouteSet(row=row, lanes=lanes, start_m=float(trucks.path_start_m[row, k]), goal_m=1e9)
-
-    def heed(self, turns: Turns) -> None:
-        """It has no sections."""
 
     def command(self, command: object, actor: str, now_ns: int) -> tuple[object, list[Fact]]:
         """The few commands the core must obey."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import inf
@@ -73,31 +71,6 @@ def test_who_may_go_next(turn: Turn, ours: Side, theirs: Side, whose: int, token
     assert (verdict.turn.side, verdict.tokens) == (whose, tokens)
 
 
-@pytest.mark.parametrize(
-    ("turn", "ours", "theirs", "ranks", "whose", "tokens"),
-    [
-        pytest.param(OURS, side(0.0, 8.0), side(0.0, first_row=7), {0: 0, 7: 1, 1: 2}, 0, (0,), id="a batch ends where the plan ends it"),
-        pytest.param(OURS, side(0.0, 8.0), side(0.0, first_row=7), {7: 0, 0: 1, 1: 2}, 1, (7,), id="and may be over at once"),
-        pytest.param(OURS, side(19.0), side(*[0.0] * 9, first_row=7), {0: 0, 7: 1}, 0, (0,), id="one is waited for by the plan"),
-        pytest.param(
-            OURS, side(0.0, 8.0), side(0.0, first_row=7), {0: 0, 1: 1}, 0, (0, 1), id="a plan that does not know all says nothing"
-        ),
-        pytest.param(OURS, side(0.0, 8.0), side(200.0, first_row=7), {7: 0, 0: 1}, 0, (0, 1), id="nobody makes way for one who is far"),
-        pytest.param(Turn(side=0), side(0.0), side(0.0, first_row=7), {7: 0, 0: 1}, 0, (0,), id="the first of a turn goes"),
-        pytest.param(
-            contested(PATIENCE_MIN_S), side(0.0), side(0.0, first_row=7), {0: 0, 7: 1}, 1, (7,), id="patience is over for plans too"
-        ),
-    ],
-)
-def test_a_plan_ranks_within_the_rules(
-    turn: Turn, ours: Side, theirs: Side, ranks: dict[int, int], whose: int, tokens: tuple[int, ...]
-) -> None:
-    """Advice ends a batch or fills it; room, patience and the first of a turn are not its to change."""
-    verdict = decide(turn, (ours, theirs), 1000 * NS_PER_S, ranks)
-
-    assert (verdict.turn.side, verdict.tokens) == (whose, tokens)
-
-
 def test_sides_are_treated_alike() -> None:
     """Exchanging the sides exchanges the answer."""
     ours, theirs = side(0.0, 30.0, 31.0), side(2.0, 4.0, first_row=7)
@@ -144,7 +117,6 @@ class Model:
     down_s: tuple[float, float] = (inf, inf)  # no server: no tokens
     turn: Turn = field(default_factory=Turn)
     now_s: float = 0.0
-    ranks: Callable[[], Mapping[int, int]] = dict
     broken: list[str] = field(default_factory=list)
 
     def inside(self, which: int) -> list[Truck]:
@@ -171,7 +143,7 @@ class Model:
             # What is estimated knows nothing of trucks that stand.
             clear_s = max((each.entered_s + self.run_s - self.now_s for each in inside), default=0.0)
             sides.append(Side(comers=tuple(comers), inside_count=len(inside), clear_s=clear_s, room_count=100, run_s=self.run_s))
-        verdict = decide(self.turn, (sides[0], sides[1]), round(self.now_s * NS_PER_S), self.ranks())
+        verdict = decide(self.turn, (sides[0], sides[1]), round(self.now_s * NS_PER_S))
         self.turn = verdict.turn
         return verdict.tokens
 
@@ -234,39 +206,6 @@ def test_nobody_waits_beyond_the_bound(
     extra_s = sum(stands.values()) + down[1]
     for each in model.trucks:
         assert each.entered_s - each.arrives_s <= wait_max_s(sides, each.ahead_count, follow_s) + extra_s
-
-
-@settings(max_examples=30, deadline=None)
-@given(
-    arrivals=ARRIVALS,
-    run_s=st.floats(10.0, 250.0),
-    follow_s=st.floats(FOLLOW_S, 15.0),
-    seed=st.integers(0, 10**6),
-    every=st.integers(1, 90),
-)
-def test_no_plan_can_make_anybody_wait_beyond_its_bound(
-    arrivals: list[tuple[int, float]], run_s: float, follow_s: float, seed: int, every: int
-) -> None:
-    """Plans that rank at random, anew every few seconds: each turn still lets one in, and nobody meets head on."""
-    model = model_of(arrivals, run_s, follow_s, {}, (inf, inf))
-    chance = random.Random(seed)  # noqa: S311 - a test's draw
-    rows = list(range(len(arrivals)))
-    ranks: dict[int, int] = {}
-
-    def ranked() -> dict[int, int]:
-        if model.now_s % every == 0.0:
-            chance.shuffle(rows)
-            ranks.update({row: place for place, row in enumerate(rows)})
-        return ranks
-
-    model.ranks = ranked
-    sides = (side(run_s=run_s), side(run_s=run_s))
-
-    model.run()
-
-    assert model.broken == []
-    for each in model.trucks:
-        assert each.entered_s - each.arrives_s <= wait_max_s(sides, each.ahead_count, follow_s, advised=True)
 
 
 def test_queues_at_both_ends_pass_in_batches() -> None:

@@ -40,7 +40,6 @@ from fleet.server.inputs import LanePlace
 from fleet.server.outgoing import Alarm, BorderCall, MissionOut
 from planner.authority import Cause
 from planner.corridor import Corridor
-from planner.foresight.turns import Turns
 from planner.limits import ASSIGNMENT_PERIOD_TICKS, MISSION_PERIOD_TICKS, STAND_END_M
 from planner.tables import LaneTable, TruckTable
 
@@ -244,10 +243,6 @@ class Dispatch:
         self._site_ways.look(view, now_ns)
         self._sections.look(view, now_ns)
         self.commanding.look(now_ns)
-
-    def heed(self, turns: Turns) -> None:
-        """What planning advises: in one-lane sections, whose turns the desk decides."""
-        self._sections.heed(turns)
 
     def _draw_loose(self) -> None:
         books = self.books

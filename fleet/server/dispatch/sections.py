@@ -20,11 +20,9 @@ from fleet.server.dispatch.reins import NOBODY, Rein
 from fleet.server.dispatch.section_turns import turned
 from fleet.server.dispatch.trips import Path
 from planner.authority import Cause
-from planner.foresight import STALE_S
-from planner.foresight.turns import Turns
 from planner.limits import SAME_PLACE_M
 from planner.one_lane import ROOM_OPEN, Section, Way, sections_of
-from planner.sections import NO_RANKS, NS_PER_S, Comer, Side, decide
+from planner.sections import Comer, Side, decide
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +53,6 @@ class Sections:
         self._place_of = {section.zone_ix: at for at, section in enumerate(self.sections)}
         self._leaving = {way.exit_lane: (at, side) for at, section in enumerate(self.sections) for side, way in enumerate(section.ways)}
         self._passings: dict[int, tuple[Path, tuple[_Passing, ...]]] = {}
-        # What planning advises, by zone row the rows in order; and until when.
-        self._ranks: dict[int, dict[int, int]] = {}
-        self._ranked_until_ns = 0
         # How far each truck might go but for the sections.
         self._free_m: FloatColumn = np.full(books.trucks.capacity, -np.inf)
 
@@ -94,15 +89,6 @@ class Sections:
                 found.append(_Passing(at=at, side=side, entry_m=entry_m, exit_m=path.starts_m[k] + way.exit_m))
         return tuple(found)
 
-    def heed(self, turns: Turns) -> None:
-        """What planning advises from now on, until it is stale."""
-        self._ranks = {}
-        for zone_ix, row in zip(turns.zone.tolist(), turns.row.tolist(), strict=True):
-            if zone_ix in self._place_of:
-                ranks = self._ranks.setdefault(zone_ix, {})
-                ranks.setdefault(row, len(ranks))
-        self._ranked_until_ns = turns.seen_ns + int(STALE_S * NS_PER_S)
-
     def look(self, view: DeskView, now_ns: int) -> None:
         """Once a second: whose turn it is in each section, and who holds its token."""
         if not self.sections:
@@ -117,8 +103,7 @@ class Sections:
             sides = self._side(at, 0, found), self._side(at, 1, found)
             zone_id = books.corridor.zones[section.zone_ix].zone_id
             before = books.section_turns.of(zone_id)
-            ranks = self._ranks.get(section.zone_ix, NO_RANKS) if now_ns <= self._ranked_until_ns else NO_RANKS
-            verdict = decide(before, sides, now_ns, ranks)
+            verdict = decide(before, sides, now_ns)
             if verdict.turn != before:
                 books.record(turned(zone_id, verdict.turn))
             tokens[list(verdict.tokens)] = section.zone_ix

@@ -290,7 +290,6 @@ class ControlLoop:
                     self.durable = heard.writable
                 case Turns():
                     self._advice.hear(heard)
-                    self.desk.heed(heard)
         return reports
 
     def _greet(self, hello: HelloHeard) -> None:
