@@ -49,6 +49,8 @@ STARVED_TURNS: Final = 2
 # Steps of missions. Between two of its own a truck needs no lane twice, but for a detour by a parking stand.
 STEP_WAYS: Final = 2.0
 _POOLED: Final = frozenset({Cause.SLOT, Cause.STAND, Cause.GATE})
+# What a gate or a keeper of stands does is not seen from here; that it comes to an end is looked at where it is done.
+_UNSEEN: Final = frozenset({Cause.SLOT, Cause.GATE, Cause.INSPECTION})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,8 +166,7 @@ class ProgressWatch:
             if wait is None or wait.cause is AT_REST or not calm:
                 self._idle_s[row] = self._zone_wait_s[row] = 0.0
                 continue
-            # What a gate or a keeper of stands does is not seen from here; that it comes to an end is looked at where it is done.
-            unseen = wait.cause in _POOLED and wait.cause is not Cause.STAND
+            unseen = wait.cause in _UNSEEN
             self._idle_s[row] = 0.0 if wait.on or unseen else self._idle_s[row] + LOOK_S
             if self._idle_s[row] >= IDLE_S:
                 self._find(time_s, (row,), f"{self._waits.sentence(wait, ())} for {self._idle_s[row]:.0f} s")

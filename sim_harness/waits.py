@@ -17,7 +17,7 @@ import numpy as np
 
 from fleet.server.fleet_view import FleetView
 from planner.authority import Cause
-from planner.corridor import Gate, StandKind, YardRole
+from planner.corridor import Gate, GateRole, StandKind, YardRole
 from planner.limits import BOUND_USUAL_M, ROLL_BACK_M
 from sim_harness.fleet_columns import FleetColumns
 from sim_harness.observation import Roster
@@ -65,6 +65,8 @@ TROUBLE: Final = frozenset(
 _CHARGERS: Final = frozenset({StandKind.SWAP, StandKind.PLUG})
 _BAYS: Final = frozenset({StandKind.BAY})
 _REFUGES: Final = frozenset({StandKind.PARKING, StandKind.BAY}) | _CHARGERS
+# The stands of which one is waited for.
+_KINDS_FOR: Final = {Cause.SLOT: _BAYS, Cause.STAND: _REFUGES, Cause.CHARGING: _CHARGERS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,13 +152,14 @@ class Waits:
         self._stands_on: dict[int, list[int]] = {}
         for ix, stand in enumerate(corridor.stands):
             self._stands_on.setdefault(corridor.lane_ix[stand.lane_id], []).append(ix)
+        self._scan_lanes = {corridor.lane_ix[gate.lane_id] for gate in corridor.gates if gate.role is GateRole.XRAY}
         self._zone_parts = [
             [(corridor.lane_ix[part.stretch.lane_id], part.stretch.start_m, part.stretch.end_m) for part in zone.parts]
             for zone in corridor.zones
         ]
 
     def of(self, view: FleetView, rows: Iterable[int]) -> dict[int, Wait]:
-        """What the trucks of *rows* stand for, of those that stand for one of `KINDS`, for a charger, or at rest: these wait for themselves."""
+        """What the trucks of *rows* stand for, of those that stand for one of `KINDS`, for a charger or room to be scanned, or at rest."""
         self._taken.clear()
         self._pools.clear()
         at = {truck_id: ix for ix, truck_id in enumerate(view.truck_ids)}
@@ -171,7 +174,7 @@ class Waits:
                 found[row] = Wait(row=row, cause=cause, place_id="", on=on, every=True)
             elif cause is AT_REST:
                 found[row] = Wait(row=row, cause=cause, place_id="", on=(row,), every=True)
-            elif cause in KINDS or (cause is Cause.CHARGING and ref < 0):
+            elif cause in KINDS or self._lacks_room(cause, ref):
                 found[row] = self._wait(row, cause, ref)
         return found
 
@@ -183,15 +186,31 @@ class Waits:
         if cause is Cause.GATE and ref >= 0:
             gate = corridor.gates[ref]
             return Wait(row=row, cause=cause, place_id=gate.gate_id, on=self._before(row, gate), every=False)
-        if cause is Cause.SLOT and ref >= 0:
-            return self._for_stand(row, cause, corridor.stands[ref].yard_id, _BAYS)
-        if cause is Cause.STAND:
-            laden = bool(self._fleet.around.laden[row])
-            role = YardRole.UNLOADING if laden else YardRole.LOADING
-            return self._for_stand(row, cause, corridor.yard_by_role[role].yard_id, _REFUGES)
-        if cause is Cause.CHARGING:
-            return self._for_stand(row, cause, corridor.yard_by_role[YardRole.LOADING].yard_id, _CHARGERS)
-        return Wait(row=row, cause=cause, place_id="", on=(), every=True)
+        if cause is Cause.INSPECTION:
+            return Wait(row=row, cause=cause, place_id=corridor.gates[ref].gate_id, on=self._bound_to_scan(row), every=False)
+        kinds = _KINDS_FOR.get(cause)
+        if kinds is None or (cause is Cause.SLOT and ref < 0):
+            return Wait(row=row, cause=cause, place_id="", on=(), every=True)
+        away = cause is Cause.STAND and self._fleet.around.laden[row]
+        yard = corridor.yard_by_role[YardRole.UNLOADING if away else YardRole.LOADING]
+        return self._for_stand(row, cause, corridor.stands[ref].yard_id if cause is Cause.SLOT else yard.yard_id, kinds)
+
+    def _lacks_room(self, cause: Cause, ref: int) -> bool:
+        """Whether it stands for a charger of its own, or before the gates behind which it is to be scanned: others have both."""
+        if cause is Cause.INSPECTION:
+            return ref >= 0 and self._roster.corridor.gates[ref].role is not GateRole.XRAY
+        return cause is Cause.CHARGING and ref < 0
+
+    def _bound_to_scan(self, row: int) -> tuple[int, ...]:
+        """Others on whose way an X-ray gate lies that their tail has not left."""
+        fleet, found = self._fleet, []
+        for other in range(len(self._roster.truck_ids)):
+            held, rear_m = int(fleet.paths.held[other]), float(fleet.motion.nose_m[other] - fleet.length_m[other])
+            lanes, starts_m = fleet.paths.lane[other, :held], fleet.paths.start_m[other, :held]
+            ahead = np.append(starts_m[1:], np.inf) > rear_m
+            if other != row and self._scan_lanes.intersection(lanes[ahead].tolist()):
+                found.append(other)
+        return tuple(found)
 
     def stands_of(self, row: int) -> set[int]:
         """The stands that the truck keeps from others: under its body, and at the end of its way."""
@@ -254,6 +273,7 @@ class Waits:
             Cause.LEADER: f"waits behind {who}",
             Cause.ZONE: f"waits for zone {wait.place_id} held by {who}",
             Cause.GATE: f"waits for gate {wait.place_id} with {who} before it",
+            Cause.INSPECTION: f"waits at gate {wait.place_id} to be scanned after {who}",
         }
         said = words.get(wait.cause)
         if said is None:

@@ -200,6 +200,33 @@ def test_a_portal_alarm_sends_the_truck_to_the_x_ray() -> None:
     assert road.until(lambda: road.desk.books.crossings.by_id["crossing-000001"].scanned, 2400)
 
 
+def test_room_before_the_x_ray_is_kept_for_nobody_who_stands_behind_another() -> None:
+    """Picked loads that were sent there from afar, and before them in the only lane one that is sent there last: all would wait for good."""
+    first = "crossing-000001"
+    plant = Plant(bay_s=2.0, gate_s=1.0, decide=lambda it: 1 if it == first else 2, at_portal=lambda it: 2 if it == first else 0)
+    road = DeskRoad(BIG, [f"mn_bay_{k:02d}" for k in range(1, 8)], plant)
+    road.order(2)
+    crossings = road.desk.books.crossings.by_id
+    assert road.until(lambda: first in crossings, 60)
+    road.step(100)
+    road.order(12)
+
+    assert road.until(lambda: len(crossings) == 7 and all(each.scanned for each in crossings.values()), 1500)
+
+
+def test_a_way_to_the_x_ray_is_set_when_the_customs_gate_has_the_truck() -> None:
+    """Not before: room there is kept for whoever comes to it next."""
+    road = DeskRoad(BIG, ["mn_bay_01"], Plant(bay_s=2.0, gate_s=5.0, decide=lambda _crossing: 2))
+    road.order(2)
+    gates = [BIG.gate_ix[gate_id] for gate_id in ("g3_1", "g3_2")]
+    called_row, bound = road.desk.books.gates.called_row, road.desk._passage.bound_to_scan
+
+    assert not road.until(lambda: bound(0) or 0 in called_row[gates], 60)
+    assert road.until(lambda: 0 in called_row[gates], 900)
+    assert not bound(0)
+    assert road.until(lambda: bound(0), 2)
+
+
 def test_a_load_refused_at_the_customs_gate_comes_back() -> None:
     """It passes the gate, takes the turn-back link, is unloaded where it came from, and counts as returned."""
     words = iter([4, 3])

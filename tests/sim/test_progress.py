@@ -240,6 +240,19 @@ def test_a_truck_that_is_passed_by_again_and_again_is_found() -> None:
     assert "while T1 came later and was served twice" in fleet.said()[0]
 
 
+def test_a_truck_that_is_to_be_scanned_after_those_who_stand_behind_it_is_found() -> None:
+    """An inspection is customs' business; whose turn it is before the X-ray is not."""
+    fleet = Watched(("out", 480.0), ("out", 440.0))
+    scan = fleet.watch._waits
+    scan._scan_lanes = {fleet.roster.corridor.lane_ix["out"]}
+    fleet.cause = [(Cause.INSPECTION, 0), (Cause.LEADER, 0)]
+    fleet.looks(LOCKED_S + 2 * LOOK_S)
+
+    (said,) = fleet.said()
+    assert "T0 waits at gate" in said
+    assert "to be scanned after T1; T1 waits behind T0" in said
+
+
 def test_a_laden_truck_that_waits_for_one_with_nothing_to_do_is_found() -> None:
     """No ring, and yet nobody will ever move: its containers stay on the road for good."""
     fleet = Watched(("back", 400.0), ("unload", 150.0))

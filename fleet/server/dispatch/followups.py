@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -43,14 +44,14 @@ class FollowUps:
                 continue
             if crossing.state is CrossingState.REFUSED and not mission.turned_back:
                 self._departures.turn_back(row, now_ns)
-            elif crossing.state is CrossingState.INSPECTION and not crossing.scanned and not self._passage.bound_to_scan(row):
+            elif crossing.state is CrossingState.INSPECTION and not crossing.scanned and self._passage.must_turn_to_scan(row):
                 self._send_to_scan(row)
 
     def _send_to_scan(self, row: int) -> None:
         """To where fewest are bound, as long as there is room: who waits beyond the queue's room waits where all others pass."""
         books = self._books
         bound = {
-            gate_ix: self._bound_count(gate_ix)
+            gate_ix: self._bound_count(gate_ix, row)
             for gate_ix, gate in enumerate(books.gates.gates)
             if gate.role is GateRole.XRAY and self._passage.takes[gate_ix]
         }
@@ -63,10 +64,17 @@ class FollowUps:
         if plan is not None:
             self._moves.reroute(row, plan)
 
-    def _bound_count(self, gate_ix: int) -> int:
-        """Trucks on whose way the gate lies."""
-        trips = self._books.trips
-        return sum(any(gate.gate_ix == gate_ix for gate in trips.gates_ahead(row)) for row in sorted(self._books.crossings.of_row))
+    def _bound_count(self, gate_ix: int, row: int) -> int:
+        """Trucks on whose way the gate lies, but for those behind the truck of *row*: it would wait for them, and they for it."""
+        ways = {other: [gate.gate_ix for gate in self._books.trips.gates_ahead(other)] for other in self._books.crossings.of_row}
+        return sum(gate_ix in way and not self._is_behind(way, ways[row]) for way in ways.values())
+
+    def _is_behind(self, way: Sequence[int], before: Sequence[int]) -> bool:
+        """Whether whoever has the gates *way* ahead comes to the first of *before*, or to one beside it, only after another one."""
+        if not before or not way:
+            return False
+        group_ix = self._books.gates.group_ix
+        return way[0] == before[0] or bool((group_ix[list(way[1:])] == group_ix[before[0]]).any())
 
     def _closures(self) -> None:
         books = self._books

@@ -300,6 +300,21 @@ class Passage:
             since_ns=int(books.gates.since_ns[gate_ix]),
         )
 
+    def must_turn_to_scan(self, row: int) -> bool:
+        """
+        Whether it is time to set a way through an X-ray gate: none is set, and the next gate of customs has the truck, or none lies ahead.
+
+        Set earlier it would keep room there that somebody before it needs, who then waits for it, and it for him.
+        """
+        if self.bound_to_scan(row):
+            return False
+        gates = self._books.gates
+        ahead = [gate.gate_ix for gate in self._books.trips.gates_ahead(row)]
+        if not any(gates.gates[gate_ix].role in _CUSTOMS_ROLES for gate_ix in ahead):
+            return True
+        first = ahead[0]
+        return gates.gates[first].role in _CUSTOMS_ROLES and row in {gates.called_row[first], gates.open_row[first]}
+
     def gate_answer(self, gate_ix: int) -> GateAnswer:
         """A gate as told to whoever asks."""
         books = self._books
