@@ -56,6 +56,8 @@ class Departures:
         self._staging = {yard.yard_id: staging_of(books.corridor, books.lanes, yard.yard_id) for yard in (books.loading, books.unloading)}
         self._behind = Behind(books)
         self._charging = charging
+        # Yards in which, or on the way to which, trucks want bays that they have not got.
+        self._bays_wanted: set[str] = set()
 
     def look(self, view: DeskView, now_ns: int) -> None:
         """Matches waiting trucks to bays, then lets everybody leave who may."""
@@ -76,6 +78,7 @@ class Departures:
                 waiting[yard_id].append(row)
             elif truck.settled or truck.goal_ix == NOWHERE:
                 leaving.append((*self._turn(row, truck), row))
+        self._bays_wanted = {yard_id for yard_id, rows in waiting.items() if rows}
         for yard_id, rows in waiting.items():
             self._turn_to_free(yard_id)
             if rows:
@@ -302,6 +305,14 @@ class Departures:
                 self._moves.set_out(row, plan)
                 return
 
+    def _refuges_in(self, yard_id: str) -> tuple[tuple[StandKind, ...], ...]:
+        """
+        The stands that may be booked from the other yard: bays only while nobody nearer wants one.
+
+        Else trucks far back in a queue before the border have the bays, and those who wait beside them can only look on.
+        """
+        return _ASIDE if yard_id in self._bays_wanted else _REFUGES
+
     def _leave(self, row: int, yard_id: str, kinds: tuple[tuple[StandKind, ...], ...], now_ns: int) -> bool:
         plan = self._ways.first_refuge(row, yard_id, kinds)
         if plan is None:
@@ -314,7 +325,8 @@ class Departures:
 
     def _go_home(self, row: int, stand: Stand, now_ns: int) -> None:
         """Empty, from the other yard's *stand*; where home is full for good, out of the way of who wants to unload."""
-        left = self._leave(row, self._books.loading.yard_id, _REFUGES, now_ns)
+        home_id = self._books.loading.yard_id
+        left = self._leave(row, home_id, self._refuges_in(home_id), now_ns)
         if not left and stand.kind is StandKind.BAY and self._home_is_at_rest():
             self._leave(row, stand.yard_id, _ASIDE, now_ns)
 
@@ -332,7 +344,8 @@ class Departures:
 
     def _leave_laden(self, row: int, mission: MissionKept, now_ns: int) -> None:
         books = self._books
-        if not self._leave(row, self._yard.target_yard_id(mission), _REFUGES, now_ns):
+        yard_id = self._yard.target_yard_id(mission)
+        if not self._leave(row, yard_id, self._refuges_in(yard_id), now_ns):
             return
         books.record(mission.after(MissionEvent.DEPARTED, now_ns))
         crossing = books.crossings.of_row.get(row)
