@@ -145,42 +145,45 @@ def tight(*stand_ids: str) -> Corridor:
 
 def test_a_bay_that_was_booked_from_afar_is_the_queues_head_s() -> None:
     """
-    Where parking is full a truck may set out for a bay, and whoever queues before the bays stands in its way.
+    Where parking is full a truck sets out for a bay, and whoever queues before the bays stands in its way.
 
     Each would wait for the other for good, and everybody behind them.
     """
-    stands = ("mn_bay_01", "mn_bay_02", "mn_park_01", "mn_park_02", "cn_park_01", "cn_park_02", "cn_bay_01")
-    road = DeskRoad(tight(*stands), list(stands[:2]), Plant(bay_s=40.0))
-    order_id, trips = road.order(4), road.desk.books.trips
-    assert road.until(lambda: any(trips.gates_ahead(row) for row in (0, 1)), 200)
-    ahead = next(row for row in (0, 1) if trips.gates_ahead(row))
-    afar = 1 - ahead
-    assert road.until(lambda: road.desk.truck(afar).goal_id.startswith("cn_park"), 200)
-    plan = road.desk._ways.plan(afar, road.corridor.stand_ix["cn_bay_01"])
-    assert plan is not None
-    road.desk._moves.redirect(afar, plan)
-
-    assert road.until(lambda: trips.known(ahead).staged, 900)
-    assert road.desk.truck(afar).goal_id == "cn_bay_01"
-    assert road.until(lambda: road.desk.truck(ahead).goal_id == "cn_bay_01", 400)
-    assert road.until(lambda: road.desk.books.orders.by_id[order_id].delivered_count == 4, 2000)
-
-
-def test_while_somebody_waits_for_a_bay_nobody_books_it_from_afar() -> None:
-    """Before a border that is slow, trucks on the road would have every bay, and the yard full of laden trucks none."""
     stands = ("mn_park_01", "mn_park_02", "mn_park_03", "mn_bay_01", "mn_bay_02", "cn_park_01", "cn_park_02", "cn_bay_01")
     road = DeskRoad(tight(*stands), list(stands[:6]), Plant(bay_s=40.0))
     order_id = road.order(24)
-    afar: list[int] = []
+    booked_afar = False
 
     def all_there() -> bool:
+        nonlocal booked_afar
         books = road.desk.books
         bound = [row for row in range(6) if not books.trips.settled[row] and road.desk.truck(row).goal_id == "cn_bay_01"]
-        afar.extend(row for row in bound if books.trips.gates_ahead(row))
+        booked_afar = booked_afar or any(books.trips.gates_ahead(row) for row in bound)
         return books.orders.by_id[order_id].delivered_count == 24
 
     assert road.until(all_there, 4000)
-    assert afar == []
+    assert booked_afar
+
+
+def test_while_a_truck_that_stands_there_wants_a_bay_nobody_books_it_from_afar() -> None:
+    """The queue before the bays is full of trucks that are still on the road: whoever sets out now must not have the bay before them."""
+    stands = ("mn_bay_01", "mn_bay_02", "mn_park_01", "mn_park_02", "cn_park_01", "cn_bay_01")
+    road = DeskRoad(tight(*stands), list(stands[:2]), Plant(bay_s=40.0))
+    staging = road.desk._departures._staging
+    area = staging["cn"]
+    assert area is not None
+    staging["cn"] = replace(area, room=0, fits=0)
+    road.order(4)
+    road.live[1] = False
+    assert road.until(lambda: road.desk.truck(0).goal_id == "cn_park_01" and bool(road.desk.books.trips.settled[0]), 1500)
+    road.live[1] = True
+    assert road.until(lambda: road.mission_state(1) == "LADEN", 300)
+    road.step(100)
+
+    assert road.desk.truck(1).goal_id.startswith("mn")
+    assert Cause(int(road.desk.limit_cause[1])) is Cause.STAND
+    staging["cn"] = area
+    assert road.until(lambda: road.desk.truck(1).goal_id.startswith("cn"), 300)
 
 
 @pytest.mark.parametrize("aside", [("cn_park_01", "cn_park_02"), ("cn_park_01", "cn_plug_01"), ("cn_plug_01", "cn_plug_02")])

@@ -56,7 +56,7 @@ class Departures:
         self._staging = {yard.yard_id: staging_of(books.corridor, books.lanes, yard.yard_id) for yard in (books.loading, books.unloading)}
         self._behind = Behind(books)
         self._charging = charging
-        # Yards in which, or on the way to which, trucks want bays that they have not got.
+        # Yards in which trucks stand and want bays.
         self._bays_wanted: set[str] = set()
 
     def look(self, view: DeskView, now_ns: int) -> None:
@@ -78,7 +78,7 @@ class Departures:
                 waiting[yard_id].append(row)
             elif truck.settled or truck.goal_ix == NOWHERE:
                 leaving.append((*self._turn(row, truck), row))
-        self._bays_wanted = {yard_id for yard_id, rows in waiting.items() if rows}
+        self._bays_wanted = {yard_id for yard_id, rows in waiting.items() if books.trips.settled[rows].any()}
         for yard_id, rows in waiting.items():
             self._turn_to_free(yard_id)
             if rows:
@@ -307,9 +307,9 @@ class Departures:
 
     def _refuges_in(self, yard_id: str) -> tuple[tuple[StandKind, ...], ...]:
         """
-        The stands that may be booked from the other yard: bays only while nobody nearer wants one.
+        The stands that may be booked from the other yard: bays only while nobody who stands there wants one.
 
-        Else trucks far back in a queue before the border have the bays, and those who wait beside them can only look on.
+        Where the queue before the bays is full of trucks that are still on the road, bays are free that nobody in the yard may take yet.
         """
         return _ASIDE if yard_id in self._bays_wanted else _REFUGES
 
