@@ -81,7 +81,7 @@ def no_queue() -> AbstractContextManager[None]:
 
 def bays_alone() -> AbstractContextManager[None]:
     """A truck that leaves a yard looks for a bay in the other one, and overlooks the parking stands."""
-    return patched(departures, "_REFUGES", ((StandKind.BAY,),))
+    return patched(departures.Departures, "_refuges_in", lambda *_: ((StandKind.BAY,),))
 
 
 def one_side_only() -> AbstractContextManager[None]:
