@@ -62,8 +62,7 @@ def _stops(update: FleetUpdate, language: str) -> list[str]:
 
 
 def _gates(update: FleetUpdate, language: str) -> list[str]:
-    taken_s = {gate.gate_id: (update.time - gate.since).total_seconds() for gate in update.overdue_gates if update.time and gate.since}
-    return [say(language, "concern.gate", id=gate_id, n=str(int(seconds // 60))) for gate_id, seconds in taken_s.items()]
+    return [say(language, "concern.gate", id=gate.gate_id, n=str(gate.taken_min(update.time))) for gate in update.overdue_gates]
 
 
 def _row(truck: Truck, language: str) -> tuple[str, ...]:

@@ -224,6 +224,10 @@ class OverdueGate:
     truck_id: str
     since: datetime | None
 
+    def taken_min(self, now: datetime | None) -> int:
+        """Whole minutes until *now*; 0 where either was not told."""
+        return 0 if now is None or self.since is None else int((now - self.since).total_seconds() // 60)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetUpdate:

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ClassVar, Final
 
+from fleet.client.values import OverdueGate
 from fleet.errors import Code, FleetError
 
 # Shares of what is declared, or of a full battery, under which somebody should know.
 BRAKES_LOW: Final = 0.9
 BATTERY_LOW: Final = 0.1
-MINUTE_MS: Final = 60_000
 GRAVE_SESSIONS: Final = ("quarantined", "halted", "silent")
 GRAVE_CAUSES: Final = ("braked", "intrusion", "judge", "fault")
 
@@ -50,7 +51,7 @@ class Concern:
 
 
 def concerns(trucks: Iterable[Truck], stops: Iterable[Mapping[str, Any]], full_wh: Mapping[str, float]) -> list[Concern]:
-    """All of them, the gravest first; *full_wh* is the battery of each type of truck."""
+    """All about trucks and stops, the gravest first; *full_wh* is the battery of each type of truck."""
     found = [
         Concern(kind="stop", truck_id="", grave=True, fields={"id": stop["stop_id"], "reason": stop["reason"]})
         for stop in stops
@@ -61,15 +62,10 @@ def concerns(trucks: Iterable[Truck], stops: Iterable[Mapping[str, Any]], full_w
     return sorted(found, key=lambda concern: not concern.grave)
 
 
-def about_gates(overdue: Iterable[Mapping[str, Any]], now_ms: int) -> list[Concern]:
-    """One for each overdue gate, with the minutes from its being taken to *now_ms*."""
+def about_gates(overdue: Iterable[OverdueGate], now: datetime | None) -> list[Concern]:
+    """One for each overdue gate, with the minutes that it has been taken by *now*; none of them grave."""
     return [
-        Concern(
-            kind="gate",
-            truck_id=gate["truck_id"],
-            grave=False,
-            fields={"id": gate["gate_id"], "n": str((now_ms - (gate["since"] or now_ms)) // MINUTE_MS)},
-        )
+        Concern(kind="gate", truck_id=gate.truck_id, grave=False, fields={"id": gate.gate_id, "n": str(gate.taken_min(now))})
         for gate in overdue
     ]
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from fleet.client.site_values import Site
-from fleet.client.values import AllStop, ControlLease, FleetTotals, OverdueGate, Truck
+from fleet.client.values import AllStop, ControlLease, FleetTotals, Truck
 from fleet.console.axis import Axis
 
 # Of the WGS-84 ellipsoid: metres in a degree at a latitude, good to a centimetre over the few kilometres of a corridor.
@@ -97,11 +97,6 @@ def truck_data(truck: Truck) -> dict[str, Any]:
 def stop_data(stop: AllStop) -> dict[str, Any]:
     """An all-stop."""
     return {**asdict(stop), "since": milliseconds(stop.since)}
-
-
-def overdue_data(gate: OverdueGate) -> dict[str, Any]:
-    """A gate at which a person should look."""
-    return {**asdict(gate), "since": milliseconds(gate.since)}
 
 
 def control_data(control: ControlLease | None) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from fleet.client.values import FleetUpdate
 from fleet.clock import Clock, SystemClock
 from fleet.console.alarms import Alarms, about_gates, concerns
 from fleet.console.axis import axis_of
-from fleet.console.drawing import control_data, milliseconds, overdue_data, site_data, stop_data, totals_data, truck_data
+from fleet.console.drawing import control_data, milliseconds, site_data, stop_data, totals_data, truck_data
 from fleet.console.history import History
 from fleet.console.recording import RecordingDamaged
 from fleet.console.source import Source
@@ -85,7 +85,7 @@ class Feed:
                 "totals": totals_data(update.totals),
                 "control": control_data(update.control),
             }
-            gates = about_gates([overdue_data(gate) for gate in update.overdue_gates], self._rest["time_ms"] or 0)
+            gates = about_gates(update.overdue_gates, update.time)
             self._alarms.take([*concerns(self._trucks.values(), self._rest["stops"], self._full_wh()), *gates])
             self._news.notify_all()
         if self.history is not None and self._rest["time_ms"] is not None:

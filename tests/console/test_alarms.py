@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from fleet.client.values import OverdueGate
 from fleet.console.alarms import Alarms, NothingToAcknowledge, about_gates, concerns
 
 FULL_WH = {"coal_truck_70t": 350_000.0}
@@ -59,8 +61,9 @@ def test_an_all_stop_is_one_alarm() -> None:
 
 def test_an_overdue_gate_is_listed_with_the_minutes_it_has_been_taken() -> None:
     """With the truck it has, and without one where its barrier does not prove shut; under one name meanwhile."""
-    taken, shutting = ({"gate_id": "g3_1", "truck_id": truck_id, "since": 60_000} for truck_id in ("t1", ""))
-    (one,), (other,) = about_gates([taken], 13 * 60_000), about_gates([shutting], 14 * 60_000)
+    since = datetime(2026, 3, 1, 12, 1, tzinfo=UTC)
+    taken, shutting = (OverdueGate(gate_id="g3_1", truck_id=truck_id, since=since) for truck_id in ("t1", ""))
+    (one,), (other,) = about_gates([taken], since + timedelta(minutes=12)), about_gates([shutting], since + timedelta(minutes=13.9))
 
     assert (one.kind, one.truck_id, one.grave, one.fields) == ("gate", "t1", False, {"id": "g3_1", "n": "12"})
     assert (other.truck_id, other.fields["n"]) == ("", "13")
