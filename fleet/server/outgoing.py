@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from fleet.errors import FleetError
 from fleet.server.columns import FlagColumn, FloatColumn, IntColumn, RowColumn
@@ -184,6 +184,11 @@ class Alarm:
 
     name: str
     fields: tuple[tuple[str, str | int | float], ...]
+
+    @classmethod
+    def of(cls, name: str, **fields: str | int | float) -> Self:
+        """An event with *fields*, in the order given."""
+        return cls(name=name, fields=tuple(fields.items()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -188,10 +188,6 @@ class Books:
         self.apply(fact)
         self._fresh.append(fact)
 
-    def alarm(self, name: str, **fields: str | int | float) -> None:
-        """Something a person should look at: an event of the log, and its fields."""
-        self.alarms.append(Alarm(name=name, fields=tuple(fields.items())))
-
     def facts(self) -> list[Fact]:
         """What recreates the books, in an order in which it can be applied."""
         numbers = replace(

@@ -51,7 +51,7 @@ class Gates:
     room       (groups,) trucks that fit between where a way can only lead to the group's gates and their stop lines
     queue      (g,) trucks that can rest on the gate's own lane up to its line, the first at the line; at least one
     overdue_s  (g,) seconds that a gate has had one truck, or has had to shut, where that is longer than usual; else 0
-    since_ns   (g,) since when
+    since_ns   (g,) when it came to have whom it has now
     long_overdue  rows of those for which that is so long that a person should look
     """
 

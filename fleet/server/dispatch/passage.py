@@ -23,7 +23,7 @@ from fleet.server.dispatch.gates import NOBODY
 from fleet.server.dispatch.reins import Rein
 from fleet.server.dispatch.trips import NOWHERE, GateAhead
 from fleet.server.dispatch.wayfinding import Wayfinding
-from fleet.server.outgoing import GateCall, GatePassed, ManifestDeclared
+from fleet.server.outgoing import Alarm, GateCall, GatePassed, ManifestDeclared
 from planner.authority import Cause
 from planner.corridor import GateRole
 from planner.limits import SAME_PLACE_M
@@ -81,7 +81,8 @@ class Passage:
         books.gates.watch(now_ns)
         for gate_ix in sorted(books.gates.long_overdue - before):
             overdue = self.overdue(gate_ix)
-            books.alarm("gate_overdue", gate=overdue.gate_id, truck=overdue.truck_id, for_s=round(float(books.gates.overdue_s[gate_ix])))
+            taken_s = round(float(books.gates.overdue_s[gate_ix]))
+            books.alarms.append(Alarm.of("gate_overdue", gate=overdue.gate_id, truck=overdue.truck_id, for_s=taken_s))
         takes = np.array([books.opening.gate_takes(gate_ix, now_ns) for gate_ix in range(len(self.takes))], np.bool_)
         if (takes != self.takes).any():
             self.takes = takes

@@ -44,7 +44,7 @@ class Words:
 
     def alarm(self, name: str, **fields: str | int | float) -> None:
         """Something a person may want to look at."""
-        self.alarms.append(Alarm(name=name, fields=tuple(fields.items())))
+        self.alarms.append(Alarm.of(name, **fields))
 
     def outgoing(
         self,
