@@ -50,8 +50,9 @@ class FollowUps:
     def _send_to_scan(self, row: int) -> None:
         """To where fewest are bound, as long as there is room: who waits beyond the queue's room waits where all others pass."""
         books = self._books
+        ways = self._ways_not_behind(row)
         bound = {
-            gate_ix: self._bound_count(gate_ix, row)
+            gate_ix: sum(gate_ix in way for way in ways)
             for gate_ix, gate in enumerate(books.gates.gates)
             if gate.role is GateRole.XRAY and self._passage.takes[gate_ix]
         }
@@ -64,10 +65,10 @@ class FollowUps:
         if plan is not None:
             self._moves.reroute(row, plan)
 
-    def _bound_count(self, gate_ix: int, row: int) -> int:
-        """Trucks on whose way the gate lies, but for those behind the truck of *row*: it would wait for them, and they for it."""
+    def _ways_not_behind(self, row: int) -> list[list[int]]:
+        """The gates ahead of each truck that crosses, but for those behind the truck of *row*: it would wait for them, and they for it."""
         ways = {other: [gate.gate_ix for gate in self._books.trips.gates_ahead(other)] for other in self._books.crossings.of_row}
-        return sum(gate_ix in way and not self._is_behind(way, ways[row]) for way in ways.values())
+        return [way for way in ways.values() if not self._is_behind(way, ways[row])]
 
     def _is_behind(self, way: Sequence[int], before: Sequence[int]) -> bool:
         """Whether whoever has the gates *way* ahead comes to the first of *before*, or to one beside it, only after another one."""
