@@ -96,8 +96,8 @@ def wait_max_s(sides: Sequence[Side], ahead_count: int, follow_s: float) -> floa
     The longest that a truck waits for a section which *ahead_count* trucks of its side are to pass before it, seconds.
 
     As long as nobody stands still in the section: such a stand adds its own length, once. *follow_s*: the longest between two
-    trucks of a batch. Its side's turns let at least *batch* trucks in; each may have to wait for a whole turn of the other side, and both are run out once.
-    Turns are looked at once a second.
+    trucks of a batch. Its side's turns let at least *batch* trucks in; each may have to wait for a whole turn of the other side,
+    and both are run out once. Turns are looked at once a second.
     """
     whole_s = patience_s(sides) + max(side.run_s for side in sides) + 2.0 * follow_s
     batch = max(1, math.floor(patience_s(sides) / follow_s))

@@ -196,7 +196,7 @@ class Waits:
         return self._for_stand(row, cause, corridor.stands[ref].yard_id if cause is Cause.SLOT else yard.yard_id, kinds)
 
     def _lacks_room(self, cause: Cause, ref: int) -> bool:
-        """Whether it stands for a charger of its own, or before the gates behind which it is to be scanned: others have both."""
+        """Whether others have what it lacks: a charger, or room before the X-ray, for which it waits at a gate before that."""
         if cause is Cause.INSPECTION:
             return ref >= 0 and self._roster.corridor.gates[ref].role is not GateRole.XRAY
         return cause is Cause.CHARGING and ref < 0
