@@ -136,14 +136,14 @@ def _throughput(scenarios: list[str], settings: list[str], hours: float | None, 
         Console().print(throughput_table(rows), days_table(rows))
     failed = [f"{row.scenario} {run}" for row in rows for run in row.failed]
     if failed:
-        typer.echo(f"fleet bench: failed: {', '.join(failed)}", err=True)
+        typer.echo("\n".join(f"fleet bench: failed: {each}" for each in failed), err=True)
         raise typer.Exit(1)
 
 
 def _tell_run(run: Run) -> None:
     """Whole days take minutes each: whoever waits, or ends it, has what was made so far."""
     words = f"{run.job.scenario} {run.job.policy} seed {run.job.seed}: {run.round_trips} round trips, {run.per_h:.1f} an hour settled"
-    typer.echo(words if run.sound else f"{words}; FAILED", err=True)
+    typer.echo(f"{words}; FAILED: {run.failures[0]}" if run.failures else words, err=True)
 
 
 def throughput_table(rows: Sequence[Row]) -> Table:

@@ -23,6 +23,7 @@ from planner.policy import BLOCK_M, MOVING, PLANNED
 from sim_harness.bench.ideal import SECONDS_PER_HOUR, ideal_per_h, ideal_round_trips
 from sim_harness.checkers import Checkers
 from sim_harness.day_bound import bound_of
+from sim_harness.expectations import judged
 from sim_harness.in_memory import InMemoryServer
 from sim_harness.recording import Recorder
 from sim_harness.report import build_report, open_seconds, opening_s
@@ -49,12 +50,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What came of it; *per_h* of the settled day. *sound*: its verdict was pass."""
+    """What came of it; *per_h* of the settled day, *failures* as in `report.json`: none where the verdict is pass."""
 
     job: Job
     round_trips: int
     per_h: float
-    sound: bool
+    failures: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +139,8 @@ def run(job: Job) -> Run:
         ValueError: the fleet never settles.
     """
     scenario = _load(job)
-    cycle_s = _bound(scenario).cycle_s
-    from_s, to_s = settled_s(scenario, cycle_s)
+    bound = _bound(scenario)
+    from_s, to_s = settled_s(scenario, bound.cycle_s)
     checkers = Checkers(scenario.roster)
     spec, day_start_s = scenario.spec, int(opening_s(scenario.roster))
     server = InMemoryServer(scenario.corridor, day_start_s, mortal=scenario.troubled, policy=spec.policy)
@@ -152,12 +153,12 @@ def run(job: Job) -> Run:
                 counts.append((open_seconds(scenario.roster, day_start_s, now_s), runner.books.round_trips))
 
         totals = runner.run(count)
-    report = build_report(scenario.roster, totals, checkers.figures(), None)
+    report = judged(build_report(scenario.roster, totals, checkers.figures(), bound), spec.expect)
     return Run(
         job=job,
         round_trips=totals.round_trips,
-        per_h=rate_per_h(counts, cycle_s) if counts else 0.0,
-        sound=report.verdict == "pass",
+        per_h=rate_per_h(counts, bound.cycle_s) if counts else 0.0,
+        failures=tuple(report.failures),
     )
 
 
@@ -205,5 +206,5 @@ def _row(name: str, runs: Sequence[Run]) -> Row:
         bound_round_trips=bound.round_trips,
         ideal_round_trips=ideal_round_trips(scenario, bound),
         round_trips={policy: [each.round_trips for each in found] for policy, found in by_policy.items()},
-        failed=tuple(f"{each.job.policy} seed {each.job.seed}" for each in runs if not each.sound),
+        failed=tuple(f"{each.job.policy} seed {each.job.seed}: {each.failures[0]}" for each in runs if each.failures),
     )

@@ -100,6 +100,14 @@ def test_every_policy_meets_the_same_days() -> None:
     assert 0 < row.round_trips["blocks400"][0] <= row.round_trips["moving"][0]
 
 
+def test_a_run_that_failed_says_why() -> None:
+    """A baseline that comes to a standstill and one that strands a truck are different news."""
+    (row,) = throughput(["crossing"], hours=0.25, seeds=1, settings=["expect={round_trips: '>= 1000'}"])
+
+    assert [each.split(":")[0] for each in row.failed] == [f"{policy} seed 1" for policy in POLICIES]
+    assert all("round_trips" in each for each in row.failed)
+
+
 def test_trucks_that_come_home_together_are_counted_as_they_come_on_average() -> None:
     """Thirty trucks every 50 minutes are 36 an hour, whether the last of them came just before the end or just after."""
     minutes = range(300)
