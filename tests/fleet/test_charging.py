@@ -9,6 +9,7 @@ from fleet.clock import NS_PER_S
 from fleet.server import commands as c
 from fleet.server.dispatch.batteries import Forecast
 from fleet.server.dispatch.dispatch import DispatchOptions
+from fleet.server.dispatch.stands import BayProven, BayState
 from fleet.site import load_site
 from planner.authority import Cause
 from tests.fleet.desk_road import DeskRoad, Plant
@@ -138,6 +139,25 @@ def test_who_does_not_get_home_charges_in_the_far_yard() -> None:
 
     assert goal(road, 0).startswith("cn_plug")
     assert goal(road, 1).startswith("mn_")
+
+
+@pytest.mark.parametrize(("out_of_order", "goes_to"), [(20, "cn_plug"), (19, "mn_")])
+def test_where_others_wait_for_chargers_at_home_those_of_the_far_yard_are_used(out_of_order: int, goes_to: str) -> None:
+    """A fleet without swap stands would wait at home until batteries are empty, with plugs free on the other side."""
+    stress = load_site("stress")
+    road = DeskRoad(stress, ["mn_park_1_01", "cn_park_1_01"])
+    for number in range(1, out_of_order + 1):
+        road.desk.books.record(BayProven(stand_ix=stress.stand_ix[f"mn_plug_{number:02}"], state=BayState.BLOCKED))
+    told = forecast(road)
+    road.battery_wh[0] = 30_000.0
+    road.battery_wh[1] = 0.5 * (told.home_wh + told.fetched_wh)
+    road.live[1] = False
+    road.step(100)
+
+    road.live[1] = True
+    road.step(100)
+
+    assert goal(road, 1).startswith(goes_to)
 
 
 def test_who_is_full_makes_room_for_who_must_charge() -> None:

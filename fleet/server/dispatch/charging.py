@@ -62,7 +62,7 @@ class Charging:
         """
         books, batteries = self._books, self.batteries
         yard_id = books.loading.yard_id
-        kind = StandKind.SWAP if self._all[yard_id, StandKind.SWAP] else StandKind.PLUG
+        kind = self._kind_at(yard_id)
         chargers = self._all[yard_id, kind]
         left_s = books.opening.border_left_s(now_ns) or NEVER_S
         lasts_s = {row: batteries.lasts_s(row) for row in rows if batteries.left_wh(row) > 0.0}
@@ -104,6 +104,33 @@ class Charging:
         if self.must(row) or row in self._early:
             return True
         return self.jobless and not self._waiting and self.batteries.lack(row) >= _WORTH_IT
+
+    def sooner_here(self, row: int) -> bool:
+        """
+        Whether an empty truck in the far yard that must charge before it works again is done sooner there than at home, where others wait.
+
+        Only as long as a charger is free there that nobody in that yard waits for.
+        """
+        books = self._books
+        if self.may_work(row) or self.batteries.lack(row) < _WORTH_IT or books.trips.known(row).decommissioned:
+            return False
+        home_id, here_id = books.loading.yard_id, books.trips.goal_yard_id(row)
+        waiting = list(self._waiting.values())
+        free = len(books.stands.free(here_id, CHARGERS)) - waiting.count(here_id)
+        home = self._kind_at(home_id)
+        chargers = self._all[home_id, home]
+        if free <= 0 or not chargers or home_id not in waiting:
+            return False
+        turns_s = waiting.count(home_id) / len(chargers) * self._turn_s(home)
+        return self._charge_s(row, self._kind_at(here_id)) < turns_s + self._charge_s(row, home)
+
+    def _kind_at(self, yard_id: str) -> StandKind:
+        """The quickest kind of charger a yard has; plugs where it has none."""
+        return StandKind.SWAP if self._all[yard_id, StandKind.SWAP] else StandKind.PLUG
+
+    def _charge_s(self, row: int, kind: StandKind) -> float:
+        """How long the truck is at a charger of that kind."""
+        return self._service_s[kind] * (1.0 if kind is StandKind.SWAP else self.batteries.lack(row))
 
     def wanted(self, yard_id: str) -> bool:
         """Whether somebody waits for a charger of the yard."""
@@ -183,5 +210,5 @@ class Charging:
         """Whether the truck is done at a plug before it would have had its turn at a swap stand."""
         swap_count = len(self._all.get((yard_id, StandKind.SWAP), ()))
         before = sum(other != row for other in self._waiting)
-        plug_s = self._service_s[StandKind.PLUG] * self.batteries.lack(row)
+        plug_s = self._charge_s(row, StandKind.PLUG)
         return swap_count == 0 or plug_s <= (before // swap_count + 2) * self._turn_s(StandKind.SWAP)
