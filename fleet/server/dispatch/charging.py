@@ -116,13 +116,13 @@ class Charging:
             return False
         home_id, here_id = books.loading.yard_id, books.trips.goal_yard_id(row)
         waiting = list(self._waiting.values())
-        free = len(books.stands.free(here_id, CHARGERS)) - waiting.count(here_id)
-        home = self._kind_at(home_id)
+        here, home = self._kind_at(here_id), self._kind_at(home_id)
+        free = len(books.stands.free(here_id, (here,))) - waiting.count(here_id)
         chargers = self._all[home_id, home]
         if free <= 0 or not chargers or home_id not in waiting:
             return False
         turns_s = waiting.count(home_id) / len(chargers) * self._turn_s(home)
-        return self._charge_s(row, self._kind_at(here_id)) < turns_s + self._charge_s(row, home)
+        return self._charge_s(row, here) < turns_s + self._charge_s(row, home)
 
     def _kind_at(self, yard_id: str) -> StandKind:
         """The quickest kind of charger a yard has; plugs where it has none."""
