@@ -6,8 +6,8 @@ takes, by load and grade, and for as long as it lasts the power that a truck dra
 batteries of trucks that stand; until one has stood for long enough, it is believed to be what heating takes in hard frost. On top
 comes a reserve: an hour's standing and a share of the battery.
 
-Missions end at the loading yard's chargers: the far yard's are for who must have one there. Only where a full battery does not last
-for the way there and back, a mission ends at the far yard's. The forecast is no fact of the journal: a server that starts anew
+Missions are counted to the loading yard's chargers: the far yard's are for who must have one there, or would wait longer at home. Only
+where a full battery does not last for the way there and back, a mission ends at the far yard's. The forecast is no fact of the journal: a server that starts anew
 counts on frost until it has seen batteries for two minutes.
 """
 

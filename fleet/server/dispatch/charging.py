@@ -3,7 +3,8 @@ Who charges when and where, so that nobody is stranded and chargers are never wa
 
 A truck whose battery does not last for another mission must charge, and gets none before. Others charge while nothing is to be done;
 and, when the fleet would run low together, some do before they must, as long as a charger is free that nobody needs more. Swap stands
-are quick: a plug is taken only where that is sooner than a turn at one of them. Who is done makes room for whoever waits.
+are quick: a plug is taken only where that is sooner than a turn at one of them. Who is done makes room for whoever waits. Home is where
+trucks charge, unless so many wait there that an empty one in the far yard is done sooner before it sets out.
 """
 
 from __future__ import annotations
