@@ -120,7 +120,7 @@ def test_the_same_day_with_the_dispatcher_as_it_is_makes_progress() -> None:
 
 @pytest.mark.parametrize(
     ("mutant", "scenario", "trucks", "said"),
-    [(bays_alone, "crossing", 8, "waits (stand east), and nobody"), (one_side_only, SECTION, 2, "waits (zone narrow), and nobody")],
+    [(bays_alone, "crossing", 8, "waits (stand west), and nobody"), (one_side_only, SECTION, 2, "waits (zone narrow), and nobody")],
 )
 def test_a_truck_that_is_forgotten_is_found(mutant: object, scenario: str, trucks: int, said: str) -> None:
     """A decision that never comes leaves no ring, only somebody who waits for nobody."""
