@@ -35,8 +35,7 @@ LOOK_S: Final = LOOK_TICKS * TICK_S
 # A ring is one the moment it closes; that it still stands after so long rules out a glance between two decisions.
 LOCKED_S: Final = 120.0
 # Who stands for something that nobody keeps from it has been forgotten. Decisions come once in five seconds at most, and a section goes
-# to the other side 45 s after nobody came: this is several times as long. A bay in the other yard is for those first who stand beside it
-# and want one: behind a queue of them bays are free at every look, and go to them one by one.
+# to the other side 45 s after nobody came: this is several times as long.
 IDLE_S: Final = 300.0
 # A zone is passed in seconds, and claims take their turns by age: a queue of many claims before one crossing takes a few minutes.
 ZONE_S: Final = 900.0
@@ -169,7 +168,7 @@ class ProgressWatch:
                 continue
             unseen = wait.cause in _UNSEEN
             self._idle_s[row] = 0.0 if wait.on or unseen else self._idle_s[row] + LOOK_S
-            if self._idle_s[row] >= (STARVED_S if wait.after_others else IDLE_S):
+            if self._idle_s[row] >= IDLE_S:
                 self._find(time_s, (row,), f"{self._waits.sentence(wait, ())} for {self._idle_s[row]:.0f} s")
             drives_by = wait.cause is Cause.ZONE and all(self._stood_s[other] == 0.0 for other in wait.on)
             self._zone_wait_s[row] = self._zone_wait_s[row] + LOOK_S if drives_by else self._zone_wait_s[row]

@@ -75,8 +75,7 @@ class Wait:
     What one truck stands for.
 
     *place_id*: the zone, gate or yard, "" for none. *on*: rows of those who have it; it goes on once all of them have left it, or
-    any of them where not *every*. Nobody: nobody is seen to keep it from the truck. *after_others*: it is for those first who stand
-    beside it and want it too.
+    any of them where not *every*. Nobody: nobody is seen to keep it from the truck.
     """
 
     row: int
@@ -84,7 +83,6 @@ class Wait:
     place_id: str
     on: tuple[int, ...]
     every: bool
-    after_others: bool = False
 
 
 def locked(waits: Mapping[int, Wait]) -> list[int]:
@@ -151,8 +149,6 @@ class Waits:
         # What one look has seen of stands: whose they are, by row, and who is in the way of a yard's, with whether one is free.
         self._taken: list[set[int]] = []
         self._pools: dict[tuple[str, frozenset[StandKind]], tuple[list[int], bool]] = {}
-        # Yards in which trucks stand that want bays: no free one goes to a truck of another yard meanwhile.
-        self._bays_wanted: set[str] = set()
         self._stands_on: dict[int, list[int]] = {}
         for ix, stand in enumerate(corridor.stands):
             self._stands_on.setdefault(corridor.lane_ix[stand.lane_id], []).append(ix)
@@ -166,7 +162,6 @@ class Waits:
         """What the trucks of *rows* stand for, of those that stand for one of `KINDS`, for a charger or room to be scanned, or at rest."""
         self._taken.clear()
         self._pools.clear()
-        self._bays_wanted = self._yards_wanting_bays(view)
         at = {truck_id: ix for ix, truck_id in enumerate(view.truck_ids)}
         found: dict[int, Wait] = {}
         for row in rows:
@@ -182,10 +177,6 @@ class Waits:
             elif cause in KINDS or self._lacks_room(cause, ref):
                 found[row] = self._wait(row, cause, ref)
         return found
-
-    def _yards_wanting_bays(self, view: FleetView) -> set[str]:
-        refs = view.cause_ref[view.standing & (view.cause == Cause.SLOT)].tolist()
-        return {self._roster.corridor.stands[ref].yard_id for ref in refs if ref >= 0}
 
     def _wait(self, row: int, cause: Cause, ref: int) -> Wait:
         corridor = self._roster.corridor
@@ -229,18 +220,14 @@ class Waits:
 
     def _for_stand(self, row: int, cause: Cause, yard_id: str, kinds: frozenset[StandKind]) -> Wait:
         """A stand of a yard: nobody keeps it from the truck while one is free."""
-        takers, free = self._pool(yard_id, kinds)
-        on = () if free else tuple(each for each in takers if each != row)
-        after_others = cause is Cause.STAND and yard_id in self._bays_wanted and not self._pool(yard_id, kinds - _BAYS)[1]
-        return Wait(row=row, cause=cause, place_id=yard_id, on=on, every=False, after_others=after_others)
+        pool = self._pools.get((yard_id, kinds))
+        if pool is None:
+            pool = self._pools[yard_id, kinds] = self._pool(yard_id, kinds)
+        takers, free = pool
+        return Wait(row=row, cause=cause, place_id=yard_id, on=() if free else tuple(each for each in takers if each != row), every=False)
 
     def _pool(self, yard_id: str, kinds: frozenset[StandKind]) -> tuple[list[int], bool]:
-        """Who has stands of these kinds in a yard, and whether one is nobody's; seen once a look."""
-        if (yard_id, kinds) not in self._pools:
-            self._pools[yard_id, kinds] = self._seen(yard_id, kinds)
-        return self._pools[yard_id, kinds]
-
-    def _seen(self, yard_id: str, kinds: frozenset[StandKind]) -> tuple[list[int], bool]:
+        """Who has stands of these kinds in a yard, and whether one is nobody's."""
         if not self._taken:
             self._taken = [self.stands_of(row) for row in range(len(self._roster.truck_ids))]
         wanted = {ix for ix, stand in enumerate(self._roster.corridor.stands) if stand.yard_id == yard_id and stand.kind in kinds}

@@ -158,7 +158,7 @@ def run(job: Job) -> Run:
         job=job,
         round_trips=totals.round_trips,
         per_h=rate_per_h(counts, bound.cycle_s) if counts else 0.0,
-        failures=tuple(report.failures),
+        failures=report.failures,
     )
 
 

@@ -13,13 +13,13 @@ import pytest
 from fleet.server.dispatch import departures, sections
 from fleet.server.fleet_view import FleetView
 from planner.authority import Cause
-from planner.corridor import Stand, StandKind
+from planner.corridor import StandKind
 from planner.sections import Side, Turn, Verdict
 from sim_harness.books import Books
 from sim_harness.campaign.outcome import Failing, ways
 from sim_harness.clock import Streams
 from sim_harness.day import Wish, run_day
-from sim_harness.progress import LOCKED_S, LOOK_S, STARVED_S, ProgressWatch
+from sim_harness.progress import LOCKED_S, LOOK_S, ProgressWatch
 from sim_harness.recording import Recorder
 from sim_harness.report import Report
 from sim_harness.scenario import load_scenario
@@ -144,9 +144,8 @@ def test_an_ordinary_hour_is_quiet() -> None:
 class Watched:
     """Trucks on the tiny corridor that stand or creep where a test puts them, for causes that it names."""
 
-    def __init__(self, *places: tuple[str, float], beside: tuple[Stand, ...] = ()) -> None:
-        tiny = tiny_roster(len(places))
-        self.roster = replace(tiny, corridor=replace(tiny.corridor, stands=(*tiny.corridor.stands, *beside)))
+    def __init__(self, *places: tuple[str, float]) -> None:
+        self.roster = tiny_roster(len(places))
         lane_ix = self.roster.corridor.lane_ix
         at = np.array([lane_ix[lane_id] for lane_id, _ in places], np.int32)
         self.trucks = Trucks(self.roster, Streams(1), at, np.array([chainage_m for _, chainage_m in places]))
@@ -266,21 +265,6 @@ def test_a_laden_truck_that_waits_for_one_with_nothing_to_do_is_found() -> None:
 
     assert fleet.watch.longest_wait_s == 300.0
     assert fleet.said() == ["T0 waits for stand U1 of E taken by T1; T1 has nothing to do"]
-
-
-def test_a_free_bay_in_the_other_yard_is_for_those_first_who_stand_beside_it() -> None:
-    """Who waits for what they leave is not forgotten after minutes; after a quarter of an hour somebody is."""
-    parking = replace(tiny_roster(1).corridor.stands[1], stand_id="P2", yard_id="E", lane_id="turn_east", stop_m=18.0)
-    fleet = Watched(("out", 480.0), ("turn_east", 18.0), beside=(parking,))
-    fleet.cause = [(Cause.STAND, -1), (Cause.SLOT, fleet.roster.corridor.stand_ix["P2"])]
-    fleet.trucks.columns.around.laden[:] = True
-
-    fleet.looks(STARVED_S - LOOK_S)
-    early = fleet.said()
-    fleet.looks(2 * LOOK_S)
-
-    assert early == []
-    assert fleet.said() == ["T0 waits (stand E), and nobody is seen to keep it for 900 s"]
 
 
 def test_who_stood_while_the_server_was_dead_waits_from_its_return_on() -> None:

@@ -7,8 +7,8 @@ batteries of trucks that stand; until one has stood for long enough, it is belie
 comes a reserve: an hour's standing and a share of the battery.
 
 Missions are counted to the loading yard's chargers: the far yard's are for who must have one there, or would wait longer at home. Only
-where a full battery does not last for the way there and back, a mission ends at the far yard's. The forecast is no fact of the journal: a server that starts anew
-counts on frost until it has seen batteries for two minutes.
+where a full battery does not last for the way there and back, a mission ends at the far yard's. The forecast is no fact of the journal:
+a server that starts anew counts on frost until it has seen batteries for two minutes.
 """
 
 from __future__ import annotations

@@ -285,8 +285,8 @@ class Departures:
         elif row in books.weak:
             self._lay_up(row, truck, now_ns)
         elif stand.yard_id != books.loading.yard_id:
-            gets_home = self._charging.batteries.lasts_home(row) and (mission is not None or not self._charging.sooner_here(row))
-            if gets_home or not self._charging.go(row, now_ns):
+            charges_here = not self._charging.batteries.lasts_home(row) or (mission is None and self._charging.sooner_here(row))
+            if not charges_here or not self._charging.go(row, now_ns):
                 self._go_home(row, stand, now_ns)
         elif not truck.decommissioned and self._charging.wants(row) and self._charging.go(row, now_ns):
             return
