@@ -318,7 +318,7 @@ def test_who_turns_to_another_gate_still_joins_the_queue_it_was_sent_to() -> Non
     """A truck in the queue for the bays is bound for no stand yet. With the last stand of the site for one it parks there for good."""
     road = DeskRoad(BIG, [f"mn_bay_{k:02d}" for k in range(1, 7)])
     desk = road.desk
-    ways, moves, queue = desk._ways, desk._moves, desk._departures._staging["cn"]
+    ways, moves, queue = desk._ways, desk._moves, desk._departures._bays._staging["cn"]
     assert queue is not None
     for row in range(6):
         plan = ways.plan_queue(row, queue.lane_ix, via=[BIG.lane_ix["g1_1"]])

@@ -169,7 +169,7 @@ def test_while_a_truck_that_stands_there_wants_a_bay_nobody_books_it_from_afar()
     """The queue before the bays is full of trucks that are still on the road: whoever sets out now must not have the bay before them."""
     stands = ("mn_bay_01", "mn_bay_02", "mn_park_01", "mn_park_02", "cn_park_01", "cn_bay_01")
     road = DeskRoad(tight(*stands), list(stands[:2]), Plant(bay_s=40.0))
-    staging = road.desk._departures._staging
+    staging = road.desk._departures._bays._staging
     area = staging["cn"]
     assert area is not None
     staging["cn"] = replace(area, room=0, fits=0)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fleet.server.dispatch import departures, sections
+from fleet.server.dispatch import bay_matching, departures, sections
 from fleet.server.fleet_view import FleetView
 from planner.authority import Cause
 from planner.corridor import StandKind
@@ -76,7 +76,7 @@ def test_a_wait_that_ends_with_a_truck_that_goes_on_locks_nobody(waits: Sequence
 
 def no_queue() -> AbstractContextManager[None]:
     """Trucks go from stand to stand only: on a site as full as can be nobody can leave before somebody else has."""
-    return patched(departures, "staging_of", lambda *_: None)
+    return patched(bay_matching, "staging_of", lambda *_: None)
 
 
 def bays_alone() -> AbstractContextManager[None]:

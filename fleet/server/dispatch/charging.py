@@ -18,7 +18,7 @@ from fleet.server.dispatch.books import Books
 from fleet.server.dispatch.moves import Moves
 from fleet.server.dispatch.opening import NEVER_S
 from fleet.server.dispatch.stands import BayState
-from fleet.server.dispatch.trips import NOWHERE
+from fleet.server.dispatch.trips import NOWHERE, TruckKept
 from fleet.server.dispatch.wayfinding import Plan, Wayfinding
 from planner.authority import Cause
 from planner.corridor import StandKind
@@ -133,9 +133,11 @@ class Charging:
         """How long the truck is at a charger of that kind."""
         return self._service_s[kind] * (1.0 if kind is StandKind.SWAP else self.batteries.lack(row))
 
-    def wanted(self, yard_id: str) -> bool:
-        """Whether somebody waits for a charger of the yard."""
-        return yard_id in self._waiting.values()
+    def keeps_others(self, truck: TruckKept) -> bool:
+        """Whether the truck stands, to no use, at a charger for which others wait."""
+        stand = self._books.corridor.stands[truck.goal_ix]
+        at_charger = truck.settled and truck.left_ix == NOWHERE and not truck.charging and stand.kind in CHARGERS
+        return at_charger and stand.yard_id in self._waiting.values()
 
     def go(self, row: int, now_ns: int) -> bool:
         """To a charger of the yard it is in, if one is free for it; who must charge and cannot waits, out of others' way."""

@@ -1,10 +1,7 @@
 """
 Who leaves which stand for which, once a second; whoever stays gets a reason.
 
-Trucks bind to a bay as late as they can: from afar they book a parking stand, and near the bays whoever is there first takes
-the bay that is free. So no bay waits for a truck that is still on the road, and queues form on stands, not on lanes.
-
-Where there is a place behind a bay, whoever is there first takes that when no bay is free (`behind`).
+From afar trucks book a parking stand; who gets which bay is matched where they are near (`bay_matching`).
 
 Departures are metered by the room before each truck's first gate, not by rates from a flow model: orders go from one yard to one other,
 so there is nothing to share out, and at the default site the bays have been kept as busy as chance leaves them without.
@@ -12,36 +9,27 @@ so there is nothing to share out, and at the default site the bays have been kep
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-import numpy as np
-
-from fleet.clock import NS_PER_S
-from fleet.server.columns import FloatColumn
 from fleet.server.desk import DeskView
 from fleet.server.dispatch.batteries import CHARGERS
-from fleet.server.dispatch.behind import Behind
+from fleet.server.dispatch.bay_matching import BayMatching
 from fleet.server.dispatch.books import Books
 from fleet.server.dispatch.charging import Charging
 from fleet.server.dispatch.crossing import CrossingState
 from fleet.server.dispatch.mission import ABOARD, MissionEvent, MissionKept, MissionState
 from fleet.server.dispatch.moves import Moves
 from fleet.server.dispatch.passage import Passage
-from fleet.server.dispatch.staging import StagingArea, staging_of
 from fleet.server.dispatch.stands import NOBODY
 from fleet.server.dispatch.trips import NOWHERE, TruckKept
 from fleet.server.dispatch.wayfinding import Wayfinding
 from fleet.server.dispatch.yard import Yard
-from planner.assignment import assign
 from planner.authority import Cause
 from planner.corridor import Stand, StandKind
 
 _REFUGES: Final = ((StandKind.PARKING,), (StandKind.BAY,), (StandKind.SWAP, StandKind.PLUG))
 _ASIDE: Final = (_REFUGES[0], _REFUGES[2])  # where a truck keeps nobody from working
-_AT_BAYS_S: Final = 45.0  # this near the bays a truck in the queue is given one; further off, somebody might still cut in before it
-_WAIT_WEIGHT: Final = 1.0  # a second waited on a stand counts as a second nearer: nobody is passed over for long
 
 
 class Departures:
@@ -53,9 +41,8 @@ class Departures:
         self._moves = moves
         self._yard = yard
         self._passage = passage
-        self._staging = {yard.yard_id: staging_of(books.corridor, books.lanes, yard.yard_id) for yard in (books.loading, books.unloading)}
-        self._behind = Behind(books)
         self._charging = charging
+        self._bays = BayMatching(books, ways, moves, yard, charging)
         # Yards in which trucks stand and want bays.
         self._bays_wanted: set[str] = set()
 
@@ -73,16 +60,14 @@ class Departures:
             if row in books.holds:
                 books.reins.because(row, Cause.HOLD)
                 continue
-            yard_id = self._needs_bay(row, truck)
+            yard_id = self._bays.needs(row, truck)
             if yard_id and (truck.staged or books.corridor.stands[truck.goal_ix].yard_id == yard_id):
                 waiting[yard_id].append(row)
             elif truck.settled or truck.goal_ix == NOWHERE:
                 leaving.append((*self._turn(row, truck), row))
         self._bays_wanted = {yard_id for yard_id, rows in waiting.items() if books.trips.settled[rows].any()}
         for yard_id, rows in waiting.items():
-            self._turn_to_free(yard_id)
-            if rows:
-                self._match(yard_id, rows, now_ns)
+            self._bays.match(yard_id, rows, now_ns)
         for _, _, row in sorted(leaving):
             self._consider(row, now_ns)
 
@@ -109,160 +94,6 @@ class Departures:
         spent = mission.state is MissionState.ASSIGNED and truck.settled and self._charging.must(row)
         if spent or row in self._books.weak:
             self._books.record(mission.after(MissionEvent.ABANDONED, now_ns))
-
-    def _needs_bay(self, row: int, truck: TruckKept) -> str:
-        """The yard in which the truck wants a bay it has not booked; "" none."""
-        mission = self._books.missions.of_row.get(row)
-        if mission is None or truck.charging or (truck.goal_ix == NOWHERE and not truck.staged):
-            return ""
-        if mission.state not in {MissionState.ASSIGNED, MissionState.TO_UNLOAD}:
-            return ""
-        yard_id = self._yard.target_yard_id(mission)
-        if truck.staged:
-            return yard_id
-        stand = self._books.corridor.stands[truck.goal_ix]
-        at_bay = stand.kind is StandKind.BAY and stand.yard_id == yard_id
-        return "" if at_bay else yard_id
-
-    def _match(self, yard_id: str, rows: list[int], now_ns: int) -> None:
-        """Free bays to those who need one, or places in the queue before the bays where the yard has one."""
-        books = self._books
-        bays = books.stands.free(yard_id, (StandKind.BAY,))
-        bay = books.stands.all_of(yard_id, (StandKind.BAY,))[0]
-        area = self._staging[yard_id]
-        if area is None:
-            self._to_bays(rows, bays, now_ns)
-            self._to_bays(
-                [row for row in rows if self._needs_bay(row, books.trips.known(row))], self._behind.places(yard_id, now_ns), now_ns
-            )
-        else:
-            staged = [row for row in rows if books.trips.known(row).staged]
-            self._head_of_queue(area, staged, bays, now_ns)
-            self._join_queue(area, [row for row in rows if row not in staged], bay, now_ns)
-        for row in rows:
-            truck = books.trips.known(row)
-            if (truck.settled or truck.staged) and self._needs_bay(row, truck):
-                if self._blocks_charger(truck) and self._charging.to_parking(row, yard_id, now_ns):
-                    continue
-                shut = self._ways.shut_off(row, books.stands.all_of(yard_id, (StandKind.BAY,)))
-                books.reins.because(row, *(shut or (Cause.SLOT, truck.goal_ix if truck.settled else bay)))
-
-    def _turn_to_free(self, yard_id: str) -> None:
-        """
-        Who is on the way to a place behind a bay takes one that has become free, as long as it can still turn to it.
-
-        So nobody who finds less room there than there should be keeps those behind it from the bays.
-        """
-        bays = self._books.stands.free(yard_id, (StandKind.BAY,))
-        for row in self._behind.on_the_way(yard_id) if bays else ():
-            near_s = self._ways.near_s(row)
-            plan = self._ways.plan(row, min(bays, key=lambda free: (near_s[free], free)))
-            if plan is not None and near_s[plan.stand_ix] < np.inf:
-                self._moves.redirect(row, plan)
-                bays.remove(plan.stand_ix)
-            if not bays:
-                return
-
-    def _blocks_charger(self, truck: TruckKept) -> bool:
-        """Whether the truck stands at a charger for which others wait."""
-        stand = self._books.corridor.stands[truck.goal_ix]
-        at_charger = truck.settled and truck.left_ix == NOWHERE and not truck.charging and stand.kind in CHARGERS
-        return at_charger and self._charging.wanted(stand.yard_id)
-
-    def _wishes_s(self, rows: list[int], stand_ixs: list[int], now_ns: int) -> FloatColumn:
-        """
-        Seconds to each stand, less the seconds waited on one's own, (rows, stands).
-
-        +inf for who cannot set out yet, or is on the road and not near.
-        """
-        books = self._books
-        cost = np.array([self._ways.near_s(row)[stand_ixs] for row in rows])
-        settled = books.trips.settled[rows]
-        leaving = np.array([books.trips.known(row).left_ix != NOWHERE for row in rows])
-        cost[(settled & leaving)[:, None] | (~settled[:, None] & (cost > books.options.arrival_near_s))] = np.inf
-        waited_s = np.array([(now_ns - books.missions.of_row[row].since_ns) / NS_PER_S for row in rows])
-        return cost - np.where(settled, _WAIT_WEIGHT * waited_s, 0.0)[:, None]
-
-    def _to_bays(self, rows: list[int], bays: list[int], now_ns: int) -> None:
-        """Without a queue: nearest first, longest waiting first."""
-        if bays and rows:
-            for taker, job in assign(self._wishes_s(rows, bays, now_ns)):
-                self._take_bay(rows[taker], bays[job], now_ns)
-
-    def _head_of_queue(self, area: StagingArea, staged: list[int], bays: list[int], now_ns: int) -> None:
-        """
-        Free bays to the foremost, as soon as they are near the yard's first: nobody behind another may have one before him.
-
-        Where bays lie one behind another, the queue ends before the first, and a free one may lie far behind it.
-        """
-        if not staged:
-            return
-        all_bays = self._books.stands.all_of(area.yard_id, (StandKind.BAY,))
-        near_s = {row: float(self._ways.near_s(row)[all_bays].min()) for row in staged}
-        foremost = sorted(staged, key=lambda row: (near_s[row], row))
-        if not bays and near_s[foremost[0]] <= _AT_BAYS_S:
-            bays = self._given_up(area, foremost[0], all_bays, now_ns)
-        near = [row for row in foremost if near_s[row] <= _AT_BAYS_S]
-        heads = near[: len(bays)]
-        if heads:
-            cost = np.array([self._ways.near_s(row)[bays] for row in heads])
-            for taker, job in assign(cost):
-                self._take_bay(heads[taker], bays[job], now_ns)
-        for row, bay in zip(near[len(bays) :], self._behind.places(area.yard_id, now_ns), strict=False):
-            self._take_bay(row, bay, now_ns)
-
-    def _given_up(self, area: StagingArea, head: int, bays: Sequence[int], now_ns: int) -> list[int]:
-        """
-        A bay that a truck behind the queue's head has booked, from afar, as its refuge: it is free now, and that truck parks or queues.
-
-        It could not get there before the head has gone, and the head not before it has: the two would wait for each other for good.
-        """
-        books = self._books
-        for bay in bays:
-            row = int(books.stands.holder_row[bay])
-            truck = books.trips.truck[row] if row != NOBODY else None
-            if truck is None or truck.goal_ix != bay or truck.settled or self._ways.near_s(row)[bay] <= self._ways.near_s(head)[bay]:
-                continue
-            if self._ways.plan(head, bay) is None:
-                continue
-            stand = self._ways.first_refuge(row, area.yard_id, _REFUGES[:1])
-            queue = None if stand is not None else self._ways.plan_queue(row, area.lane_ix)
-            if stand is not None:
-                self._moves.redirect(row, stand)
-            elif queue is not None:
-                self._moves.stage(row, queue)
-            else:
-                continue
-            mission = books.missions.of_row.get(row)
-            if mission is not None and mission.state is MissionState.TO_LOAD:
-                books.record(mission.after(MissionEvent.BAY_LOST, now_ns))
-            return [bay]
-        return []
-
-    def _join_queue(self, area: StagingArea, rows: list[int], bay: int, now_ns: int) -> None:
-        """Who waits longest, or comes by now, joins the queue while it has room."""
-        trips = self._books.trips
-        queue = [row for row in trips.row_of.values() if trips.known(row).staged and trips.path_of(row).lanes[-1] == area.lane_ix]
-        # Who gave up a bay on its way from afar does not keep the queue from those who wait beside it.
-        near = sum(float(self._ways.near_s(row)[bay]) <= self._books.options.arrival_near_s for row in queue)
-        room = min(area.room - near, area.fits - len(queue))
-        if room <= 0 or not rows:
-            return
-        wishes_s = self._wishes_s(rows, [bay], now_ns)[:, 0]
-        for at in np.argsort(wishes_s, kind="stable")[:room].tolist():
-            plan = self._ways.plan_queue(rows[at], area.lane_ix) if np.isfinite(wishes_s[at]) else None
-            if plan is not None:
-                self._moves.stage(rows[at], plan)
-
-    def _take_bay(self, row: int, bay_ix: int, now_ns: int) -> None:
-        books = self._books
-        plan = self._ways.plan(row, bay_ix)
-        if plan is None:
-            return
-        self._moves.go(row, plan)
-        mission = books.missions.of_row[row]
-        if mission.state is MissionState.ASSIGNED:
-            books.record(mission.after(MissionEvent.BAY_BOOKED, now_ns))
 
     def _consider(self, row: int, now_ns: int) -> None:
         """One truck on a stand, or with nowhere to go."""
@@ -360,7 +191,7 @@ class Departures:
         wanted = any(mission.state is MissionState.ASSIGNED for mission in books.missions.of_row.values())
         in_the_way = kind is not StandKind.PARKING and (truck.decommissioned or wanted)
         in_the_way |= books.stands.next_row[truck.goal_ix] != NOBODY
-        in_the_way |= truck.goal_ix in books.stands.barred or self._blocks_charger(truck)
+        in_the_way |= truck.goal_ix in books.stands.barred or self._charging.keeps_others(truck)
         if in_the_way and self._leave(row, books.loading.yard_id, _REFUGES[:1], now_ns):
             return
         books.reins.because(row, Cause.NO_ORDER)
