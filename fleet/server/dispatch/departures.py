@@ -3,8 +3,8 @@ Who leaves which stand for which, once a second; whoever stays gets a reason.
 
 From afar trucks book a parking stand; who gets which bay is matched where they are near (`bay_matching`).
 
-Departures are metered by the room before each truck's first gate, not by rates from a flow model: orders go from one yard to one other,
-so there is nothing to share out, and at the default site the bays have been kept as busy as chance leaves them without.
+Departures are metered by the room before each gate of a truck's way, not by rates from a flow model: orders go from one yard to one
+other, so there is nothing to share out, and at the default site the bays have been kept as busy as chance leaves them without.
 """
 
 from __future__ import annotations

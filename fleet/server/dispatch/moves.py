@@ -23,18 +23,16 @@ class Moves:
 
     def may_leave(self, row: int, plan: Plan, now_ns: int) -> bool:
         """
-        Whether the way's first gate will have room for one more when the truck is there, and the border stays open long enough.
+        Whether every gate of the way will have room for one more when the truck is there, and the border stays open long enough.
 
         Else says why not.
         """
         books = self._books
         gate_ixs = self._ways.gates_on(plan.new_lanes)
-        if gate_ixs:
-            group = int(books.gates.group_ix[gate_ixs[0]])
-            surplus = int(self._ways.group_counts(self._ways.bound_for())[group] - books.gates.room[group])
-            if surplus >= 0 and surplus >= self._ways.served_meanwhile(plan.new_lanes, gate_ixs[0], now_ns):
-                books.reins.because(row, Cause.GATE, gate_ixs[0])
-                return False
+        crowded = self._ways.crowded(plan.new_lanes, gate_ixs, now_ns)
+        if crowded is not None:
+            books.reins.because(row, Cause.GATE, crowded)
+            return False
         if not self._ways.fits(now_ns, plan.new_lanes, gate_ixs, plan.stand_ix):
             books.reins.because(row, Cause.OPENING)
             return False

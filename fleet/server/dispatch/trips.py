@@ -110,6 +110,7 @@ class Trips:
     call_m    the nose beyond it may be called to its next gate; *drives_through* needs no rest
     clear_m   the tail beyond it has left its next gate, *gate_ix* (-1 none)
     entry_m   the nose beyond it has entered the loading yard
+    ahead     (capacity, gates) whether the gate is on its path and its tail has not left it
 
     cut_off: rows whose path does not lead to the stand they are bound for, because their site changed on the way.
     """
@@ -131,6 +132,7 @@ class Trips:
         self.arrive_m, self.call_m, self.entry_m = self.nose_marks_m
         self.left_m, self.clear_m = self.rear_marks_m
         self.gate_ix: RowColumn = np.full(capacity, NOWHERE, np.int32)
+        self.ahead: FlagColumn = np.zeros((capacity, len(corridor.gates)), np.bool_)
         self.drives_through: FlagColumn = np.zeros(capacity, np.bool_)
         self.settled: FlagColumn = np.zeros(capacity, np.bool_)
         self.row_of: dict[str, int] = {}
@@ -224,7 +226,10 @@ class Trips:
             self.cut_off.discard(row)
         self.arrive_m[row] = path.goal_m - _AT_GOAL_M if moving and row not in self.cut_off else INF
         self.left_m[row] = kept.left_m if kept.left_ix != NOWHERE else INF
-        gate = self.next_gate(row) if not kept.removed else None
+        gates = self.gates_ahead(row) if not kept.removed else []
+        self.ahead[row] = False
+        self.ahead[row, [each.gate_ix for each in gates]] = True
+        gate = gates[0] if gates else None
         self.call_m[row] = gate.call_m if gate else INF
         self.clear_m[row] = gate.clear_m if gate else INF
         self.gate_ix[row] = gate.gate_ix if gate else NOWHERE

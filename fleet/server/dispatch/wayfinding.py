@@ -27,6 +27,8 @@ from planner.slots import queue_wait_s
 _SLOWER: Final = 1.1
 # From a gate's opening until it is called for the next truck of its queue: measured 16 s for empty trucks, 18 to 23 s for laden ones.
 _EXCHANGE_S: Final = 25.0
+# Trucks to come to a gate behind others, for each that it passes on while one comes without any wait.
+_HELD_UP: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,17 +129,30 @@ class Wayfinding:
             found += sorted(gates.on_lane.get(lane, ()), key=lambda gate_ix: gates.gates[gate_ix].stop_line_m)
         return found
 
-    def served_meanwhile(self, lanes: Sequence[int], gate_ix: int, now_ns: int) -> int:
+    def crowded(self, lanes: Sequence[int], gate_ixs: Sequence[int], now_ns: int) -> int | None:
         """
-        Trucks that a gate and its neighbours pass on at least while a truck drives *lanes* up to it.
+        The first of the gates on a way that has more trucks to come than it has room for and passes on by the time one gets there.
 
-        So many more may be bound for them without the queue growing: otherwise gates far from the stands would wait for every truck.
+        So queues form on stands. What a gate and its neighbours pass on meanwhile may be on the road without the queue growing: otherwise
+        gates far from the stands would wait for every truck. A truck that is on its way to a gate stays at each one before it, and
+        while one of those is held up, by a scan or a train, the gate lives on the queue it has: twice as many may be to come.
         """
         books = self._books
         gates = books.gates
-        taking = [ix for ix in np.flatnonzero(gates.group_ix == gates.group_ix[gate_ix]).tolist() if books.opening.gate_takes(ix, now_ns)]
-        travel_s = float(books.roads.travel_s[list(lanes[: lanes.index(int(gates.lane_ix[gate_ix]))])].sum())
-        return int(len(taking) * travel_s / (float(gates.service_s[gate_ix]) + _EXCHANGE_S))
+        to_come = self.group_counts(books.trips.ahead.sum(axis=0))
+        stays_s = 0.0
+        for gate_ix in gate_ixs:
+            turn_s = float(gates.service_s[gate_ix]) + _EXCHANGE_S
+            group = int(gates.group_ix[gate_ix])
+            surplus = int(to_come[group] - gates.room[group])
+            if surplus >= 0:
+                taking = sum(books.opening.gate_takes(ix, now_ns) for ix in np.flatnonzero(gates.group_ix == group).tolist())
+                travel_s = float(books.roads.travel_s[list(lanes[: lanes.index(int(gates.lane_ix[gate_ix]))])].sum())
+                on_the_way_s = travel_s if gate_ix == gate_ixs[0] else _HELD_UP * (travel_s + stays_s)
+                if surplus >= int(taking * on_the_way_s / turn_s):
+                    return gate_ix
+            stays_s += turn_s
+        return None
 
     def strip(self, gate_ixs: Sequence[int], stand_ix: int) -> tuple[int, int] | None:
         """
