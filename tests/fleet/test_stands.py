@@ -186,6 +186,29 @@ def test_while_a_truck_that_stands_there_wants_a_bay_nobody_books_it_from_afar()
     assert road.until(lambda: road.desk.truck(1).goal_id.startswith("cn"), 300)
 
 
+@pytest.mark.parametrize("near", [False, True])
+def test_a_free_bay_waits_for_nobody_who_is_still_on_the_road(near: bool) -> None:
+    """The queue before the bays is full: who stands in the yard passes those of it that are far away, and nobody who is there."""
+    stands = ("mn_bay_01", "mn_bay_02", "mn_park_01", "cn_park_01", "cn_park_02", "cn_bay_01")
+    road = DeskRoad(tight(*stands), ["mn_bay_01", "cn_park_02" if near else "mn_bay_02"], Plant(bay_s=40.0))
+    desk = road.desk
+    staging = desk._departures._bays._staging
+    area = staging["cn"]
+    assert area is not None
+    staging["cn"] = replace(area, room=0, fits=0)
+    road.live[1] = False
+    road.order(2)
+    assert road.until(lambda: desk.truck(0).goal_id == "cn_park_01" and bool(desk.books.trips.settled[0]), 1500)
+
+    queue = desk._ways.plan_queue(1, area.lane_ix)
+    assert queue is not None
+    desk._moves.stage(1, queue)
+    staging["cn"] = replace(area, room=1, fits=1)
+    road.step(20)
+
+    assert desk.truck(0).goal_id == ("cn_park_01" if near else "cn_bay_01")
+
+
 @pytest.mark.parametrize("aside", [("cn_park_01", "cn_park_02"), ("cn_park_01", "cn_plug_01"), ("cn_plug_01", "cn_plug_02")])
 def test_the_last_containers_are_unloaded_though_all_stands_at_home_are_taken(aside: tuple[str, str]) -> None:
     """Trucks that nothing calls away fill the yard at home: whoever has unloaded makes way, or nobody unloads after it."""

@@ -176,15 +176,35 @@ class BayMatching:
         trips = self._books.trips
         queue = [row for row in trips.row_of.values() if trips.known(row).staged and trips.path_of(row).lanes[-1] == area.lane_ix]
         # Who gave up a bay on its way from afar does not keep the queue from those who wait beside it.
-        near = sum(float(self._ways.near_s(row)[bay]) <= self._books.options.arrival_near_s for row in queue)
+        away_s = [float(self._ways.near_s(row)[bay]) for row in queue]
+        afar_s = [s for s in away_s if s > self._books.options.arrival_near_s]
+        near = len(queue) - len(afar_s)
         room = min(area.room - near, area.fits - len(queue))
-        if room <= 0 or not rows:
+        if not rows:
+            return
+        if room <= 0:
+            self._past_queue(area.yard_id, near, min(afar_s, default=0.0), rows, now_ns)
             return
         wishes_s = self._wishes_s(rows, [bay], now_ns)[:, 0]
         for at in np.argsort(wishes_s, kind="stable")[:room].tolist():
             plan = self._ways.plan_queue(rows[at], area.lane_ix) if np.isfinite(wishes_s[at]) else None
             if plan is not None:
                 self._moves.stage(rows[at], plan)
+
+    def _past_queue(self, yard_id: str, near: int, afar_s: float, rows: list[int], now_ns: int) -> None:
+        """
+        Free bays, beyond those for the *near* trucks of the queue, to who stands in the yard and is there before the rest of it.
+
+        The queue is full then of trucks that are still on the road: a bay that waited for them would stand idle beside who wants it.
+        """
+        spare = self._books.stands.free(yard_id, (StandKind.BAY,))[near:]
+        beside = [row for row in rows if self._books.trips.settled[row]]
+        if not spare or not beside:
+            return
+        wishes_s = self._wishes_s(beside, spare, now_ns)
+        for taker, job in assign(wishes_s):
+            if self._ways.near_s(beside[taker])[spare[job]] < afar_s:
+                self._take_bay(beside[taker], spare[job], now_ns)
 
     def _take_bay(self, row: int, bay_ix: int, now_ns: int) -> None:
         books = self._books
