@@ -245,6 +245,22 @@ def test_a_load_refused_at_the_customs_gate_comes_back() -> None:
     assert road.desk.totals.round_trips == 0
 
 
+def test_a_load_refused_at_the_customs_gate_has_the_first_choice_of_stands_at_home() -> None:
+    """Whoever else wants the last one stands where nobody waits behind it."""
+    stands = ("mn_bay_01", "cn_bay_01", "cn_bay_02")
+    site = replace(MANDULA, stands=tuple(MANDULA.stands[MANDULA.stand_ix[stand_id]] for stand_id in stands))
+    road = DeskRoad(site, ["mn_bay_01", "cn_bay_01"], Plant(bay_s=5.0, decide=lambda _crossing: 4))
+    road.live[1] = False
+    road.order(2)
+    assert road.until(lambda: road.desk.books.gates.called_row[MANDULA.gate_ix["g3"]] == 0, 900)
+
+    road.give(c.DecideCrossing(request_id="no", crossing_id="crossing-000001", decision=3, officer="li"))
+    road.live[1] = True
+    road.step(20)
+
+    assert [road.desk.truck(row).goal_id for row in range(2)] == ["mn_bay_01", "cn_bay_01"]
+
+
 def test_a_refused_load_that_is_bound_for_no_stand_does_not_cross() -> None:
     """Home is full, and it was to queue for a bay over there: it waits for a stand at home, whichever stand the site names last."""
     site = replace(MANDULA, stands=tuple(sorted(MANDULA.stands, key=lambda stand: stand.yard_id == "mn")))

@@ -238,8 +238,9 @@ class Dispatch:
         self._passage.watch_gates(now_ns)
         if view.tick % ASSIGNMENT_PERIOD_TICKS < MISSION_PERIOD_TICKS:
             self._assignments.look(view, now_ns)
+        self._follow_ups.decisions(now_ns)
         self._departures.look(view, now_ns)
-        self._follow_ups.look(view, now_ns)
+        self._follow_ups.look(view)
         self._site_ways.look(view, now_ns)
         self._sections.look(view, now_ns)
         self.commanding.look(now_ns)

@@ -30,13 +30,17 @@ class FollowUps:
         self._passage = passage
         self._departures = departures
 
-    def look(self, view: DeskView, now_ns: int) -> None:
-        """Customs' decisions first, then closures, then queues."""
-        self._decisions(now_ns)
+    def look(self, view: DeskView) -> None:
+        """Closures, then queues."""
         self._closures()
         self._queues(view)
 
-    def _decisions(self, now_ns: int) -> None:
+    def decisions(self, now_ns: int) -> None:
+        """
+        What customs has decided, before anybody leaves a stand.
+
+        Who is refused at the gate keeps all behind it waiting until it has a stand at home: of those that are free it has the first choice.
+        """
         books = self._books
         for row, crossing in sorted(books.crossings.of_row.items()):
             mission = books.missions.of_row.get(row)
