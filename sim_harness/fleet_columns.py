@@ -90,6 +90,10 @@ class FleetColumns:
         self.answers: list[tuple[int, words.Acknowledgement | words.SiteAcknowledged]] = []
         self.was_emergency = np.zeros(count, dtype=np.bool_)
         self.battery_wh = roster.column("battery_wh")
+        # What plugs give in a tick, and have given those who stand at one.
+        self._plug_wh = np.zeros(count, dtype=np.float64)
+        self.plugged_wh = np.zeros(count, dtype=np.float64)
+        self._plugged: set[int] = set()
         # What the motors of those gave whose battery is empty.
         self._stranded: dict[int, tuple[float, float]] = {}
         self.end_path_m = np.full(count, np.nan)
@@ -133,9 +137,22 @@ class FleetColumns:
             pull_mps2[row] = 0.0
         return True
 
+    def plug_in(self, row: int, tick_wh: float) -> None:
+        """Give the battery of *row* so much in every tick, until it is recharged."""
+        self._plugged.add(row)
+        self._plug_wh[row] = tick_wh
+
+    def charge(self) -> None:
+        """A tick of what the plugs give."""
+        if self._plugged:
+            self.battery_wh += self._plug_wh
+            self.plugged_wh += self._plug_wh
+
     def recharge(self, row: int) -> None:
-        """Fill the battery of *row*; one that was stranded can drive again."""
+        """Fill the battery of *row*, and pull its plug; one that was stranded can drive again."""
         self.battery_wh[row] = self.roster.truck_types[row].battery_wh
+        self._plugged.discard(row)
+        self._plug_wh[row] = self.plugged_wh[row] = 0.0
         if row in self._stranded:
             self.build.pull_laden_mps2[row], self.build.pull_empty_mps2[row] = self._stranded.pop(row)
 

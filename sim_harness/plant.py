@@ -111,6 +111,9 @@ class Handled(Protocol):
         """Share of the battery that is missing."""
         ...
 
+    def plug_in(self, truck_id: str, seconds: float) -> None:
+        """Let what is missing flow in within so many seconds."""
+
     def recharge(self, truck_id: str) -> float:
         """Fill the battery; return the watt-hours it took."""
         ...
@@ -346,7 +349,10 @@ class Plant:
         self._say_bay(called.bay_id, BayState.WORKING, called.truck_id)
         if called.work is Work.CHARGE:
             self._notice("charging_started", truck_id=called.truck_id, bay_id=called.bay_id)
-            self._after(self._charge_s(called), lambda: self._charged(called))
+            seconds = self._charge_s(called)
+            if self._kind(called.bay_id) is StandKind.PLUG:
+                self._trucks.plug_in(called.truck_id, seconds)
+            self._after(seconds, lambda: self._charged(called))
             return
         self._notice(f"{called.work.name.lower()}ing_started", truck_id=called.truck_id, bay_id=called.bay_id)
         yard_id = self._corridor.stands[self._corridor.stand_ix[called.bay_id]].yard_id

@@ -90,10 +90,16 @@ class World:
         """Metres each truck has come since the run began, (n,), up to a constant."""
         return self._fleet.motion.nose_m - self._fleet.shift_m
 
-    def recharge(self, truck_id: str) -> float:
-        """Fill the battery; return the watt-hours it took."""
+    def plug_in(self, truck_id: str, seconds: float) -> None:
+        """Let what is missing flow in evenly within so many seconds, beside what the truck draws."""
         row = self._fleet.row[truck_id]
         lack_wh = float(self._fleet.roster.truck_types[row].battery_wh - self._fleet.battery_wh[row])
+        self._fleet.plug_in(row, lack_wh * TICK_S / max(TICK_S, seconds))
+
+    def recharge(self, truck_id: str) -> float:
+        """Fill the battery; return the watt-hours it took, those of its plug among them."""
+        row = self._fleet.row[truck_id]
+        lack_wh = float(self._fleet.roster.truck_types[row].battery_wh - self._fleet.battery_wh[row] + self._fleet.plugged_wh[row])
         self._fleet.recharge(row)
         return lack_wh
 
@@ -141,6 +147,7 @@ class World:
         fleet, own = self._fleet, self._fleet.compiled
         for change in fleet.surroundings:
             change()
+        fleet.charge()
         dynamics.move(own.motion, own.build, own.demand, own.around, dynamics.SUB_STEP_S, dynamics.SUB_STEPS)
         columns.read_sensors(own.motion, own.belief, fleet.nail_errors)
         for disturb in fleet.sensing:

@@ -33,6 +33,9 @@ class Scales:
         del truck_id
         return 0.5
 
+    def plug_in(self, truck_id: str, seconds: float) -> None:
+        """Nothing flows."""
+
     def recharge(self, truck_id: str) -> float:
         """Some energy."""
         del truck_id

@@ -35,6 +35,9 @@ class Nobody:
         del truck_id
         return 0.0
 
+    def plug_in(self, truck_id: str, seconds: float) -> None:
+        """Nothing flows."""
+
     def recharge(self, truck_id: str) -> float:
         """Nothing."""
         del truck_id

@@ -340,6 +340,30 @@ def test_trucks_in_columns_do_not_obey_a_server_on_another_site() -> None:
     assert [event for _, event, _ in under_another.happened] == ["message_refused"] * TRUCK_COUNT
 
 
+def test_a_battery_fills_while_it_is_plugged_in() -> None:
+    """Who watches sees it rise, and nobody's runs empty at a charger; what came is counted, what the truck drew meanwhile too."""
+    trucks, _ = greeted()
+    fleet, full_wh = trucks._fleet, TRUCK.battery_wh
+    fleet.battery_wh[:] = 0.25 * full_wh
+    trucks.plug_in("t2", 40.0)
+
+    seen_wh = []
+    for tick in range(2, 402):
+        trucks.step(tick * TICK_NS)
+        trucks.say(tick)
+        seen_wh.append(float(fleet.battery_wh[1]))
+
+    drawn_wh = 0.25 * full_wh - float(fleet.battery_wh[0])
+    assert drawn_wh > 0.0
+    assert seen_wh[199] == pytest.approx(0.625 * full_wh, rel=0.01)
+    assert seen_wh == sorted(seen_wh)
+    assert trucks.battery_lack("t2") * full_wh == pytest.approx(drawn_wh, rel=1e-3)
+    assert trucks.recharge("t2") == pytest.approx(0.75 * full_wh + drawn_wh)
+    trucks.step(402 * TICK_NS)
+    assert fleet.battery_wh[1] == full_wh
+    assert trucks.recharge("t2") == 0.0
+
+
 def test_every_function_of_the_supervisor_is_compiled() -> None:
     """A helper left out of the list would be a different truck in the simulator."""
     import fleet.onboard.supervisor as module  # noqa: PLC0415 - looked at as a module
