@@ -87,6 +87,16 @@ def test_a_gate_that_serves_another_names_it() -> None:
     assert kinds(road, f"T{second:02d}") == [("gate", "g1"), ("gate", "g1")]
 
 
+def test_who_waits_on_a_stand_for_a_gate_behind_others_waits_for_the_first_on_the_way_there() -> None:
+    """The gate itself is idle: what keeps the truck from going is whatever keeps those before it."""
+    road = DeskRoad(MANDULA, ["mn_bay_01", "mn_park_01"], Plant(gate_s=NEVER_S, bay_s=5.0))
+    road.order(2)
+    road.step(2000)
+    assert road.desk.books.gates.called_row[MANDULA.gate_ix["g1"]] == 0
+
+    assert kinds(road, "T01", {1: (Cause.GATE, MANDULA.gate_ix["g2"])}) == [("gate", "g2"), ("gate", "g1")]
+
+
 def test_a_circle_is_said_once() -> None:
     """A chain that comes back to a truck ends there: the answer comes in any case."""
     road = DeskRoad(MANDULA, ["mn_park_01", "mn_park_02"])

@@ -120,7 +120,7 @@ class InTheWay:
         return gate_id, busy if busy != NOBODY else self._foremost(row, gate_ix)
 
     def _foremost(self, row: int, gate_ix: int) -> int:
-        """Who is nearest to the gate, of those for whom it is the next, and nearer than *row*."""
+        """Who is nearest to the gate, of those for whom it is the next, and nearer than *row*; for one on a stand also of those behind."""
         trips, trucks = self._books.trips, self._books.trucks
         count = trucks.count
         beyond_m = trucks.nose_m[:count] - trips.call_m[:count]
@@ -129,7 +129,18 @@ class InTheWay:
         if trips.gate_ix[row] == gate_ix and not trips.settled[row]:
             bound &= beyond_m > beyond_m[row]
         rows = np.flatnonzero(bound)
-        return int(rows[np.argmax(beyond_m[rows])]) if len(rows) else NOBODY
+        if len(rows):
+            return int(rows[np.argmax(beyond_m[rows])])
+        return self._first_to_come(gate_ix) if trips.settled[row] else NOBODY
+
+    def _first_to_come(self, gate_ix: int) -> int:
+        """Who is nearest to a gate behind others, of those on the road to it."""
+        trips = self._books.trips
+        left_m: dict[int, float] = {}
+        for other in np.flatnonzero(trips.ahead[:, gate_ix] & ~trips.settled).tolist():
+            line_m = next(gate.stop_m for gate in trips.gates_ahead(other) if gate.gate_ix == gate_ix)
+            left_m[other] = line_m - float(self._books.trucks.nose_m[other])
+        return min(left_m, key=lambda other: (left_m[other], other)) if left_m else NOBODY
 
     def _crossing(self, row: int, gate_ix: int) -> Found:
         crossing = self._books.crossings.of_row.get(row)
