@@ -92,6 +92,16 @@ def test_a_queue_before_two_groups_of_bays_reaches_the_further_one() -> None:
     assert reached
 
 
+def test_on_a_slow_road_the_foremost_in_the_queue_gets_a_bay_too() -> None:
+    """On ice the bays are further off in seconds than from wherever a truck is given one; at the head of the queue nobody is nearer."""
+    road = DeskRoad(MANDULA, [f"mn_park_{k:02d}" for k in range(1, 5)])
+    for number, lane in enumerate(MANDULA.lanes):
+        road.give(c.LimitLane(request_id=f"limit-{number}", lane_id=lane.lane_id, speed_limit_mps=0.8, reason="ice"))
+    road.order(8)
+
+    assert road.until(lambda: road.mission_state(0) == "LOADING", 2000)
+
+
 def test_the_foremost_in_the_queue_gets_the_bay() -> None:
     """Whoever stands behind another cannot use a bay before him."""
     road = DeskRoad(MANDULA, [f"mn_park_{k:02d}" for k in range(1, 6)], Plant(bay_s=120.0))

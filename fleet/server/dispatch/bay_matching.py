@@ -32,6 +32,7 @@ from planner.corridor import StandKind
 
 _PARKING: Final = ((StandKind.PARKING,),)
 _AT_BAYS_S: Final = 45.0  # this near the bays a truck in the queue is given one; further off, somebody might still cut in before it
+_AT_END_M: Final = 0.5  # this near the queue's end a truck's road is all that it has to come
 _WAIT_WEIGHT: Final = 1.0  # a second waited on a stand counts as a second nearer: nobody is passed over for long
 
 
@@ -132,9 +133,9 @@ class BayMatching:
         all_bays = self._books.stands.all_of(area.yard_id, (StandKind.BAY,))
         near_s = {row: float(self._ways.near_s(row)[all_bays].min()) for row in staged}
         foremost = sorted(staged, key=lambda row: (near_s[row], row))
-        if not bays and near_s[foremost[0]] <= _AT_BAYS_S:
-            bays = self._given_up(area, foremost[0], all_bays, now_ns)
-        near = [row for row in foremost if near_s[row] <= _AT_BAYS_S]
+        near = [row for row in foremost if near_s[row] <= _AT_BAYS_S or self._reaches_end(row)]
+        if not bays and near:
+            bays = self._given_up(area, near[0], all_bays, now_ns)
         heads = near[: len(bays)]
         if heads:
             cost = np.array([self._ways.near_s(row)[bays] for row in heads])
@@ -142,6 +143,10 @@ class BayMatching:
                 self._take_bay(heads[taker], bays[job], now_ns)
         for row, bay in zip(near[len(bays) :], self._behind.places(area.yard_id, now_ns), strict=False):
             self._take_bay(row, bay, now_ns)
+
+    def _reaches_end(self, row: int) -> bool:
+        """Whether the truck has road up to the queue's end, and so nobody before it, however slowly one drives there on ice."""
+        return float(self._books.trucks.end_m[row]) >= self._books.trips.path_of(row).goal_m - _AT_END_M
 
     def _given_up(self, area: StagingArea, head: int, bays: Sequence[int], now_ns: int) -> list[int]:
         """
