@@ -46,6 +46,9 @@ ZONE_TURNS: Final = 6.0
 # was served twice is passed over for good.
 STARVED_S: Final = 900.0
 STARVED_TURNS: Final = 2
+# A bay that is free stays so for as long as the queue's head drives up to it. What is free to see may be out of order, and the next bay at
+# work for ten minutes: this is longer than both.
+UNUSED_S: Final = 900.0
 # Steps of missions. Between two of its own a truck needs no lane twice, but for a detour by a parking stand.
 STEP_WAYS: Final = 2.0
 _POOLED: Final = frozenset({Cause.SLOT, Cause.STAND, Cause.GATE})
@@ -95,6 +98,8 @@ class ProgressWatch:
         self._idle_s: FloatArray = np.zeros(count)
         self._zone_wait_s: FloatArray = np.zeros(count)
         self._queueing: dict[int, _Queueing] = {}
+        # Yards where trucks wait for a bay while one is free: who has the others, and for how long that has not changed.
+        self._unused: dict[str, tuple[tuple[int, ...], float]] = {}
         self._steps: IndexArray = np.zeros(count, np.int32)
         self._step_m: FloatArray = np.full(count, np.nan)
         self._known: set[tuple[int, ...]] = set()
@@ -120,6 +125,7 @@ class ProgressWatch:
         self._watch_rings(view.time_s, waits, view.laden)
         self._watch_idle(view.time_s, waits, calm=calm)
         self._watch_queues(view.time_s, waits, calm=calm)
+        self._watch_bays(view.time_s, waits, calm=calm)
         resting = {row for row, wait in waits.items() if wait.cause is AT_REST}
         for row, wait in waits.items():
             # An empty truck that finds every stand at home taken by trucks with nothing to do is not missed there either.
@@ -200,6 +206,22 @@ class ProgressWatch:
                 if time_s - queueing.since_s >= STARVED_S and queueing.passed_by.get(often, 0) >= STARVED_TURNS:
                     said = f"{self._waits.sentence(wait, wait.on)} for {time_s - queueing.since_s:.0f} s"
                     self._find(time_s, (row,), f"{said}, while {self._truck_ids[often]} came later and was served twice")
+
+    def _watch_bays(self, time_s: float, waits: Mapping[int, Wait], *, calm: bool) -> None:
+        """Yards in which trucks wait for a bay, one is free, and nobody comes or goes."""
+        waiting: dict[str, list[Wait]] = {}
+        for wait in waits.values():
+            if calm and wait.cause is Cause.SLOT and not wait.on and wait.place_id:
+                waiting.setdefault(wait.place_id, []).append(wait)
+        self._unused = {yard_id: self._unused.get(yard_id, ((), 0.0)) for yard_id in waiting}
+        for yard_id, (before, until_now_s) in self._unused.items():
+            there = self._waits.in_bays(yard_id)
+            unused_s = until_now_s + LOOK_S if there == before else 0.0
+            self._unused[yard_id] = there, unused_s
+            if unused_s >= UNUSED_S:
+                rows = tuple(sorted(wait.row for wait in waiting[yard_id]))
+                said = f"{self._waits.sentence(waiting[yard_id][0], ())} for {unused_s:.0f} s, while a bay of {yard_id} is free"
+                self._find(time_s, rows, said)
 
     def _served(self, row: int, served: _Queueing) -> None:
         for waiting in self._queueing.values():

@@ -218,6 +218,10 @@ class Waits:
         lanes = {int(paths.lane[row, paths.held[row] - 1]), *self._fleet.places.body_lanes[row].tolist()}
         return {ix for lane in lanes for ix in self._stands_on.get(lane, ())}
 
+    def in_bays(self, yard_id: str) -> tuple[int, ...]:
+        """Rows of trucks that have a bay of the yard, or are on the way to one."""
+        return tuple(self._pool(yard_id, _BAYS)[0])
+
     def _for_stand(self, row: int, cause: Cause, yard_id: str, kinds: frozenset[StandKind]) -> Wait:
         """A stand of a yard: nobody keeps it from the truck while one is free."""
         pool = self._pools.get((yard_id, kinds))

@@ -84,6 +84,11 @@ def bays_alone() -> AbstractContextManager[None]:
     return patched(departures.Departures, "_refuges_in", lambda *_: ((StandKind.BAY,),))
 
 
+def no_heads() -> AbstractContextManager[None]:
+    """Nobody in the queue before the bays is ever near enough to be given one."""
+    return patched(bay_matching.BayMatching, "_head_of_queue", lambda *_: None)
+
+
 def one_side_only() -> AbstractContextManager[None]:
     """A one-lane section that is always the homeward side's."""
 
@@ -120,13 +125,17 @@ def test_the_same_day_with_the_dispatcher_as_it_is_makes_progress() -> None:
 
 @pytest.mark.parametrize(
     ("mutant", "scenario", "trucks", "said"),
-    [(bays_alone, "crossing", 8, "waits (stand west), and nobody"), (one_side_only, SECTION, 2, "waits (zone narrow), and nobody")],
+    [
+        (bays_alone, "crossing", 8, "waits (stand west), and nobody"),
+        (one_side_only, SECTION, 2, "waits (zone narrow), and nobody"),
+        (no_heads, "mandula", 10, "while a bay of mn is free"),
+    ],
 )
 def test_a_truck_that_is_forgotten_is_found(mutant: object, scenario: str, trucks: int, said: str) -> None:
     """A decision that never comes leaves no ring, only somebody who waits for nobody."""
     assert callable(mutant)
     with mutant():
-        report = run(scenario, 0.2, trucks)
+        report = run(scenario, 0.3, trucks)
 
     assert report.verdict == "fail"
     assert any(said in failure for failure in report.failures), report.failures
