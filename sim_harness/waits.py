@@ -224,14 +224,16 @@ class Waits:
 
     def _for_stand(self, row: int, cause: Cause, yard_id: str, kinds: frozenset[StandKind]) -> Wait:
         """A stand of a yard: nobody keeps it from the truck while one is free."""
-        pool = self._pools.get((yard_id, kinds))
-        if pool is None:
-            pool = self._pools[yard_id, kinds] = self._pool(yard_id, kinds)
-        takers, free = pool
+        takers, free = self._pool(yard_id, kinds)
         return Wait(row=row, cause=cause, place_id=yard_id, on=() if free else tuple(each for each in takers if each != row), every=False)
 
     def _pool(self, yard_id: str, kinds: frozenset[StandKind]) -> tuple[list[int], bool]:
-        """Who has stands of these kinds in a yard, and whether one is nobody's."""
+        """Who has stands of these kinds in a yard, and whether one is nobody's; counted once a look."""
+        if (yard_id, kinds) not in self._pools:
+            self._pools[yard_id, kinds] = self._count(yard_id, kinds)
+        return self._pools[yard_id, kinds]
+
+    def _count(self, yard_id: str, kinds: frozenset[StandKind]) -> tuple[list[int], bool]:
         if not self._taken:
             self._taken = [self.stands_of(row) for row in range(len(self._roster.truck_ids))]
         wanted = {ix for ix, stand in enumerate(self._roster.corridor.stands) if stand.yard_id == yard_id and stand.kind in kinds}

@@ -178,6 +178,8 @@ class BayMatching:
 
     def _join_queue(self, area: StagingArea, rows: list[int], bay: int, now_ns: int) -> None:
         """Who waits longest, or comes by now, joins the queue while it has room."""
+        if not rows:
+            return
         trips = self._books.trips
         queue = [row for row in trips.row_of.values() if trips.known(row).staged and trips.path_of(row).lanes[-1] == area.lane_ix]
         # Who gave up a bay on its way from afar does not keep the queue from those who wait beside it.
@@ -185,8 +187,6 @@ class BayMatching:
         afar_s = [s for s in away_s if s > self._books.options.arrival_near_s]
         near = len(queue) - len(afar_s)
         room = min(area.room - near, area.fits - len(queue))
-        if not rows:
-            return
         if room <= 0:
             self._past_queue(area.yard_id, near, min(afar_s, default=0.0), rows, now_ns)
             return
@@ -206,8 +206,7 @@ class BayMatching:
         beside = [row for row in rows if self._books.trips.settled[row]]
         if not spare or not beside:
             return
-        wishes_s = self._wishes_s(beside, spare, now_ns)
-        for taker, job in assign(wishes_s):
+        for taker, job in assign(self._wishes_s(beside, spare, now_ns)):
             if self._ways.near_s(beside[taker])[spare[job]] < afar_s:
                 self._take_bay(beside[taker], spare[job], now_ns)
 
