@@ -16,10 +16,10 @@ from fleet.server.dispatch.books import Books
 from fleet.server.dispatch.charging import Charging
 from fleet.server.dispatch.mission import MissionEvent, MissionKept, MissionState
 from fleet.server.dispatch.orders import containers_for
+from fleet.server.dispatch.stands import BAYS
 from fleet.server.dispatch.trips import NOWHERE
 from fleet.server.dispatch.wayfinding import Wayfinding
 from planner.assignment import assign
-from planner.corridor import StandKind
 
 
 class Assignments:
@@ -47,7 +47,7 @@ class Assignments:
 
     def _assign(self, idle: list[int], jobs: list[tuple[str, int]], now_ns: int) -> None:
         books = self._books
-        bays = books.stands.all_of(books.loading.yard_id, (StandKind.BAY,))
+        bays = books.stands.all_of(books.loading.yard_id, BAYS)
         near = [float(self._ways.near_s(row)[bays].min()) for row in idle]
         cost = np.array([[seconds + 1e-3 * place for place in range(len(jobs))] for seconds in near])
         for taker, job in sorted(assign(cost), key=lambda pair: pair[1]):

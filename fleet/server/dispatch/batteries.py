@@ -24,10 +24,10 @@ from fleet.clock import NS_PER_S
 from fleet.server.columns import FloatColumn, IntColumn
 from fleet.server.desk import DeskView
 from fleet.server.dispatch.books import Books
+from fleet.server.dispatch.stands import BAYS, CHARGERS, PARKING
 from planner.corridor import StandKind, TruckType
 from planner.energy import drive_wh
 
-CHARGERS: Final = (StandKind.SWAP, StandKind.PLUG)
 FROST_W: Final = 32_000.0  # assumed: 25 kW of heating, and what computers and cooling take
 _POWER_MARGIN: Final = 1.2  # the mean of the fleet is told, and one truck may draw more
 # Who loses more while it stands has a battery that fails; a gauge that falls by hundredths shows a third of it.
@@ -186,8 +186,8 @@ class Batteries:
     def _legs_of(self, kind: TruckType) -> _Legs:
         books = self._books
         here, there = books.loading.yard_id, books.unloading.yard_id
-        load, unload = (books.stands.all_of(yard_id, (StandKind.BAY,)) for yard_id in (here, there))
-        parking, far = books.stands.all_of(here, (StandKind.PARKING,)), books.stands.all_of(there, CHARGERS)
+        load, unload = (books.stands.all_of(yard_id, BAYS) for yard_id in (here, there))
+        parking, far = books.stands.all_of(here, PARKING[0]), books.stands.all_of(there, CHARGERS)
         chargers = books.stands.all_of(here, CHARGERS) or load
         laden_kg = kind.tare_kg + kind.load_max_kg
         return _Legs(

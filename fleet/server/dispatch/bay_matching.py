@@ -22,7 +22,7 @@ from fleet.server.dispatch.charging import Charging
 from fleet.server.dispatch.mission import MissionEvent, MissionState
 from fleet.server.dispatch.moves import Moves
 from fleet.server.dispatch.staging import StagingArea, staging_of
-from fleet.server.dispatch.stands import NOBODY
+from fleet.server.dispatch.stands import BAYS, NOBODY, PARKING
 from fleet.server.dispatch.trips import NOWHERE, TruckKept
 from fleet.server.dispatch.wayfinding import Wayfinding
 from fleet.server.dispatch.yard import Yard
@@ -30,7 +30,6 @@ from planner.assignment import assign
 from planner.authority import Cause
 from planner.corridor import StandKind
 
-_PARKING: Final = ((StandKind.PARKING,),)
 _AT_BAYS_S: Final = 45.0  # this near the bays a truck in the queue is given one; further off, somebody might still cut in before it
 _AT_END_M: Final = 0.5  # this near the queue's end a truck's road is all that it has to come
 _WAIT_WEIGHT: Final = 1.0  # a second waited on a stand counts as a second nearer: nobody is passed over for long
@@ -68,8 +67,8 @@ class BayMatching:
         if not rows:
             return
         books = self._books
-        bays = books.stands.free(yard_id, (StandKind.BAY,))
-        bay = books.stands.all_of(yard_id, (StandKind.BAY,))[0]
+        bays = books.stands.free(yard_id, BAYS)
+        bay = books.stands.all_of(yard_id, BAYS)[0]
         area = self._staging[yard_id]
         if area is None:
             self._to_bays(rows, bays, now_ns)
@@ -83,7 +82,7 @@ class BayMatching:
             if (truck.settled or truck.staged) and self.needs(row, truck):
                 if self._charging.keeps_others(truck) and self._charging.to_parking(row, yard_id, now_ns):
                     continue
-                shut = self._ways.shut_off(row, books.stands.all_of(yard_id, (StandKind.BAY,)))
+                shut = self._ways.shut_off(row, books.stands.all_of(yard_id, BAYS))
                 books.reins.because(row, *(shut or (Cause.SLOT, truck.goal_ix if truck.settled else bay)))
 
     def _turn_to_free(self, yard_id: str) -> None:
@@ -92,7 +91,7 @@ class BayMatching:
 
         So nobody who finds less room there than there should be keeps those behind it from the bays.
         """
-        bays = self._books.stands.free(yard_id, (StandKind.BAY,))
+        bays = self._books.stands.free(yard_id, BAYS)
         for row in self._behind.on_the_way(yard_id) if bays else ():
             near_s = self._ways.near_s(row)
             plan = self._ways.plan(row, min(bays, key=lambda free: (near_s[free], free)))
@@ -130,7 +129,7 @@ class BayMatching:
         """
         if not staged:
             return
-        all_bays = self._books.stands.all_of(area.yard_id, (StandKind.BAY,))
+        all_bays = self._books.stands.all_of(area.yard_id, BAYS)
         near_s = {row: float(self._ways.near_s(row)[all_bays].min()) for row in staged}
         foremost = sorted(staged, key=lambda row: (near_s[row], row))
         near = [row for row in foremost if near_s[row] <= _AT_BAYS_S or self._reaches_end(row)]
@@ -162,7 +161,7 @@ class BayMatching:
                 continue
             if self._ways.plan(head, bay) is None:
                 continue
-            stand = self._ways.first_refuge(row, area.yard_id, _PARKING)
+            stand = self._ways.first_refuge(row, area.yard_id, PARKING)
             queue = None if stand is not None else self._ways.plan_queue(row, area.lane_ix)
             if stand is not None:
                 self._moves.redirect(row, stand)
@@ -202,7 +201,7 @@ class BayMatching:
 
         The queue is full then of trucks that are still on the road: a bay that waited for them would stand idle beside who wants it.
         """
-        spare = self._books.stands.free(yard_id, (StandKind.BAY,))[near:]
+        spare = self._books.stands.free(yard_id, BAYS)[near:]
         beside = [row for row in rows if self._books.trips.settled[row]]
         if not spare or not beside:
             return

@@ -17,8 +17,7 @@ from typing import Final
 from fleet.clock import NS_PER_S
 from fleet.server.dispatch.books import Books
 from fleet.server.dispatch.mission import MissionState
-from fleet.server.dispatch.stands import NOBODY, BayState
-from planner.corridor import StandKind
+from fleet.server.dispatch.stands import BAYS, NOBODY, BayState
 from planner.limits import STAND_END_M
 from planner.resting import rests
 
@@ -34,7 +33,7 @@ class Behind:
     def __init__(self, books: Books) -> None:
         self._books = books
         self._bays = {
-            yard.yard_id: [ix for ix in books.stands.all_of(yard.yard_id, (StandKind.BAY,)) if self._has_room(ix)]
+            yard.yard_id: [ix for ix in books.stands.all_of(yard.yard_id, BAYS) if self._has_room(ix)]
             for yard in (books.loading, books.unloading)
         }
         process = books.corridor.processes.get(_PROCESS)

@@ -13,11 +13,11 @@ from collections.abc import Iterable
 from typing import Final
 
 from fleet.server.desk import DeskView
-from fleet.server.dispatch.batteries import CHARGERS, Batteries
+from fleet.server.dispatch.batteries import Batteries
 from fleet.server.dispatch.books import Books
 from fleet.server.dispatch.moves import Moves
 from fleet.server.dispatch.opening import NEVER_S
-from fleet.server.dispatch.stands import BayState
+from fleet.server.dispatch.stands import CHARGERS, PARKING, BayState
 from fleet.server.dispatch.trips import NOWHERE, TruckKept
 from fleet.server.dispatch.wayfinding import Plan, Wayfinding
 from planner.authority import Cause
@@ -27,7 +27,6 @@ from planner.energy import early_count
 _WORTH_IT: Final = 0.3  # share of the battery missing, from which on charging before one must is worth the way
 _FULL: Final = 0.05  # with less missing there is nothing to charge
 _IN_AND_OUT_S: Final = 90.0  # between one truck's leaving a charger and the next one's standing at it
-_PARKING: Final = ((StandKind.PARKING,),)
 
 
 class Charging:
@@ -192,7 +191,7 @@ class Charging:
 
     def to_parking(self, row: int, yard_id: str, now_ns: int) -> bool:
         """To a parking stand of the yard, if one is free."""
-        plan = self._ways.first_refuge(row, yard_id, _PARKING)
+        plan = self._ways.first_refuge(row, yard_id, PARKING)
         if plan is None or not self._moves.may_leave(row, plan, now_ns):
             return False
         self._moves.set_out(row, plan)

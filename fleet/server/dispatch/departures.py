@@ -10,10 +10,9 @@ other, so there is nothing to share out, and at the default site the bays have b
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from itertools import chain
 
 from fleet.server.desk import DeskView
-from fleet.server.dispatch.batteries import CHARGERS
 from fleet.server.dispatch.bay_matching import BayMatching
 from fleet.server.dispatch.books import Books
 from fleet.server.dispatch.charging import Charging
@@ -21,15 +20,12 @@ from fleet.server.dispatch.crossing import CrossingState
 from fleet.server.dispatch.mission import ABOARD, MissionEvent, MissionKept, MissionState
 from fleet.server.dispatch.moves import Moves
 from fleet.server.dispatch.passage import Passage
-from fleet.server.dispatch.stands import NOBODY
+from fleet.server.dispatch.stands import ASIDE, CHARGERS, NOBODY, PARKING, REFUGES
 from fleet.server.dispatch.trips import NOWHERE, TruckKept
 from fleet.server.dispatch.wayfinding import Wayfinding
 from fleet.server.dispatch.yard import Yard
 from planner.authority import Cause
 from planner.corridor import Stand, StandKind
-
-_REFUGES: Final = ((StandKind.PARKING,), (StandKind.BAY,), (StandKind.SWAP, StandKind.PLUG))
-_ASIDE: Final = (_REFUGES[0], _REFUGES[2])  # where a truck keeps nobody from working
 
 
 class Departures:
@@ -132,7 +128,7 @@ class Departures:
         mission = books.missions.of_row.get(row)
         wanted = [self._yard.target_yard_id(mission)] if mission is not None else []
         for yard_id in dict.fromkeys((*wanted, books.loading.yard_id, books.unloading.yard_id)):
-            plan = self._ways.first_refuge(row, yard_id, _REFUGES)
+            plan = self._ways.first_refuge(row, yard_id, REFUGES)
             if plan is not None:
                 self._moves.set_out(row, plan)
                 return
@@ -143,7 +139,7 @@ class Departures:
 
         Where the queue before the bays is full of trucks that are still on the road, bays are free that nobody in the yard may take yet.
         """
-        return _ASIDE if yard_id in self._bays_wanted else _REFUGES
+        return ASIDE if yard_id in self._bays_wanted else REFUGES
 
     def _leave(self, row: int, yard_id: str, kinds: tuple[tuple[StandKind, ...], ...], now_ns: int) -> bool:
         plan = self._ways.first_refuge(row, yard_id, kinds)
@@ -160,7 +156,7 @@ class Departures:
         home_id = self._books.loading.yard_id
         left = self._leave(row, home_id, self._refuges_in(home_id), now_ns)
         if not left and stand.kind is StandKind.BAY and self._home_is_at_rest():
-            self._leave(row, stand.yard_id, _ASIDE, now_ns)
+            self._leave(row, stand.yard_id, ASIDE, now_ns)
 
     def _home_is_at_rest(self) -> bool:
         """
@@ -169,7 +165,7 @@ class Departures:
         Who waits in a bay for one of them keeps others from unloading for good: the last containers of the day would stay on the road.
         """
         books = self._books
-        home = books.stands.all_of(books.loading.yard_id, [kind for kinds in _REFUGES for kind in kinds])
+        home = books.stands.all_of(books.loading.yard_id, chain(*REFUGES))
         holders = {int(books.stands.holder_row[ix]) for ix in home}
         behind = {int(books.stands.next_row[ix]) for ix in home}
         return NOBODY not in holders and not any(row in books.missions.of_row for row in holders | behind)
@@ -192,7 +188,7 @@ class Departures:
         in_the_way = kind is not StandKind.PARKING and (truck.decommissioned or wanted)
         in_the_way |= books.stands.next_row[truck.goal_ix] != NOBODY
         in_the_way |= truck.goal_ix in books.stands.barred or self._charging.keeps_others(truck)
-        if in_the_way and self._leave(row, books.loading.yard_id, _REFUGES[:1], now_ns):
+        if in_the_way and self._leave(row, books.loading.yard_id, PARKING, now_ns):
             return
         books.reins.because(row, Cause.NO_ORDER)
 
@@ -204,7 +200,7 @@ class Departures:
             books.reins.because(row, Cause.FAULT, truck.goal_ix)
             return
         for yard_id in dict.fromkeys((stand.yard_id, books.loading.yard_id)):
-            if self._leave(row, yard_id, _REFUGES[:1], now_ns):
+            if self._leave(row, yard_id, PARKING, now_ns):
                 return
 
     def turn_back(self, row: int, now_ns: int) -> None:
@@ -213,7 +209,7 @@ class Departures:
         mission = books.missions.of_row.get(row)
         if mission is None or mission.state not in ABOARD:
             return
-        plan = self._ways.first_refuge(row, books.loading.yard_id, _REFUGES)
+        plan = self._ways.first_refuge(row, books.loading.yard_id, REFUGES)
         if plan is None:
             return
         self._moves.redirect(row, plan)

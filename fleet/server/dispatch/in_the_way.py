@@ -8,6 +8,7 @@ the one at the gate, the one in the bay whose work was asked for first.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Final, Protocol
 
 import numpy as np
@@ -16,14 +17,11 @@ from fleet.server.dispatch.books import Books
 from fleet.server.dispatch.calls import CallKind
 from fleet.server.dispatch.gates import NOBODY
 from fleet.server.dispatch.mission import MissionState
+from fleet.server.dispatch.stands import BAYS, CHARGERS, REFUGES
 from fleet.server.fleet_view import FleetView
 from planner.authority import Cause
-from planner.corridor import StandKind
 
 Found = tuple[str, int]
-_BAYS: Final = (StandKind.BAY,)
-_CHARGERS: Final = (StandKind.SWAP, StandKind.PLUG)
-_REFUGES: Final = (StandKind.PARKING, StandKind.BAY, *_CHARGERS)
 # A call that was never made comes after every one that was.
 _NEVER: Final = 1 << 62
 _TO_LOAD: Final = frozenset({MissionState.ASSIGNED, MissionState.TO_LOAD})
@@ -157,10 +155,10 @@ class InTheWay:
         if self._books.missions.of_row.get(row) is None or ref < 0:
             return "", NOBODY
         yard_id = self._books.corridor.stands[ref].yard_id
-        first = self._first_queueing(row, yard_id) if self._books.stands.free(yard_id, _BAYS) else NOBODY
+        first = self._first_queueing(row, yard_id) if self._books.stands.free(yard_id, BAYS) else NOBODY
         if first != NOBODY:
             return yard_id, first
-        return self._first_leaving(row, self._books.stands.all_of(yard_id, _BAYS)) or (yard_id, NOBODY)
+        return self._first_leaving(row, self._books.stands.all_of(yard_id, BAYS)) or (yard_id, NOBODY)
 
     def _first_queueing(self, row: int, yard_id: str) -> int:
         """Who is nearest to the end of the queue before the yard's bays; -1 when nobody but *row* queues there."""
@@ -178,7 +176,7 @@ class InTheWay:
     def _stand(self, row: int, _ref: int) -> Found:
         """The yard that has no stand for it, and one of those who have one: who is worked on, else who came first."""
         yard_id = self._yard_wanted(row)
-        found = self._first_leaving(row, self._books.stands.all_of(yard_id, _REFUGES))
+        found = self._first_leaving(row, self._books.stands.all_of(yard_id, chain(*REFUGES)))
         return yard_id, found[1] if found is not None else NOBODY
 
     def _charger(self, row: int, ref: int) -> Found:
@@ -190,7 +188,7 @@ class InTheWay:
         if truck.charging and truck.goal_ix == ref:
             return books.corridor.stands[ref].stand_id, NOBODY
         yard_id = books.corridor.stands[ref].yard_id
-        return self._first_leaving(row, books.stands.all_of(yard_id, _CHARGERS)) or (books.corridor.stands[ref].stand_id, NOBODY)
+        return self._first_leaving(row, books.stands.all_of(yard_id, CHARGERS)) or (books.corridor.stands[ref].stand_id, NOBODY)
 
     def _first_leaving(self, row: int, stands: Sequence[int]) -> Found | None:
         """The stand, of those taken by others, where work was asked for first, and the truck that has it."""

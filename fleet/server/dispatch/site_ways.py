@@ -13,12 +13,11 @@ from fleet.server.desk import DeskView
 from fleet.server.dispatch.books import Books
 from fleet.server.dispatch.mission import MissionEvent, MissionState
 from fleet.server.dispatch.moves import Moves
+from fleet.server.dispatch.stands import REFUGES
 from fleet.server.dispatch.trips import NOWHERE, TruckKept
 from fleet.server.dispatch.wayfinding import Wayfinding
-from planner.corridor import StandKind
 
 _TURNS_A_SECOND: Final = 4  # the search is the dear part
-_REFUGES: Final = ((StandKind.PARKING,), (StandKind.BAY,), (StandKind.SWAP, StandKind.PLUG))
 
 
 class SiteWays:
@@ -68,7 +67,7 @@ class SiteWays:
             return plan is not None and self._moves.reroute(row, plan)
         stands = books.corridor.stands
         lost = stands[truck.goal_ix]
-        plan = self._ways.first_refuge(row, lost.yard_id, ((lost.kind,), *_REFUGES))
+        plan = self._ways.first_refuge(row, lost.yard_id, ((lost.kind,), *REFUGES))
         if plan is None:
             return False
         self._moves.redirect(row, plan)

@@ -25,6 +25,16 @@ from planner.corridor import Corridor, StandKind
 
 NOBODY: Final = -1
 
+BAYS: Final = (StandKind.BAY,)
+CHARGERS: Final = (StandKind.SWAP, StandKind.PLUG)
+
+# Kinds of stands by choice: the next is looked at only where the one before it has none free.
+PARKING: Final = ((StandKind.PARKING,),)
+ASIDE: Final = (*PARKING, CHARGERS)
+"""Where a truck keeps nobody from working."""
+REFUGES: Final = (*PARKING, BAYS, CHARGERS)
+"""Every stand there is: where a truck on the road may come to rest."""
+
 
 class BayState(IntEnum):
     """What the keeper of a stand proved last; numbers as on the wire."""
