@@ -377,6 +377,33 @@ def test_who_turns_to_another_gate_still_joins_the_queue_it_was_sent_to() -> Non
     assert {path[-1] for path in paths} == {BIG.lanes[queue.lane_ix].lane_id}
 
 
+def test_who_is_behind_at_a_fork_keeps_nobody_from_the_shorter_queue() -> None:
+    """As many for either gate in all is not enough: the head of the queue would stand before a full gate, beside an empty one."""
+    road = DeskRoad(BIG, [f"mn_bay_{k:02d}" for k in range(1, 7)])
+    desk = road.desk
+    ways, moves, queue = desk._ways, desk._moves, desk._departures._bays._staging["cn"]
+    assert queue is not None
+
+    def send(row: int, gate_id: str) -> None:
+        plan = ways.plan_queue(row, queue.lane_ix, via=[BIG.lane_ix[gate_id]])
+        assert plan is not None
+        moves.stage(row, plan)
+
+    for row in range(6):
+        send(row, "g1_1")
+    nearest_first = ways.by_nearness(6)
+    for row in nearest_first[3:]:
+        send(row, "g1_2")
+    assert nearest_first == ways.by_nearness(6)
+    assert ways.bound_for()[BIG.gate_ix["g1_1"]] == ways.bound_for()[BIG.gate_ix["g1_2"]] == 3
+
+    for _ in range(6):
+        desk._follow_ups._queues(road.view())
+
+    first = [int(desk.books.trips.gate_ix[row]) == BIG.gate_ix["g1_1"] for row in nearest_first]
+    assert [sum(first[:count]) for count in (2, 4, 6)] == [1, 2, 3]
+
+
 def test_gates_of_one_role_in_two_yards_are_two_groups() -> None:
     """A queue at the far yard says nothing about the near one."""
     gates = Gates(BIG, LaneTable.of(BIG), 16.5)

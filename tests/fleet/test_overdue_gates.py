@@ -95,15 +95,25 @@ def test_a_truck_sets_out_through_the_gate_that_works() -> None:
     assert first not in ways.gates_on(other.new_lanes)
 
 
-def test_who_is_bound_for_an_overdue_gate_is_looked_at_again_and_nobody_turns_to_one() -> None:
+def test_who_is_bound_for_an_overdue_gate_turns_and_nobody_turns_to_one() -> None:
     """Not even the shortest queue draws anybody to a gate that stands still; where all do, nobody is sent to and fro."""
     road = DeskRoad(BIG, ["mn_bay_01"])
-    crowded, gates = road.desk._follow_ups._crowded, road.desk.books.gates
-    bound = np.zeros(len(BIG.gates), np.int64)
-    bound[FIRST], bound[SECOND] = 1, 5
+    desk, gates = road.desk, road.desk.books.gates
+    plan = desk._ways.plan(0, THERE, via=[BIG.lane_ix["g1_1"]])
+    assert plan is not None
+    desk._moves.set_out(0, plan)
+    before = np.zeros(len(BIG.gates), np.int64)
 
-    assert crowded(bound).nonzero()[0].tolist() == [SECOND]
-    gates.overdue_s[FIRST] = 300.0
-    assert crowded(bound).nonzero()[0].tolist() == [FIRST]
+    def would_turn(first: int, second: int) -> bool:
+        before[[FIRST, SECOND]] = first, second
+        return desk._follow_ups._would_turn(0, FIRST, before)
+
+    assert (would_turn(5, 1), would_turn(1, 1), would_turn(1, 5)) == (True, False, False)
     gates.overdue_s[SECOND] = 300.0
-    assert not crowded(bound).any()
+    assert not would_turn(5, 1)
+    gates.overdue_s[FIRST] = 300.0
+    assert not would_turn(5, 1)
+    gates.overdue_s[SECOND] = 0.0
+    assert would_turn(1, 5)
+    desk._follow_ups._queues(road.view())
+    assert desk.books.trips.gate_ix[0] == SECOND

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from fleet.server.columns import IntColumn
 from fleet.server.desk import DeskView
 from fleet.server.dispatch.books import Books
 from fleet.server.dispatch.crossing import CrossingState
@@ -95,36 +96,36 @@ class FollowUps:
                 self._moves.reroute(row, plan)
 
     def _queues(self, view: DeskView) -> None:
-        """A truck that has not passed the fork before its gate goes to the neighbour with the shorter queue, or that works."""
-        books = self._books
-        gates, trips = books.gates, books.trips
-        n = len(view.nose_m)
-        bound = self._ways.bound_for()
-        crowded = self._crowded(bound)
-        if not crowded.any():
-            return
-        next_gate = trips.gate_ix[:n]
-        turns = 0
-        for row in np.flatnonzero((next_gate >= 0) & crowded[next_gate]).tolist():
-            path = trips.path_of(row)
-            lane_k = path.find(int(gates.lane_ix[next_gate[row]]))
-            if float(books.trucks.end_m[row]) > path.starts_m[lane_k] or self._passage.bound_to_scan(row):
-                continue
-            plan = self._ways.plan_on(row)
-            if plan is None:
-                continue
-            ahead = self._ways.gates_on(plan.new_lanes)
-            if ahead and ahead[0] != next_gate[row] and self._moves.reroute(row, plan):
-                turns += 1
-            if turns >= 1:
-                return
+        """
+        The foremost truck that has not passed the fork before its gate goes to the neighbour that fewer before it are bound for, or that works.
 
-    def _crowded(self, bound: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-        """Gates with at least two more trucks bound for them than a neighbour has, and overdue ones whose neighbour is not, (g,)."""
+        Who is behind it does not count: the head of a queue on one lane would stand before a full gate beside an empty one.
+        """
+        gates, trips = self._books.gates, self._books.trips
+        before = np.zeros(len(gates.gates), np.int64)
+        tried = 0
+        for row in self._ways.by_nearness(len(view.nose_m)):
+            own = int(trips.gate_ix[row])
+            if self._would_turn(row, own, before):
+                tried += 1
+                if self._turns(row, own) or tried == _TURNS_A_SECOND:
+                    return
+            before[own] += 1
+
+    def _would_turn(self, row: int, own: int, before: IntColumn) -> bool:
+        """Whether fewer are bound for a gate beside a truck's *own*, of those *before* it (g,), or it works and the own one does not."""
         gates = self._books.gates
-        overdue = gates.overdue_s > 0.0
-        none = np.iinfo(np.int64).max
-        least = np.full(len(gates.room), none)
-        np.minimum.at(least, gates.group_ix[~overdue], bound[~overdue])
-        beside = least[gates.group_ix]
-        return np.asarray((beside < none) & (overdue | (bound - beside >= 2)), np.bool_)
+        works = gates.overdue_s <= 0.0
+        beside = (gates.group_ix == gates.group_ix[own]) & works
+        beside[own] = False
+        if not beside.any() or (works[own] and before[own] <= before[beside].min()):
+            return False
+        path = self._books.trips.path_of(row)
+        passed = float(self._books.trucks.end_m[row]) > path.starts_m[path.find(int(gates.lane_ix[own]))]
+        return not passed and not self._passage.bound_to_scan(row)
+
+    def _turns(self, row: int, own: int) -> bool:
+        """Whether there is a way to another gate that is the quicker one, and the truck has it now."""
+        plan = self._ways.plan_on(row)
+        ahead = self._ways.gates_on(plan.new_lanes) if plan is not None else []
+        return plan is not None and bool(ahead) and ahead[0] != own and self._moves.reroute(row, plan)

@@ -53,6 +53,12 @@ class Wayfinding:
         gate_ix = self._books.trips.gate_ix
         return np.bincount(gate_ix[gate_ix >= 0], minlength=len(self._books.gates.gates))
 
+    def by_nearness(self, count: int) -> list[int]:
+        """Of the first *count* rows those with a gate to come, nearest to it first."""
+        trips = self._books.trips
+        to_gate_m = (trips.clear_m - self._books.trucks.nose_m)[:count]
+        return [row for row in np.argsort(to_gate_m, kind="stable").tolist() if trips.gate_ix[row] >= 0]
+
     def group_counts(self, bound: IntColumn) -> IntColumn:
         """Trucks whose next gate is of each group."""
         gates = self._books.gates
@@ -101,12 +107,20 @@ class Wayfinding:
         return Plan(stand_ix=stand_ix, route=route, new_lanes=way.lanes, time_s=way.time_s)
 
     def _gate_waits_s(self, row: int) -> FloatColumn:
-        """What a truck expects to wait on each lane for the gates on it, (m,): one that is overdue will be for as long again."""
+        """
+        What a truck expects to wait on each lane for the gates on it, (m,): one that is overdue will be for as long again.
+
+        At its next gate, and those beside, it waits for those who are nearer; who is behind it will not be served before it.
+        """
         books = self._books
-        bound = self.bound_for()
         own = int(books.trips.gate_ix[row])
-        if own >= 0:
-            bound[own] -= 1
+        if own < 0:
+            bound = self.bound_for()
+        else:
+            gate_ix, group_ix = books.trips.gate_ix, books.gates.group_ix
+            to_gate_m = books.trips.clear_m - books.trucks.nose_m
+            before = (gate_ix >= 0) & ((group_ix[gate_ix] != group_ix[own]) | (to_gate_m < to_gate_m[row]))
+            bound = np.bincount(gate_ix[before], minlength=len(books.gates.gates))
         extra_s = np.zeros(books.lanes.count)
         np.add.at(extra_s, books.gates.lane_ix, (bound + 1) * books.gates.service_s + books.gates.overdue_s)
         return extra_s
