@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from fleet.clock import NS_PER_S
 from fleet.server.commands import OverdueGateAnswer
 from fleet.server.dispatch.gates import Gates
@@ -102,10 +100,10 @@ def test_who_is_bound_for_an_overdue_gate_turns_and_nobody_turns_to_one() -> Non
     plan = desk._ways.plan(0, THERE, via=[BIG.lane_ix["g1_1"]])
     assert plan is not None
     desk._moves.set_out(0, plan)
-    before = np.zeros(len(BIG.gates), np.int64)
+    before = [0] * len(BIG.gates)
 
     def would_turn(first: int, second: int) -> bool:
-        before[[FIRST, SECOND]] = first, second
+        before[FIRST], before[SECOND] = first, second
         return desk._follow_ups._would_turn(0, FIRST, before)
 
     assert (would_turn(5, 1), would_turn(1, 1), would_turn(1, 5)) == (True, False, False)

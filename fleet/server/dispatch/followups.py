@@ -7,7 +7,6 @@ from typing import Final
 
 import numpy as np
 
-from fleet.server.columns import IntColumn
 from fleet.server.desk import DeskView
 from fleet.server.dispatch.books import Books
 from fleet.server.dispatch.crossing import CrossingState
@@ -102,23 +101,21 @@ class FollowUps:
         Who is behind it does not count: the head of a queue on one lane would stand before a full gate beside an empty one.
         """
         gates, trips = self._books.gates, self._books.trips
-        before = np.zeros(len(gates.gates), np.int64)
-        tried = 0
+        before, tried = [0] * len(gates.gates), [0] * len(gates.members)
         for row in self._ways.by_nearness(len(view.nose_m)):
             own = int(trips.gate_ix[row])
-            if self._would_turn(row, own, before):
-                tried += 1
-                if self._turns(row, own) or tried == _TURNS_A_SECOND:
+            group = gates.group_ix[own]
+            if tried[group] < _TURNS_A_SECOND and self._would_turn(row, own, before):
+                tried[group] += 1
+                if self._turns(row, own):
                     return
             before[own] += 1
 
-    def _would_turn(self, row: int, own: int, before: IntColumn) -> bool:
-        """Whether fewer are bound for a gate beside a truck's *own*, of those *before* it (g,), or it works and the own one does not."""
+    def _would_turn(self, row: int, own: int, before: Sequence[int]) -> bool:
+        """Whether fewer are bound for a gate beside a truck's *own*, of those *before* it at each, or it works and the own one does not."""
         gates = self._books.gates
-        works = gates.overdue_s <= 0.0
-        beside = (gates.group_ix == gates.group_ix[own]) & works
-        beside[own] = False
-        if not beside.any() or (works[own] and before[own] <= before[beside].min()):
+        beside = [before[ix] for ix in gates.members[gates.group_ix[own]] if ix != own and gates.overdue_s[ix] == 0.0]
+        if not beside or (gates.overdue_s[own] == 0.0 and before[own] <= min(beside)):
             return False
         path = self._books.trips.path_of(row)
         passed = float(self._books.trucks.end_m[row]) > path.starts_m[path.find(int(gates.lane_ix[own]))]

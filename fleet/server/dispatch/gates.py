@@ -48,6 +48,7 @@ class Gates:
     called_row, open_row (g,) truck rows, -1 nobody; awaits_shut (g,)
 
     group_ix   (g,) gates of one role side by side are one group: a truck may take any of them
+    members    the gates of each group
     room       (groups,) trucks that fit between where a way can only lead to the group's gates and their stop lines
     queue      (g,) trucks that can rest on the gate's own lane up to its line, the first at the line; at least one
     overdue_s  (g,) seconds that a gate has had one truck, or has had to shut, where that is longer than usual; else 0
@@ -71,6 +72,9 @@ class Gates:
         for gate_ix, lane_ix in enumerate(self.lane_ix):
             self.on_lane.setdefault(int(lane_ix), []).append(gate_ix)
         self.group_ix = _groups(corridor.gates, lanes, self.lane_ix)
+        self.members: list[list[int]] = [
+            np.flatnonzero(self.group_ix == group).tolist() for group in range(len(set(self.group_ix.tolist())))
+        ]
         self.room: RowColumn = _rooms(self, corridor, lanes, truck_length_m)
         kind = max(corridor.truck_types, key=lambda each: each.length_m)
         resting = [
@@ -146,10 +150,8 @@ def _gates_next(lane: int, lanes: LaneTable, lane_ix: RowColumn) -> set[int]:
 def _rooms(gates: Gates, corridor: Corridor, lanes: LaneTable, truck_length_m: float) -> RowColumn:
     """Trucks that may be bound for each group at once without standing where others must pass; at least one a gate."""
     stand_lanes = {corridor.lane_ix[stand.lane_id] for stand in corridor.stands}
-    groups = int(gates.group_ix.max()) + 1 if len(gates.gates) else 0
-    room = np.zeros(groups, np.int32)
-    for group in range(groups):
-        members = np.flatnonzero(gates.group_ix == group).tolist()
+    room = np.zeros(len(gates.members), np.int32)
+    for group, members in enumerate(gates.members):
         stretches = [_stoppable_m(lanes, int(gates.lane_ix[g]), corridor.gates[g].stop_line_m) for g in members]
         before = _only_to({int(gates.lane_ix[g]) for g in members}, lanes, gates, stand_lanes)
         stretches += [_stoppable_m(lanes, lane, float(lanes.length_m[lane])) for lane in before]

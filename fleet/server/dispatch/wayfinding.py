@@ -160,7 +160,7 @@ class Wayfinding:
             group = int(gates.group_ix[gate_ix])
             surplus = int(to_come[group] - gates.room[group])
             if surplus >= 0:
-                taking = sum(books.opening.gate_takes(ix, now_ns) for ix in np.flatnonzero(gates.group_ix == group).tolist())
+                taking = sum(books.opening.gate_takes(ix, now_ns) for ix in gates.members[group])
                 travel_s = float(books.roads.travel_s[list(lanes[: lanes.index(int(gates.lane_ix[gate_ix]))])].sum())
                 on_the_way_s = travel_s if gate_ix == gate_ixs[0] else _HELD_UP * (travel_s + stays_s)
                 if surplus >= int(taking * on_the_way_s / turn_s):
