@@ -228,6 +228,27 @@ async def test_control_is_taken_over_and_everybody_sees_from_whom(fleet: Fleet, 
         assert looker.complaints in ([], ["Failed to load resource: the server responded with a status of 409 (Conflict)"])
 
 
+async def test_who_took_control_keeps_it_though_the_picture_still_shows_another(looker: Looker) -> None:
+    """The picture of the fleet may be older than the server's answer: dropped for that, a lease just taken would run out unseen."""
+    page = looker.page
+    await looker.screen("controls")
+    await page.fill("#holder", "dorj")
+    await page.click("#take:enabled")
+    await page.wait_for_selector("#control.mine")
+
+    older = "Object.defineProperty(fleet, 'control', { configurable: true, get: () => ({ holder: 'bat' }), set: () => {} })"
+    async with page.expect_response("**/api/do/renew_control") as renewed:
+        await page.evaluate(f"() => {{ {older} }}")
+    answer = await renewed.value
+    assert answer.ok, await answer.text()
+    await page.evaluate(
+        "() => Object.defineProperty(fleet, 'control', { configurable: true, writable: true, enumerable: true, value: null })"
+    )
+    await page.wait_for_selector("#control.mine")
+
+    assert looker.complaints == []
+
+
 async def test_a_lane_is_closed_and_opened_and_comes_first_meanwhile(looker: Looker) -> None:
     """What somebody closed must not be forgotten among hundreds of lanes."""
     page = looker.page

@@ -5,7 +5,9 @@ import { act, ask } from "./server.js";
 import { fleet } from "./state.js";
 import { t } from "./text.js";
 
-const RENEW_MS = 10000;
+const LOOK_MS = 500;
+// Renewed when no more than this is left of its 30 s, by the server's clock: a simulation's runs faster than ours.
+const RENEW_MS = 20000;
 const TAKEN = "lease";
 
 export const me = () => localStorage.getItem("holder") ?? "";
@@ -14,10 +16,17 @@ export const mine = () => fleet.control !== null && fleet.control.holder === ses
 // Why no command can be given here; nothing where one can.
 export const unsteered = () => (fleet.steers ? "" : h("p", { class: "faint" }, t(fleet.replay ? "only_recording" : "only_looks")));
 
+// What this page knows of the lease that was taken here: when it ends, 0 after a reload; how often one was taken; whether it asks.
+let until_ms = 0;
+let taken = 0;
+let asking = false;
+
 async function took(command, holder, more = {}) {
   localStorage.setItem("holder", holder);
   const lease = await act(command, { holder, ...more }, t("lease.done"));
   if (!lease) return;
+  taken += 1;
+  until_ms = lease.expire_time;
   sessionStorage.setItem(TAKEN, lease.holder);
   fleet.control = { holder: lease.holder, until: lease.expire_time };
 }
@@ -29,9 +38,16 @@ export async function takeOver(holder) {
   if (said) await took("take_over_control", holder, said);
 }
 
-setInterval(() => {
-  if (sessionStorage.getItem(TAKEN) === null) return;
-  // Whoever lost it to another hears so once, and does not fight for it; a recording knows nobody who looks.
-  if (fleet.replay || (fleet.control && !mine())) sessionStorage.removeItem(TAKEN);
-  else act("renew_control", { holder: sessionStorage.getItem(TAKEN) }, null).then((kept) => kept ?? sessionStorage.removeItem(TAKEN));
-}, RENEW_MS);
+setInterval(async () => {
+  const holder = sessionStorage.getItem(TAKEN);
+  if (holder === null || asking || until_ms - (fleet.time_ms ?? 0) > RENEW_MS) return;
+  // The server's answer decides, not the picture of the fleet, which may be older than what was taken a moment ago. Whoever lost it to
+  // another hears so once, and does not fight for it; a recording knows nobody who looks.
+  const before = taken;
+  asking = true;
+  const kept = fleet.replay ? null : await act("renew_control", { holder }, null);
+  asking = false;
+  if (taken !== before) return;
+  until_ms = kept ? kept.expire_time : 0;
+  if (!kept) sessionStorage.removeItem(TAKEN);
+}, LOOK_MS);
