@@ -16,16 +16,14 @@ export const mine = () => fleet.control !== null && fleet.control.holder === ses
 // Why no command can be given here; nothing where one can.
 export const unsteered = () => (fleet.steers ? "" : h("p", { class: "faint" }, t(fleet.replay ? "only_recording" : "only_looks")));
 
-// What this page knows of the lease that was taken here: when it ends, 0 after a reload; how often one was taken; whether it asks.
+// When the lease that was taken here ends, as far as this page knows: 0 after a reload. And whether it asks to renew it.
 let until_ms = 0;
-let taken = 0;
 let asking = false;
 
 async function took(command, holder, more = {}) {
   localStorage.setItem("holder", holder);
   const lease = await act(command, { holder, ...more }, t("lease.done"));
   if (!lease) return;
-  taken += 1;
   until_ms = lease.expire_time;
   sessionStorage.setItem(TAKEN, lease.holder);
   fleet.control = { holder: lease.holder, until: lease.expire_time };
@@ -43,11 +41,12 @@ setInterval(async () => {
   if (holder === null || asking || until_ms - (fleet.time_ms ?? 0) > RENEW_MS) return;
   // The server's answer decides, not the picture of the fleet, which may be older than what was taken a moment ago. Whoever lost it to
   // another hears so once, and does not fight for it; a recording knows nobody who looks.
-  const before = taken;
+  const before_ms = until_ms;
   asking = true;
   const kept = fleet.replay ? null : await act("renew_control", { holder }, null);
   asking = false;
-  if (taken !== before) return;
+  // Taken anew meanwhile: the answer is about the one before.
+  if (until_ms !== before_ms) return;
   until_ms = kept ? kept.expire_time : 0;
   if (!kept) sessionStorage.removeItem(TAKEN);
 }, LOOK_MS);

@@ -187,7 +187,7 @@ class Batteries:
         books = self._books
         here, there = books.loading.yard_id, books.unloading.yard_id
         load, unload = (books.stands.all_of(yard_id, BAYS) for yard_id in (here, there))
-        parking, far = books.stands.all_of(here, PARKING[0]), books.stands.all_of(there, CHARGERS)
+        parking, far = books.stands.all_of(here, PARKING), books.stands.all_of(there, CHARGERS)
         chargers = books.stands.all_of(here, CHARGERS) or load
         laden_kg = kind.tare_kg + kind.load_max_kg
         return _Legs(

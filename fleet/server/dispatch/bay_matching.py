@@ -161,7 +161,7 @@ class BayMatching:
                 continue
             if self._ways.plan(head, bay) is None:
                 continue
-            stand = self._ways.first_refuge(row, area.yard_id, PARKING)
+            stand = self._ways.first_refuge(row, area.yard_id, (PARKING,))
             queue = None if stand is not None else self._ways.plan_queue(row, area.lane_ix)
             if stand is not None:
                 self._moves.redirect(row, stand)

@@ -191,7 +191,7 @@ class Charging:
 
     def to_parking(self, row: int, yard_id: str, now_ns: int) -> bool:
         """To a parking stand of the yard, if one is free."""
-        plan = self._ways.first_refuge(row, yard_id, PARKING)
+        plan = self._ways.first_refuge(row, yard_id, (PARKING,))
         if plan is None or not self._moves.may_leave(row, plan, now_ns):
             return False
         self._moves.set_out(row, plan)

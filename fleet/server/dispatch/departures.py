@@ -188,7 +188,7 @@ class Departures:
         in_the_way = kind is not StandKind.PARKING and (truck.decommissioned or wanted)
         in_the_way |= books.stands.next_row[truck.goal_ix] != NOBODY
         in_the_way |= truck.goal_ix in books.stands.barred or self._charging.keeps_others(truck)
-        if in_the_way and self._leave(row, books.loading.yard_id, PARKING, now_ns):
+        if in_the_way and self._leave(row, books.loading.yard_id, (PARKING,), now_ns):
             return
         books.reins.because(row, Cause.NO_ORDER)
 
@@ -200,7 +200,7 @@ class Departures:
             books.reins.because(row, Cause.FAULT, truck.goal_ix)
             return
         for yard_id in dict.fromkeys((stand.yard_id, books.loading.yard_id)):
-            if self._leave(row, yard_id, PARKING, now_ns):
+            if self._leave(row, yard_id, (PARKING,), now_ns):
                 return
 
     def turn_back(self, row: int, now_ns: int) -> None:

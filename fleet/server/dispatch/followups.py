@@ -17,7 +17,7 @@ from fleet.server.dispatch.wayfinding import Wayfinding
 from planner.authority import Cause
 from planner.corridor import GateRole
 
-_TURNS_A_SECOND: Final = 4  # the search is the dear part; a queue that shifts later shifts too
+_SEARCHES_A_SECOND: Final = 4  # the search is the dear part; a queue that shifts later shifts too
 
 
 class FollowUps:
@@ -87,7 +87,7 @@ class FollowUps:
             return
         # Who has not left its stand is found a way when it leaves.
         stopped = np.flatnonzero((books.reins.limit_cause == Cause.CLOSURE) & ~books.trips.settled).tolist()
-        for row in stopped[:_TURNS_A_SECOND]:
+        for row in stopped[:_SEARCHES_A_SECOND]:
             if self._passage.bound_to_scan(row):
                 continue
             plan = self._ways.plan_on(row)
@@ -105,7 +105,7 @@ class FollowUps:
         for row in self._ways.by_nearness(len(view.nose_m)):
             own = int(trips.gate_ix[row])
             group = gates.group_ix[own]
-            if tried[group] < _TURNS_A_SECOND and self._would_turn(row, own, before):
+            if tried[group] < _SEARCHES_A_SECOND and self._would_turn(row, own, before):
                 tried[group] += 1
                 if self._turns(row, own):
                     return

@@ -25,14 +25,14 @@ from planner.corridor import Corridor, StandKind
 
 NOBODY: Final = -1
 
+PARKING: Final = (StandKind.PARKING,)
 BAYS: Final = (StandKind.BAY,)
 CHARGERS: Final = (StandKind.SWAP, StandKind.PLUG)
 
-# Kinds of stands by choice: the next is looked at only where the one before it has none free.
-PARKING: Final = ((StandKind.PARKING,),)
-ASIDE: Final = (*PARKING, CHARGERS)
+# Groups of kinds, by choice: the next is looked at only where the one before it has none free.
+ASIDE: Final = (PARKING, CHARGERS)
 """Where a truck keeps nobody from working."""
-REFUGES: Final = (*PARKING, BAYS, CHARGERS)
+REFUGES: Final = (PARKING, BAYS, CHARGERS)
 """Every stand there is: where a truck on the road may come to rest."""
 
 

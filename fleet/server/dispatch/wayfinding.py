@@ -53,11 +53,14 @@ class Wayfinding:
         gate_ix = self._books.trips.gate_ix
         return np.bincount(gate_ix[gate_ix >= 0], minlength=len(self._books.gates.gates))
 
+    def _to_gate_m(self) -> FloatColumn:
+        """Metres from each nose until its tail may have left its next gate, (capacity,); +inf with none to come."""
+        return self._books.trips.clear_m - self._books.trucks.nose_m
+
     def by_nearness(self, count: int) -> list[int]:
         """Of the first *count* rows those with a gate to come, nearest to it first."""
-        trips = self._books.trips
-        to_gate_m = (trips.clear_m - self._books.trucks.nose_m)[:count]
-        return [row for row in np.argsort(to_gate_m, kind="stable").tolist() if trips.gate_ix[row] >= 0]
+        gate_ix = self._books.trips.gate_ix
+        return [row for row in np.argsort(self._to_gate_m()[:count], kind="stable").tolist() if gate_ix[row] >= 0]
 
     def group_counts(self, bound: IntColumn) -> IntColumn:
         """Trucks whose next gate is of each group."""
@@ -118,7 +121,7 @@ class Wayfinding:
             bound = self.bound_for()
         else:
             gate_ix, group_ix = books.trips.gate_ix, books.gates.group_ix
-            to_gate_m = books.trips.clear_m - books.trucks.nose_m
+            to_gate_m = self._to_gate_m()
             before = (gate_ix >= 0) & ((group_ix[gate_ix] != group_ix[own]) | (to_gate_m < to_gate_m[row]))
             bound = np.bincount(gate_ix[before], minlength=len(books.gates.gates))
         extra_s = np.zeros(books.lanes.count)
