@@ -2,9 +2,10 @@
 Round trips against the bound, and against fixed blocks with first come, first served: the same days, the same desk, the same trucks.
 
 A row is a scenario. Its bound is the one of `report.json`; *ideal* is what chance and shut gates alone would leave of it on a road where
-nobody ever hinders anybody. All rates are of the settled day: what comes two unhindered cycles after opening, and after a shift handover,
-for what stood at shut gates comes home in a rush. Trucks that set out together come home together for hours, so it is not the counts
-at two moments that are compared but their means over a cycle at either end. Beside them stand the counts of whole days, from opening to closing.
+nobody ever hinders anybody. All rates are of the settled day: what comes two cycles of the fleet after opening, and after a shift handover,
+for what stood at shut gates comes home in a rush, and before all queues have grown more come home than can for long. Trucks that set out
+together come home together for hours, so it is not the counts at two moments that are compared but their means over a cycle at either end.
+Beside them stand the counts of whole days, from opening to closing.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from planner.bound import Bound
 from planner.policy import BLOCK_M, MOVING, PLANNED
 from sim_harness.bench.ideal import SECONDS_PER_HOUR, ideal_per_h, ideal_round_trips
 from sim_harness.checkers import Checkers
-from sim_harness.day_bound import bound_of
+from sim_harness.day_bound import ORDERS, bound_of
 from sim_harness.expectations import judged
 from sim_harness.in_memory import InMemoryServer
 from sim_harness.recording import Recorder
@@ -82,9 +83,19 @@ class Row:
         return {**asdict(self), "of_bound": self.of_bound, "of_ideal": self.per_h[MOVING] / self.ideal_per_h}
 
 
+def fleet_cycle_s(scenario: Scenario, bound: Bound) -> float:
+    """
+    From one round trip of a truck to its next: of a truck alone, or, where the bound's resource has a queue, by Little's law.
+
+    Who has no order waits for one in nobody's way.
+    """
+    queued_s = 0.0 if bound.name == ORDERS else SECONDS_PER_HOUR * scenario.spec.trucks / bound.capacity_per_h
+    return max(bound.cycle_s, queued_s)
+
+
 def settled_s(scenario: Scenario, cycle_s: float) -> tuple[float, float]:
     """
-    The longest part of a run that has settled: from two cycles after opening, or after a shift handover, to the next one or its end.
+    The longest part of a run that has settled: from two cycles of the fleet after opening, or after a shift handover, to the next one or its end.
 
     Raises:
         ValueError: there is none.
@@ -140,7 +151,8 @@ def run(job: Job) -> Run:
     """
     scenario = _load(job)
     bound = _bound(scenario)
-    from_s, to_s = settled_s(scenario, bound.cycle_s)
+    cycle_s = fleet_cycle_s(scenario, bound)
+    from_s, to_s = settled_s(scenario, cycle_s)
     checkers = Checkers(scenario.roster)
     spec, day_start_s = scenario.spec, int(opening_s(scenario.roster))
     server = InMemoryServer(scenario.corridor, day_start_s, mortal=scenario.troubled, policy=spec.policy)
@@ -157,7 +169,7 @@ def run(job: Job) -> Run:
     return Run(
         job=job,
         round_trips=totals.round_trips,
-        per_h=rate_per_h(counts, bound.cycle_s) if counts else 0.0,
+        per_h=rate_per_h(counts, cycle_s) if counts else 0.0,
         failures=report.failures,
     )
 
@@ -195,7 +207,7 @@ def throughput(
 def _row(name: str, runs: Sequence[Run]) -> Row:
     scenario = _load(runs[0].job)
     bound = _bound(scenario)
-    settled = _bound(scenario, settled_s(scenario, bound.cycle_s))
+    settled = _bound(scenario, settled_s(scenario, fleet_cycle_s(scenario, bound)))
     by_policy = {policy: [each for each in runs if each.job.policy == policy] for policy in POLICIES}
     return Row(
         scenario=name,

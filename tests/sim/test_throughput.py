@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from sim_harness.bench.cli import app, days_table, throughput_table
 from sim_harness.bench.ideal import ideal_per_h, ideal_round_trips
-from sim_harness.bench.throughput import POLICIES, Job, Row, Run, rate_per_h, run, settled_s, throughput
+from sim_harness.bench.throughput import POLICIES, Job, Row, Run, fleet_cycle_s, rate_per_h, run, settled_s, throughput
 from sim_harness.day_bound import bound_of
 from sim_harness.scenario import load_scenario
 
@@ -46,6 +46,18 @@ def test_what_rushes_home_after_a_handover_is_not_counted() -> None:
     assert settled_s(load_scenario("ganqimaodu", hours=6.0), cycle_s) == (2.5 * 3600.0 + 2 * cycle_s, 6.0 * 3600.0)
     assert settled_s(load_scenario("ganqimaodu", hours=20.0), cycle_s) == (2.5 * 3600.0 + 2 * cycle_s, 14.0 * 3600.0)
     assert settled_s(load_scenario("mandula"), cycle_s) == (2 * cycle_s, 12.0 * 3600.0)
+
+
+def test_a_fleet_that_queues_settles_in_cycles_of_its_own() -> None:
+    """Before the queues have grown, 200 trucks come home faster than the bound allows for long; who has no order queues nowhere."""
+    scenarios = {name: load_scenario(name) for name in ("stress", "design", "erenhot")}
+    bounds = {name: bound for name, scenario in scenarios.items() if (bound := bound_of(scenario)) is not None}
+    cycles_s = {name: fleet_cycle_s(scenarios[name], bound) for name, bound in bounds.items()}
+
+    assert cycles_s["stress"] * bounds["stress"].capacity_per_h == pytest.approx(200 * 3600.0)
+    assert cycles_s["stress"] > 2.0 * bounds["stress"].cycle_s
+    assert cycles_s["design"] == pytest.approx(bounds["design"].cycle_s, rel=0.01)
+    assert cycles_s["erenhot"] == bounds["erenhot"].cycle_s
 
 
 def test_the_ideal_is_no_more_than_the_bound() -> None:
