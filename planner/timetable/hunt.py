@@ -46,7 +46,7 @@ class Hunt(NamedTuple):
     heirs   (u, 2) trucks and their events that waited for what chosen trucks held
     size    (2,) how many are chosen, and how many heirs there are
     since   (1,) the instant from which the chosen are open; what they do until then stays
-    push    (3,) a truck, one of its events, and the instant before which that may not be; NOBODY where none is pushed
+    push    (4,) a truck, one of its events, the instant before which that may not be, and what it may cost; NOBODY where none is pushed
     barred  (n,) trucks that are never taken out
     """
 
@@ -78,7 +78,7 @@ def hunt_of(job: Job, paths: Paths, seed: int) -> Hunt:
         heirs=np.zeros((len(job.use_resource), 2), np.int32),
         size=np.zeros(2, np.int32),
         since=np.zeros(1, np.int64),
-        push=np.full(3, NOBODY, np.int64),
+        push=np.full(4, NOBODY, np.int64),
         barred=np.zeros(trucks, np.bool_),
     )
 
@@ -202,7 +202,7 @@ def choose(job: Job, lines: Lines, paths: Paths, hunt: Hunt) -> None:
     hunt.since[0] = -1
     hunt.push[0] = NOBODY
     wanted = 2
-    while wanted < min(trucks, CHOSEN_MAX) and draw(hunt, 3) > 0:
+    while wanted < min(trucks, CHOSEN_MAX) and draw(hunt, 2) > 0:
         wanted += 1
     wanted = min(wanted, trucks)
     late = _late(paths, hunt)

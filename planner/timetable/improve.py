@@ -23,6 +23,7 @@ from planner.timetable.ripple import MOVED, Wave, forget, rouse, spread, take, t
 from planner.timetable.search import Labels
 
 WORTHLESS: Final = -1
+PUSH_SHARE_MAX: Final = 0.25  # of the plan's cost: a push that makes others late by more is given up
 
 
 class Waves(NamedTuple):
@@ -66,11 +67,20 @@ def _changed(plans: Plans, hunt: Hunt) -> bool:
 
 
 @piece
-def _push(job: Job, lines: Lines, paths: Paths, waves: Waves, hunt: Hunt) -> None:
-    """Make the pushed event and all that depend on it later, the chosen trucks being out of the way."""
+def _push(job: Job, lines: Lines, paths: Paths, waves: Waves, hunt: Hunt) -> bool:
+    """
+    Make the pushed event and all that depend on it later, the chosen trucks being out of the way.
+
+    False, and nothing changed, where that costs more than timing all anew hardly ever makes up for: those waves reach the furthest.
+    """
+    hunt.push[3] = int(PUSH_SHARE_MAX * hunt.cost[0])
     rouse(paths, waves.push, hunt.push[0], hunt.push[1])
-    spread(job, lines, paths, waves.push, hunt.push)
-    take(job, lines, paths, waves.push)
+    bearable = bool(spread(job, lines, paths, waves.push, hunt.push))
+    if bearable:
+        take(job, lines, paths, waves.push)
+    else:
+        forget(paths, waves.push)
+    return bearable
 
 
 @piece
@@ -99,9 +109,9 @@ def attempt(job: Job, lines: Lines, plans: Plans, labels: Labels, waves: Waves, 
     """Change the plan held as drawn; returns its cost, or WORTHLESS where it is left as it was."""
     pushed = hunt.push[0] != NOBODY
     open_chosen(job, lines, plans.held, plans.kept, hunt)
-    if pushed:
-        _push(job, lines, plans.held, waves, hunt)
-    if put_back(job, lines, plans.held, plans.kept, labels, hunt, _spare(hunt, pushed)) and (pushed or _changed(plans, hunt)):
+    bearable = not pushed or _push(job, lines, plans.held, waves, hunt)
+    found = bearable and put_back(job, lines, plans.held, plans.kept, labels, hunt, _spare(hunt, pushed))
+    if found and (pushed or _changed(plans, hunt)):
         allowed = _retime(job, lines, plans.held, waves, hunt)
         cost = _cost(plans.held, waves.pull)
         if allowed and acceptable(hunt, cost):

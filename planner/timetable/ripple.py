@@ -228,10 +228,11 @@ def _move(job: Job, lines: Lines, paths: Paths, wave: Wave, truck: int, k: int) 
 @kernel
 def spread(job: Job, lines: Lines, paths: Paths, wave: Wave, push: TimeArray) -> bool:
     """
-    Let the change run out; False where an event would come later than it may.
+    Let the change run out; False where an event would come later than it may, or a push cost more than it may.
 
-    push  (3,) a truck, one of its events and the instant before which that may not be: with it no event gets earlier, those that
-          depend on it get as much later as they must, and what is late is for another wave to see. -1 in *push*[0]: none is pushed
+    push  (4,) a truck, one of its events, the instant before which that may not be, and what that may cost: with it no event gets
+          earlier, those that depend on it get as much later as they must, and what is late is for another wave to see.
+          -1 in *push*[0]: none is pushed
     """
     pushing = push[0] >= 0
     room = paths.op.shape[1]
@@ -249,6 +250,8 @@ def spread(job: Job, lines: Lines, paths: Paths, wave: Wave, push: TimeArray) ->
         wave.state[truck, k] = DONE
         if at != paths.at[truck, k]:
             _move(job, lines, paths, wave, truck, k)
+            if pushing and wave.dearer[0] > push[3]:
+                return False
     return True
 
 
