@@ -99,15 +99,19 @@ def as_json(outcomes: list[Outcome]) -> str:
 
 
 def _displib(directory: Path, seconds: float, jobs: int, *, json_: bool) -> None:
-    displib = import_module("sim_harness.bench.displib")
+    displib, files = import_module("sim_harness.bench.displib"), import_module("sim_harness.bench.displib_files")
     solved = []
     console = Console(stderr=True)
-    for each in displib.solve_all(directory, seconds, jobs):
-        solved.append(each)
-        if console.is_terminal:
-            console.print(f"{len(solved)} {each.name}: {each.costs[-1]}")
+    try:
+        for each in displib.solve_all(directory, seconds, jobs):
+            solved.append(each)
+            if console.is_terminal:
+                console.print(f"{len(solved)} {each.name}: {each.costs[-1]}")
+    except (files.ProblemFault, OSError) as fault:
+        typer.echo(f"fleet bench displib: {fault}", err=True)
+        raise typer.Exit(2) from None
     if not solved:
-        typer.echo(f"fleet bench displib: {directory} holds no problems: neither *.json nor {displib.ARCHIVE}.", err=True)
+        typer.echo(f"fleet bench displib: {directory} holds no problems: neither *.json nor {files.ARCHIVE}.", err=True)
         raise typer.Exit(2)
     if json_:
         typer.echo(json.dumps(displib.as_json(solved, seconds), indent=2))

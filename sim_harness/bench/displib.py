@@ -8,12 +8,10 @@ machine does not measure itself; compiling and reading are apart. Where the best
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import re
-import tarfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -22,15 +20,12 @@ from typing import Any, Final
 
 from rich.table import Table
 
-from planner.timetable.task import Delay, Operation, Task, Use
+from planner.timetable.task import Delay, Operation, Task, TaskFault, Use
 from planner.timetable.timetable import Plan, Timetable
+from sim_harness.bench.displib_files import Json, ProblemFault, best_known_in, problems_in
 from sim_harness.bench.displib_rules import faults
 
-Json = Mapping[str, Any]
-
 MARKS_S: Final = (1.0, 10.0, 60.0)  # when the cost is noted, as far as asked
-BEST_KNOWN: Final = "best_known.json"
-ARCHIVE: Final = "problems.tar.xz"
 
 
 def task_of(problem: Json) -> Task:
@@ -72,29 +67,6 @@ def solution_of(plan: Plan) -> dict[str, object]:
         "objective_value": plan.cost,
         "events": [{"time": event.time, "train": event.truck, "operation": event.operation} for event in plan.events],
     }
-
-
-def problems_in(directory: Path) -> Iterator[tuple[str, Json]]:
-    """Names and problems of loose files, or of the archive where there are none."""
-    loose = sorted(path for path in directory.glob("*.json") if path.name != BEST_KNOWN)
-    for path in loose:
-        yield path.stem, json.loads(path.read_text(encoding="utf-8"))
-    if loose or not (directory / ARCHIVE).is_file():
-        return
-    with tarfile.open(directory / ARCHIVE) as archive:
-        for member in sorted(archive.getmembers(), key=lambda member: member.name):
-            file = archive.extractfile(member) if member.name.endswith(".json") else None
-            if file is not None and Path(member.name).name != BEST_KNOWN:
-                yield Path(member.name).stem, json.load(file)
-
-
-def best_known_in(directory: Path) -> dict[str, int]:
-    """Best values known, by problem; empty where the file is not there."""
-    path = directory / BEST_KNOWN
-    if not path.is_file():
-        return {}
-    read = json.loads(path.read_text(encoding="utf-8"))
-    return {name: value["best_known"] if isinstance(value, dict) else value for name, value in read.items()}
 
 
 def ratio(cost: float, best: int) -> float:
@@ -177,9 +149,20 @@ def _solve_apart(work: tuple[str, Json, int | None, float]) -> Solved:
 
 
 def solve_all(directory: Path, seconds: float, jobs: int) -> Iterator[Solved]:
-    """Every problem of *directory* in turn, or *jobs* at a time, each on one core."""
+    """
+    Every problem of *directory* in turn, or *jobs* at a time, each on one core.
+
+    Raises:
+        ProblemFault: a file holds no problem that can be planned; none is planned then.
+        OSError: one cannot be read.
+    """
     best = best_known_in(directory)
     work = [(name, problem, best.get(name), seconds) for name, problem in problems_in(directory)]
+    for name, problem, *_ in work:
+        try:
+            task_of(problem)
+        except TaskFault as fault:
+            raise ProblemFault(f"{name}: {fault}") from None
     if jobs == 1:
         _warm()
         for each in work:

@@ -12,7 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from sim_harness.bench.cli import app
-from sim_harness.bench.displib import family_of, marks_of, problems_in, ratio, solve, solve_all, summaries
+from sim_harness.bench.displib import family_of, marks_of, ratio, solve, solve_all, summaries
+from sim_harness.bench.displib_files import problems_in
 from sim_harness.bench.displib_rules import faults
 
 
@@ -169,3 +170,42 @@ def test_the_command_says_where_it_looked_in_vain(tmp_path: Path) -> None:
     assert empty.exit_code == without.exit_code == 2
     assert "holds no problems" in empty.output
     assert "DIR" in without.output
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("tiny_2.json", "{", "tiny_2.json is not JSON: Expecting property name"),
+        ("tiny_2.json", "[]", "tiny_2.json: the whole: "),
+        ("tiny_2.json", '{"trains": [], "objective": []}', "tiny_2.json: trains: "),
+        ("tiny_2.json", '{"trains": [[{"successors": []}]]}', "tiny_2.json: objective: Field required"),
+        ("tiny_2.json", '{"trains": [[{"min_duration": -1}]], "objective": []}', "trains.0.0.min_duration: "),
+        (
+            "tiny_2.json",
+            '{"trains": [[{"successors": [5]}]], "objective": []}',
+            "tiny_2: truck 0: operation 0 leads to one that is not there",
+        ),
+        ("tiny_2.json", '{"trains": [[{}]], "objective": [{"type": "other", "train": 0, "operation": 0}]}', "objective.0.type: "),
+        ("best_known.json", '{"tiny_1": "11.5"}', "best_known.json: tiny_1"),
+    ],
+)
+def test_a_file_that_holds_no_problem_is_named_before_any_is_planned(tmp_path: Path, name: str, text: str, said: str) -> None:
+    """With what is wrong and where; an hour of planning is not lost to the last of many files."""
+    (tmp_path / "tiny_1.json").write_text(json.dumps(HEADWAY))
+    (tmp_path / name).write_text(text)
+
+    bad = CliRunner().invoke(app, ["displib", str(tmp_path), "--seconds", "0.05"])
+
+    assert bad.exit_code == 2
+    assert said in bad.output.replace("\n", "")
+    assert "tiny_1:" not in bad.output
+
+
+def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
+    """Cut short on its way here, most likely."""
+    (tmp_path / "problems.tar.xz").write_bytes(b"no archive")
+
+    bad = CliRunner().invoke(app, ["displib", str(tmp_path)])
+
+    assert bad.exit_code == 2
+    assert "cannot be unpacked" in bad.output
