@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fleet.server.planning import LOOK_TICKS
-from fleet.server.planning_thread import PlanningThread
+from fleet.server.planning_thread import LOOK_AT_TICK, PlanningThread
 from fleet.site import load_site
 from planner.foresight.seen import Seen, chart_of
 from planner.foresight.turns import Turns
@@ -40,9 +40,9 @@ def test_what_was_found_is_heard_once_by_the_tick_that_asks() -> None:
     planning = PlanningThread(CHART)
     planning.start()
 
-    planning.look(LOOK_TICKS, empty)
+    planning.look(LOOK_AT_TICK, empty)
     turns = heard(planning)
-    again = planning.take(LOOK_TICKS + 1)
+    again = planning.take(LOOK_AT_TICK + 1)
     planning.stop()
 
     assert (turns.seen_ns, len(turns.zone)) == (7, 0)
@@ -58,7 +58,7 @@ def test_the_fleet_is_drawn_only_when_it_is_looked_at() -> None:
         return empty()
 
     planning = PlanningThread(CHART)
-    planning.look(LOOK_TICKS, draw)
+    planning.look(LOOK_AT_TICK, draw)
     planning.start()
     for tick in range(1, LOOK_TICKS + 1):
         planning.look(tick, draw)
@@ -73,15 +73,15 @@ def test_a_plan_that_fails_ends_planning_and_nothing_else(capsys: pytest.Capture
     broken = Seen.of(TruckTable(LANES, 1), np.ones(3, np.bool_), np.zeros(0), 7)
     planning.start()
 
-    planning.look(LOOK_TICKS, lambda: broken)
+    planning.look(LOOK_AT_TICK, lambda: broken)
     ended = threading.Event()
     for _ in range(6000):
         if not any(thread.name == "planning" for thread in threading.enumerate()):
             break
         ended.wait(0.01)
-    planning.look(2 * LOOK_TICKS, empty)
+    planning.look(LOOK_TICKS + LOOK_AT_TICK, empty)
 
-    assert planning.take(2 * LOOK_TICKS + 1) == ()
+    assert planning.take(LOOK_TICKS + LOOK_AT_TICK + 1) == ()
     planning.stop()
     said = capsys.readouterr()
     assert "planning_failed" in said.out + said.err
@@ -91,7 +91,7 @@ def test_an_end_waits_for_no_plan() -> None:
     """A server that ends must not be held up by a search."""
     planning = PlanningThread(CHART)
     planning.start()
-    for tick in range(LOOK_TICKS, 5 * LOOK_TICKS, LOOK_TICKS):
+    for tick in range(LOOK_AT_TICK, 4 * LOOK_TICKS, LOOK_TICKS):
         planning.look(tick, empty)
 
     planning.stop()
