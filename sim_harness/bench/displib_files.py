@@ -22,8 +22,10 @@ Json = Mapping[str, Any]
 BEST_KNOWN: Final = "best_known.json"
 ARCHIVE: Final = "problems.tar.xz"
 
-Time = Annotated[int, Field(ge=0, le=TIME_MAX)]
-Price = Annotated[int, Field(ge=0)]
+# A number written as text is none: what plans would take it as it stands.
+Time = Annotated[int, Field(ge=0, le=TIME_MAX, strict=True)]
+Price = Annotated[int, Field(ge=0, strict=True)]
+Index = Annotated[int, Field(ge=0, strict=True)]
 
 
 class ProblemFault(ValueError):
@@ -40,13 +42,13 @@ class _Operation(BaseModel):
     start_ub: Time | None = None
     min_duration: Time = 0
     resources: tuple[_Use, ...] = ()
-    successors: tuple[int, ...] = ()
+    successors: tuple[Index, ...] = ()
 
 
 class _Term(BaseModel):
     type: Literal["op_delay"]
-    train: int
-    operation: int
+    train: Index
+    operation: Index
     threshold: Time = 0
     coeff: Price = 0
     increment: Price = 0

@@ -180,6 +180,7 @@ def test_the_command_says_where_it_looked_in_vain(tmp_path: Path) -> None:
         ("tiny_2.json", '{"trains": [], "objective": []}', "tiny_2.json: trains: "),
         ("tiny_2.json", '{"trains": [[{"successors": []}]]}', "tiny_2.json: objective: Field required"),
         ("tiny_2.json", '{"trains": [[{"min_duration": -1}]], "objective": []}', "trains.0.0.min_duration: "),
+        ("tiny_2.json", '{"trains": [[{"min_duration": "5"}]], "objective": []}', "trains.0.0.min_duration: "),
         (
             "tiny_2.json",
             '{"trains": [[{"successors": [5]}]], "objective": []}',
