@@ -13,10 +13,10 @@ from typing import Final, Protocol
 from planner.foresight.plan import plan
 from planner.foresight.seen import Chart, Seen
 from planner.foresight.turns import Turns
+from planner.timetable.timetable import cycle_chunks
 
 LOOK_TICKS: Final = 40  # from one look at the fleet to the next
 HEARD_TICKS: Final = 10  # from a look to the turns it leads to
-CHUNKS: Final = 128  # of search in simulated time: from hot to cold once
 
 assert 0 < HEARD_TICKS <= LOOK_TICKS, "turns are heard before the fleet is looked at again"
 
@@ -59,8 +59,10 @@ class TickPlanning:
         """Plans, every `LOOK_TICKS`."""
         if tick % LOOK_TICKS:
             return
-        chunks = iter(range(CHUNKS))
-        found = plan(seen(), self._chart, self._in_force, lambda: next(chunks, None) is not None)
+        fleet = seen()
+        # From hot to cold once.
+        chunks = iter(range(cycle_chunks(len(fleet.comes))))
+        found = plan(fleet, self._chart, self._in_force, lambda: next(chunks, None) is not None)
         self._due = (tick + HEARD_TICKS, found.turns)
 
     def take(self, tick: int) -> tuple[Turns, ...]:

@@ -15,7 +15,7 @@ from planner.timetable.hunt import choose
 from planner.timetable.improve import WORTHLESS, attempt
 from planner.timetable.precedence import Arc, OrderFixed, Precedence, WaitCircle
 from planner.timetable.task import Delay, Event, Operation, Task, TaskFault, Use
-from planner.timetable.timetable import Plan, Timetable
+from planner.timetable.timetable import Plan, Timetable, cycle_chunks
 from sim_harness.bench.displib_rules import faults
 from tests.planner.tiny_tasks import draw_crowd, draw_task, least_cost
 
@@ -221,6 +221,12 @@ def test_a_search_that_starts_from_a_plan_never_loses_it(seed: int) -> None:
     assert taken is not None
     assert judged(task, taken) == judged(task, after) == []
     assert after.cost <= taken.cost <= before.cost
+
+
+def test_plans_of_many_trucks_cool_for_longer() -> None:
+    """Each truck is tried the more seldom; few trucks are tried as often as it takes to start from hot at all."""
+    assert cycle_chunks(2) == cycle_chunks(30) < cycle_chunks(31)
+    assert cycle_chunks(120) == 2 * cycle_chunks(30)
 
 
 def test_a_search_does_not_start_from_what_comes_too_late() -> None:
