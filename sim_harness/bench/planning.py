@@ -17,8 +17,10 @@ import numpy as np
 from fleet.server.engine import Engine
 from fleet.server.headless import HeadlessServer
 from fleet.server.planning_thread import PlanningThread
+from fleet.server.warm_up import warm_up
 from planner.foresight.seen import chart_of
 from planner.foresight.turns import Turns
+from planner.policy import PLANNED
 from sim_harness.bench.measure import NS_PER_MS, Figure, Outcome
 from sim_harness.bench.passing import PassingServer
 from sim_harness.checkers import Checkers
@@ -85,6 +87,8 @@ class Counted(PlanningThread):
 def planning(rounds: int = ROUNDS, round_s: float = ROUND_S, warm_s: float = WARM_S) -> Outcome:
     """Runs the scenario for *warm_s*, then *rounds* of *round_s* each way; one with the thread lasts until a plan was heard."""
     scenario = load_scenario(SCENARIO)
+    # As a server does: the search's kernels compiled beside the ticks would hold the interpreter's lock for seconds.
+    warm_up(scenario.corridor, PLANNED)
     started: list[HeadlessServer] = []
     inner = InMemoryServer(scenario.corridor, int(opening_s(scenario.roster)), on_start=started.append)
     engine, server = started[0].engine, PacedServer(inner)
