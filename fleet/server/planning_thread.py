@@ -28,9 +28,10 @@ from planner.limits import MISSION_PERIOD_TICKS, TICK_PERIOD_NS
 
 SEARCH_NS: Final = NS_PER_S // 2  # for each look: an eighth of a core
 REST_NS: Final = TICK_PERIOD_NS // 5  # from a look to the search: what its tick has to say goes out first, and the next is far
-LOOK_AT_TICK: Final = 2  # of every `LOOK_TICKS`; the desk has its long ticks from the first on
+LOOK_AT_TICK: Final = 2  # of every `LOOK_TICKS`
 
-assert LOOK_TICKS % MISSION_PERIOD_TICKS == 0 < LOOK_AT_TICK - 1, "looks keep their place among the desk's long ticks"
+assert LOOK_TICKS % MISSION_PERIOD_TICKS == 0, "looks keep their place among the desk's long ticks"
+assert LOOK_AT_TICK > 1, "the desk has its long ticks from the first on: no look is in one"
 assert LOOK_AT_TICK * TICK_PERIOD_NS + REST_NS + SEARCH_NS < MISSION_PERIOD_TICKS * TICK_PERIOD_NS, "no long tick meets a search"
 assert SEARCH_NS % TICK_PERIOD_NS == 0, "a search ends as far from a tick as it began"
 

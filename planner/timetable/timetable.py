@@ -22,8 +22,8 @@ from planner.timetable.settle import adopt, settle, settled_of
 from planner.timetable.task import Event, Task, TaskFault
 
 TRIES_PER_CHUNK: Final = 16
-CYCLE_CHUNKS: Final = 128  # from hot to cold, and hot again; longer with more trucks than
-CYCLE_TRUCKS: Final = 30
+CYCLE_CHUNKS: Final = 128  # from hot to cold, with up to `CYCLE_TRUCKS`
+CYCLE_TRUCKS: Final = 30  # with more it takes longer
 HEAT_SHARE: Final = 0.003  # of the best plan's cost: what a worse plan may cost more when hot
 HEAT_SHARE_MAX: Final = 0.16  # after cycles that found nothing better, each of which doubles the heat
 COLD_SHARE: Final = 0.02  # of the heat is left when cold
@@ -46,8 +46,8 @@ def cycle_chunks(trucks: int) -> int:
     """
     How many chunks of tries take a plan of so many trucks from hot to cold.
 
-    With more trucks each is tried the more seldom. By the root of their number: in proportion, plans of 300 trucks end up as good, and those
-    of 60 to 80 are worse until they have cooled.
+    The more trucks, the seldomer each is tried. The root of their number: in proportion to it, plans of 300 trucks end up no better, and
+    those of 60 to 80 are worse until they have cooled.
     """
     return round(CYCLE_CHUNKS * math.sqrt(max(1.0, trucks / CYCLE_TRUCKS)))
 

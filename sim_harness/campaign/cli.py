@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from sim_harness.minutely import Minutely
+from sim_harness.told_to_end import told_to_end
 
 if TYPE_CHECKING:
     from sim_harness.campaign.campaign import Progress
@@ -51,16 +51,6 @@ def _bar(total: int) -> Iterator[Callable[[Progress], None]]:
             bars.update(task, description=progress.doing, completed=progress.done, total=progress.total, failed=failed)
 
         yield told
-
-
-@contextmanager
-def _told_to_end() -> Iterator[None]:
-    """A SIGTERM, from whoever bounds the night's job, ends a campaign as Ctrl-C does: with what it has found."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _refuse(sentence: str) -> NoReturn:
@@ -136,7 +126,7 @@ def _made(plan: Plan) -> CampaignReport:
     try:
         if plan.out is not None:
             plan.out.mkdir(parents=True, exist_ok=True)
-        with _told_to_end(), _bar(plan.runs) as told:
+        with told_to_end(), _bar(plan.runs) as told:
             return run_campaign(plan, told)
     except (SiteError, FileExistsError, NotADirectoryError, PermissionError) as error:
         _refuse(str(error))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sim_harness.minutely import Minutely
+from sim_harness.told_to_end import told_to_end
 
 if TYPE_CHECKING:
     from sim_harness.drawn.rounds import Round
@@ -51,6 +52,8 @@ def sites(
     """
     Run sites drawn from seeds to the end of their loads. Exit 0 all were served, 1 one was not, 2 usage.
 
+    Ctrl-C, or a SIGTERM, ends it with the table so far and exit code 1.
+
     Example: fleet sim sites --count 200
     """
     from rich.console import Console  # noqa: PLC0415 - as above
@@ -68,7 +71,8 @@ def sites(
         else:
             say(f"{number} of {count} sites")
 
-    with nullcontext(str(out)) if out is not None else tempfile.TemporaryDirectory(prefix="khulan-sites-") as folder:
+    scratch = nullcontext(str(out)) if out is not None else tempfile.TemporaryDirectory(prefix="khulan-sites-")
+    with scratch as folder, told_to_end():
         rounds = run_rounds(seed, count, Path(folder), jobs or os.cpu_count() or 1, told)
     if as_json:
         typer.echo(json.dumps([{"seed": each.drawn.seed, **each.outcome.model_dump(mode="json")} for each in rounds], indent=2))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -41,18 +42,17 @@ class Round:
 def run_rounds(first_seed: int, count: int, folder: Path, jobs: int, told: Callable[[Round], None]) -> list[Round]:
     """Draws *count* sites into *folder* and runs each once; *told* hears of each, in any order. Ctrl-C ends it with those made so far."""
     made: dict[int, Round] = {}
-    with Crew(jobs) as crew:
-        drawn = [draw(seed) for seed in range(first_seed, first_seed + count)]
-        for number, site in enumerate(drawn):
-            scenario = site.write(folder / f"site-{site.seed}")
-            crew.hand(number, Job(trial=Trial(scenario=str(scenario), seed=site.seed, hours=site.hours, trucks=site.trucks)))
-        try:
-            while crew.busy:
-                number, outcome = crew.next()
-                made[number] = Round(drawn=drawn[number], outcome=outcome)
-                told(made[number])
-        except KeyboardInterrupt:
-            crew.forget()
+    drawn: list[Drawn] = []
+    with Crew(jobs) as crew, suppress(KeyboardInterrupt):
+        for number, seed in enumerate(range(first_seed, first_seed + count)):
+            site = draw(seed)
+            drawn.append(site)
+            scenario = site.write(folder / f"site-{seed}")
+            crew.hand(number, Job(trial=Trial(scenario=str(scenario), seed=seed, hours=site.hours, trucks=site.trucks)))
+        while crew.busy:
+            number, outcome = crew.next()
+            made[number] = Round(drawn=drawn[number], outcome=outcome)
+            told(made[number])
     return [made[number] for number in sorted(made)]
 
 
@@ -73,10 +73,12 @@ def table(rounds: list[Round]) -> Table:
 
 
 def words(rounds: list[Round], asked: int) -> str:
-    """What failed, each with the line that does it again, and the verdict."""
+    """What failed, each with the line that does it again, how far it came if it was ended, and the verdict."""
     lines: list[str] = []
     for each in rounds:
         lines += [] if each.completed else ["", *_failure(each)]
+    if len(rounds) < asked:
+        lines += ["", f"interrupted: {len(rounds)} of {asked} sites run"]
     completed = sum(each.completed for each in rounds)
     verdict = "pass" if completed == asked else "fail"
     return "\n".join([*lines, f"{completed} of {asked} completed; verdict: {verdict}"])

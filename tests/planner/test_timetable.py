@@ -224,7 +224,7 @@ def test_a_search_that_starts_from_a_plan_never_loses_it(seed: int) -> None:
 
 
 def test_plans_of_many_trucks_cool_for_longer() -> None:
-    """Each truck is tried the more seldom; few trucks are tried as often as it takes to start from hot at all."""
+    """By the root of their number; with few the cycle is never shorter than with thirty."""
     assert cycle_chunks(2) == cycle_chunks(30) < cycle_chunks(31)
     assert cycle_chunks(120) == 2 * cycle_chunks(30)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,8 +16,9 @@ from sim_harness.campaign.outcome import Failing, Outcome
 from sim_harness.cli import app
 from sim_harness.day import Wish, run_day
 from sim_harness.drawn.draw import SITE, draw
-from sim_harness.drawn.rounds import Round, table, words
+from sim_harness.drawn.rounds import Round, run_rounds, table, words
 from sim_harness.scenario import load_scenario
+from sim_harness.told_to_end import told_to_end
 
 pytestmark = pytest.mark.xdist_group("drawn")
 
@@ -83,6 +86,22 @@ def test_what_failed_comes_with_the_line_that_does_it_again() -> None:
     assert said.endswith("1 of 2 completed; verdict: fail")
     assert list(drawn.columns[0].cells)[-1] == "all"
     assert list(drawn.columns[-1].cells)[-1] == "1.5"
+
+
+@pytest.mark.processes
+def test_whoever_ends_it_has_what_was_run_so_far(tmp_path: Path) -> None:
+    """A night's job is ended by a SIGTERM when its time is over; an hour of sites must not be lost."""
+
+    def heard(_made: Round) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    with told_to_end():
+        rounds = run_rounds(3, 40, tmp_path, 1, heard)
+
+    assert [each.drawn.seed for each in rounds] == [3]
+    assert words(rounds, 40).endswith("interrupted: 1 of 40 sites run\n1 of 40 completed; verdict: fail")
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_the_commands_draw_a_site_and_run_some(tmp_path: Path) -> None:
