@@ -152,9 +152,11 @@ def _tell_run(run: Run) -> None:
 
 def throughput_table(rows: Sequence[Row]) -> Table:
     """Round trips an hour of the settled day."""
-    drawn = _comparison(THROUGHPUT, "round trips an hour, settled; ideal: bays, trains and chance alone", "scenario", "binds")
+    caption = "round trips an hour, settled; ideal: bays, trains and chance alone; drawn: the bound with the services that were drawn"
+    drawn = _comparison(THROUGHPUT, caption, "scenario", "binds")
+    drawn.add_column("ours/drawn", justify="right")
     for row in rows:
-        drawn.add_row(row.scenario, row.binds, *_compared(row.bound_per_h, row.ideal_per_h, row.per_h))
+        drawn.add_row(row.scenario, row.binds, *_compared(row.bound_per_h, row.ideal_per_h, row.per_h), f"{row.of_drawn:.3f}")
     return drawn
 
 

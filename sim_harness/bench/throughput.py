@@ -2,7 +2,7 @@
 Round trips against the bound, and against fixed blocks with first come, first served: the same days, the same desk, the same trucks.
 
 A row is a scenario. Its bound is the one of `report.json`; *ideal* is what chance and shut gates alone would leave of it on a road where
-nobody ever hinders anybody. All rates are of the settled day: what comes two cycles of the fleet after opening, and after a shift handover,
+nobody ever hinders anybody; *as drawn* is the bound with the services that our runs drew. All rates are of the settled day: what comes two cycles of the fleet after opening, and after a shift handover,
 for what stood at shut gates comes home in a rush, and before all queues have grown more come home than can for long. Trucks that set out
 together come home together for hours, so it is not the counts at two moments that are compared but their means over a cycle at either end.
 Beside them stand the counts of whole days, from opening to closing.
@@ -21,12 +21,12 @@ from typing import Final
 
 from planner.bound import Bound
 from planner.policy import BLOCK_M, MOVING, PLANNED
+from sim_harness.bench.as_drawn import Services
 from sim_harness.bench.ideal import SECONDS_PER_HOUR, ideal_per_h, ideal_round_trips
 from sim_harness.checkers import Checkers
 from sim_harness.day_bound import ORDERS, bound_of
 from sim_harness.expectations import judged
 from sim_harness.in_memory import InMemoryServer
-from sim_harness.recording import Recorder
 from sim_harness.report import build_report, open_seconds, opening_s
 from sim_harness.runner import Runner
 from sim_harness.scenario import Scenario, load_scenario
@@ -51,22 +51,32 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What came of it; *per_h* of the settled day, *failures* as in `report.json`: none where the verdict is pass."""
+    """
+    What came of it; *failures* as in `report.json`: none where the verdict is pass.
+
+    Of the settled day, an hour: *per_h* made, *drawn_per_h* the bound with the services that were drawn.
+    """
 
     job: Job
     round_trips: int
     per_h: float
+    drawn_per_h: float
     failures: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One scenario: bound, *ideal*, and our runs' and the baselines' means by policy, per hour; whole-day counts by policy and seed."""
+    """
+    One scenario: bound, *ideal*, and our runs' and the baselines' means by policy, per hour; whole-day counts by policy and seed.
+
+    *drawn_per_h*: the mean of what the bound would be with the services of each of our runs.
+    """
 
     scenario: str
     binds: str
     bound_per_h: float
     ideal_per_h: float
+    drawn_per_h: float
     per_h: dict[str, float]
     bound_round_trips: float
     ideal_round_trips: float
@@ -78,9 +88,14 @@ class Row:
         """Ours ÷ bound."""
         return self.per_h[MOVING] / self.bound_per_h
 
+    @property
+    def of_drawn(self) -> float:
+        """Ours ÷ the bound with the services that were drawn."""
+        return self.per_h[MOVING] / self.drawn_per_h
+
     def as_json(self) -> dict[str, object]:
         """The row for `--json`."""
-        return {**asdict(self), "of_bound": self.of_bound, "of_ideal": self.per_h[MOVING] / self.ideal_per_h}
+        return {**asdict(self), "of_bound": self.of_bound, "of_drawn": self.of_drawn, "of_ideal": self.per_h[MOVING] / self.ideal_per_h}
 
 
 def fleet_cycle_s(scenario: Scenario, bound: Bound) -> float:
@@ -156,20 +171,21 @@ def run(job: Job) -> Run:
     checkers = Checkers(scenario.roster)
     spec, day_start_s = scenario.spec, int(opening_s(scenario.roster))
     server = InMemoryServer(scenario.corridor, day_start_s, mortal=scenario.troubled, policy=spec.policy)
-    with Recorder(None, scenario.roster) as recorder:
-        runner = Runner(scenario, server, recorder, checkers)
-        counts: list[tuple[float, int]] = []
+    services = Services(scenario.corridor, from_s, to_s, {crane.yard for crane in spec.cranes})
+    runner = Runner(scenario, server, services, checkers)
+    counts: list[tuple[float, int]] = []
 
-        def count(now_s: float) -> None:
-            if from_s <= now_s <= to_s:
-                counts.append((open_seconds(scenario.roster, day_start_s, now_s), runner.books.round_trips))
+    def count(now_s: float) -> None:
+        if from_s <= now_s <= to_s:
+            counts.append((open_seconds(scenario.roster, day_start_s, now_s), runner.books.round_trips))
 
-        totals = runner.run(count)
+    totals = runner.run(count)
     report = judged(build_report(scenario.roster, totals, checkers.figures(), bound), spec.expect)
     return Run(
         job=job,
         round_trips=totals.round_trips,
         per_h=rate_per_h(counts, cycle_s) if counts else 0.0,
+        drawn_per_h=services.most_per_h(_bound(scenario, (from_s, to_s))),
         failures=report.failures,
     )
 
@@ -214,6 +230,7 @@ def _row(name: str, runs: Sequence[Run]) -> Row:
         binds=settled.name,
         bound_per_h=settled.capacity_per_h,
         ideal_per_h=ideal_per_h(scenario, bound),
+        drawn_per_h=fmean(each.drawn_per_h for each in by_policy[MOVING]),
         per_h={policy: fmean(each.per_h for each in found) for policy, found in by_policy.items()},
         bound_round_trips=bound.round_trips,
         ideal_round_trips=ideal_round_trips(scenario, bound),

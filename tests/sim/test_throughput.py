@@ -8,6 +8,10 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
+from planner.bound import Bound
+from planner.corridor import StandKind, YardRole
+from planner.flow import FLEET, LOADING
+from sim_harness.bench.as_drawn import Services
 from sim_harness.bench.cli import app, days_table, throughput_table
 from sim_harness.bench.ideal import ideal_per_h, ideal_round_trips
 from sim_harness.bench.throughput import POLICIES, Job, Row, Run, fleet_cycle_s, rate_per_h, run, settled_s, throughput
@@ -19,6 +23,7 @@ ROW = Row(
     binds="loading bays",
     bound_per_h=20.0,
     ideal_per_h=16.0,
+    drawn_per_h=18.75,
     per_h={"moving": 15.0, "blocks200": 14.0, "blocks400": 8.0},
     bound_round_trips=100.0,
     ideal_round_trips=90.0,
@@ -31,8 +36,8 @@ def test_shares_are_ours_over_bound_and_over_ideal() -> None:
     """A ratio turned round would read as more than the bound allows."""
     data = ROW.as_json()
 
-    assert (data["of_bound"], data["of_ideal"]) == (0.75, 0.9375)
-    assert throughput_table([ROW]).row_count == 1
+    assert (data["of_bound"], data["of_drawn"], data["of_ideal"]) == (0.75, 0.8, 0.9375)
+    assert [list(column.cells) for column in throughput_table([ROW]).columns[-3:]] == [["0.750"], ["0.938"], ["0.800"]]
     assert [list(column.cells) for column in days_table([ROW]).columns[1:]] == [
         ["100.0"], ["90.0"], ["75.0"], ["70.0"], ["40.0"], ["0.750"], ["0.833"],
     ]  # fmt: skip
@@ -72,6 +77,33 @@ def test_the_ideal_is_no_more_than_the_bound() -> None:
 
     assert 0.8 * bound.capacity_per_h < many < bound.capacity_per_h
     assert ideal_per_h(alone, bound, 400.0) == pytest.approx(3600.0 / bound.cycle_s, rel=0.02)
+
+
+def test_the_bound_as_drawn_takes_each_service_for_what_it_took() -> None:
+    """The slower yard's bays bind; what ended before the span or after it does not count, nor does a yard whose cranes bind."""
+    corridor = load_scenario("mandula").corridor
+    loading, unloading = (corridor.yard_by_role[role].yard_id for role in (YardRole.LOADING, YardRole.UNLOADING))
+    bays = {yard: [s.stand_id for s in corridor.stands if s.kind is StandKind.BAY and s.yard_id == yard] for yard in (loading, unloading)}
+    bound = Bound(name=LOADING, capacity_per_h=16.0, round_trips=0.0, cycle_s=0.0)
+
+    def per_h(name: str, *under_cranes: str) -> float:
+        services = Services(corridor, 1000.0, 5000.0, frozenset(under_cranes))
+        for yard, begins, ends, from_s, took_s in (
+            (loading, "loading_started", "loaded", 500.0, 90.0),
+            (loading, "loading_started", "loaded", 800.0, 380.0),
+            (loading, "loading_started", "loaded", 2000.0, 440.0),
+            (unloading, "unloading_started", "unloaded", 2000.0, 480.0),
+            (unloading, "unloading_started", "unloaded", 4900.0, 480.0),
+        ):
+            services.event(from_s, begins, truck_id="t001", bay_id=bays[yard][0])
+            services.event(from_s + 1.0, "gate_opened", truck_id="t002", gate_id="g1")
+            services.event(from_s + took_s, ends, truck_id="t001", bay_id=bays[yard][0])
+        return services.most_per_h(replace(bound, name=name))
+
+    assert corridor.processes["bay_changeover"].mean_s == 20.0
+    assert per_h(LOADING) == per_h(FLEET) == pytest.approx(2 * 3600.0 / (480.0 + 20.0))
+    assert per_h(LOADING, unloading) == pytest.approx(2 * 3600.0 / (410.0 + 20.0))
+    assert per_h(FLEET, unloading) == per_h(LOADING, loading, unloading) == 16.0
 
 
 def test_a_gate_that_is_shut_costs_the_ideal_what_trucks_wait_at_it() -> None:
