@@ -152,7 +152,7 @@ def _tell_run(run: Run) -> None:
 
 def throughput_table(rows: Sequence[Row]) -> Table:
     """Round trips an hour of the settled day."""
-    caption = "round trips an hour, settled; ideal: bays, trains and chance alone; drawn: the bound with the services that were drawn"
+    caption = "round trips an hour, settled; ideal: bays, trains and chance alone; drawn: bound with services as drawn"
     drawn = _comparison(THROUGHPUT, caption, "scenario", "binds")
     drawn.add_column("ours/drawn", justify="right")
     for row in rows:
