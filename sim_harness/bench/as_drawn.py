@@ -8,6 +8,7 @@ cost as much again. This is what bays that always had a truck at hand would have
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Set as AbstractSet
 from statistics import fmean
 from typing import Final
@@ -15,11 +16,11 @@ from typing import Final
 from planner.bound import Bound
 from planner.corridor import Corridor, StandKind
 from planner.flow import LOADING, UNLOADING
+from sim_harness.bench.ideal import SECONDS_PER_HOUR
 from sim_harness.observation import Sample
 
 BEGUN: Final = frozenset({"loading_started", "unloading_started"})
 DONE: Final = frozenset({"loaded", "unloaded"})
-SECONDS_PER_HOUR: Final = 3600.0
 
 
 class Services:
@@ -31,10 +32,8 @@ class Services:
         self._changeover_s = 0.0 if changeover is None else changeover.mean_s
         bays = [stand for stand in corridor.stands if stand.kind is StandKind.BAY and stand.yard_id not in under_cranes]
         self._yard_of = {bay.stand_id: bay.yard_id for bay in bays}
-        self._bays: dict[str, int] = {}
-        for bay in bays:
-            self._bays[bay.yard_id] = self._bays.get(bay.yard_id, 0) + 1
-        self._begun_s: dict[str, float] = {}
+        self._bays = Counter(self._yard_of.values())
+        self._begun_s: dict[str, float] = {}  # by truck: whoever is taken out of a bay ends its own service alone
         self._took_s: dict[str, list[float]] = {yard_id: [] for yard_id in self._bays}
 
     def sample(self, sample: Sample) -> None:
@@ -43,12 +42,12 @@ class Services:
     def event(self, time_s: float, event: str, **fields: object) -> None:
         """Hears of a service."""
         if event in BEGUN:
-            self._begun_s[str(fields["bay_id"])] = time_s
+            self._begun_s[str(fields["truck_id"])] = time_s
         elif event in DONE:
-            bay_id = str(fields["bay_id"])
-            begun_s = self._begun_s.pop(bay_id)
-            if bay_id in self._yard_of and self._from_s <= time_s <= self._to_s:
-                self._took_s[self._yard_of[bay_id]].append(time_s - begun_s)
+            begun_s = self._begun_s.pop(str(fields["truck_id"]))
+            yard_id = self._yard_of.get(str(fields["bay_id"]))
+            if yard_id is not None and self._from_s <= time_s <= self._to_s:
+                self._took_s[yard_id].append(time_s - begun_s)
 
     def most_per_h(self, bound: Bound) -> float:
         """Of the bound for the day's mean services what remains, or more, with those that were drawn: where bays bind they are what counts."""

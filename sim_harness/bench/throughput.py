@@ -2,10 +2,11 @@
 Round trips against the bound, and against fixed blocks with first come, first served: the same days, the same desk, the same trucks.
 
 A row is a scenario. Its bound is the one of `report.json`; *ideal* is what chance and shut gates alone would leave of it on a road where
-nobody ever hinders anybody; *as drawn* is the bound with the services that our runs drew. All rates are of the settled day: what comes two cycles of the fleet after opening, and after a shift handover,
-for what stood at shut gates comes home in a rush, and before all queues have grown more come home than can for long. Trucks that set out
-together come home together for hours, so it is not the counts at two moments that are compared but their means over a cycle at either end.
-Beside them stand the counts of whole days, from opening to closing.
+nobody ever hinders anybody; *as drawn* is the bound with the services that our runs drew. All rates are of the settled day: what comes
+two cycles of the fleet after opening, and after a shift handover, for what stood at shut gates comes home in a rush, and before all
+queues have grown more come home than can for long. Trucks that set out together come home together for hours, so it is not the counts at
+two moments that are compared but their means over a cycle at either end. Beside them stand the counts of whole days, from opening to
+closing.
 """
 
 from __future__ import annotations
