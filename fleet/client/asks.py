@@ -348,7 +348,7 @@ def report_barrier(gate_id: str, *, open_for: str = "") -> Ask[Gate]:
 
 
 def report_bay(bay_id: str, state: BayReport, truck_id: str = "", containers: Sequence[Container] = ()) -> Ask[Bay]:
-    """Proves the state of a bay; with CLEAR, *containers* are now aboard."""
+    """Proves the state of a bay; with CLEAR, *containers* are now aboard, be it because work is done or because it is broken off."""
     aboard = [common_pb2.Container(container_id=each.container_id, mass_kg=each.mass_kg) for each in containers]
     request = border_pb2.ReportBayRequest(request_id=fresh(), bay_id=bay_id, state=_BAY_STATES[state], truck_id=truck_id, containers=aboard)
     return Ask(BORDER, "ReportBay", request, to_value(Bay))

@@ -97,10 +97,13 @@ class _BayStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BayState.Val
     BAY_STATE_UNSPECIFIED: _BayState.ValueType  # 0
     BAY_STATE_READY: _BayState.ValueType  # 1
     BAY_STATE_BLOCKED: _BayState.ValueType  # 2
+    """Out of order until READY, or until work goes on: trucks bound for it, or waiting in it, go elsewhere. One that was
+    being worked on stays until CLEAR, which does not make the bay work again.
+    """
     BAY_STATE_WORKING: _BayState.ValueType  # 3
     """Work has begun; the truck must not move."""
     BAY_STATE_CLEAR: _BayState.ValueType  # 4
-    """Work is done and the loader is clear of the truck."""
+    """Work is done or broken off, and the loader is clear of the truck."""
 
 class BayState(_BayState, metaclass=_BayStateEnumTypeWrapper):
     """State of a bay, as proven by its loader."""
@@ -108,10 +111,13 @@ class BayState(_BayState, metaclass=_BayStateEnumTypeWrapper):
 BAY_STATE_UNSPECIFIED: BayState.ValueType  # 0
 BAY_STATE_READY: BayState.ValueType  # 1
 BAY_STATE_BLOCKED: BayState.ValueType  # 2
+"""Out of order until READY, or until work goes on: trucks bound for it, or waiting in it, go elsewhere. One that was
+being worked on stays until CLEAR, which does not make the bay work again.
+"""
 BAY_STATE_WORKING: BayState.ValueType  # 3
 """Work has begun; the truck must not move."""
 BAY_STATE_CLEAR: BayState.ValueType  # 4
-"""Work is done and the loader is clear of the truck."""
+"""Work is done or broken off, and the loader is clear of the truck."""
 Global___BayState: _TypeAlias = BayState  # noqa: Y015
 
 @_typing.final
@@ -461,7 +467,9 @@ class ReportBayRequest(_message.Message):
     truck_id: _builtins.str
     @_builtins.property
     def containers(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Container]:
-        """With CLEAR: the containers now aboard."""
+        """With CLEAR: the containers now aboard. What a load lacks another truck brings; with what an unloading leaves aboard
+        the truck goes to another bay.
+        """
 
     def __init__(
         self,

@@ -5,6 +5,8 @@ Trucks bind to a bay as late as they can: from afar they book a parking stand, a
 the bay that is free. So no bay waits for a truck that is still on the road, and queues form on stands, not on lanes.
 
 Where there is a place behind a bay, whoever is there first takes that when no bay is free (`behind`).
+
+A bay that its keeper blocks is nobody's any more before work begins there: whoever is bound for it, or stands in it, wants another one.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from fleet.server.dispatch.charging import Charging
 from fleet.server.dispatch.mission import MissionEvent, MissionState
 from fleet.server.dispatch.moves import Moves
 from fleet.server.dispatch.staging import StagingArea, staging_of
-from fleet.server.dispatch.stands import BAYS, NOBODY, PARKING
+from fleet.server.dispatch.stands import BAYS, NOBODY, PARKING, BayState
 from fleet.server.dispatch.trips import NOWHERE, TruckKept
 from fleet.server.dispatch.wayfinding import Wayfinding
 from fleet.server.dispatch.yard import Yard
@@ -59,11 +61,21 @@ class BayMatching:
             return yard_id
         stand = self._books.corridor.stands[truck.goal_ix]
         at_bay = stand.kind is StandKind.BAY and stand.yard_id == yard_id
-        return "" if at_bay else yard_id
+        return "" if at_bay and self._books.stands.state[truck.goal_ix] is not BayState.BLOCKED else yard_id
+
+    def give_up_blocked(self, row: int, truck: TruckKept, now_ns: int) -> None:
+        """Who has a loading bay that does not work has none."""
+        books = self._books
+        mission = books.missions.of_row.get(row)
+        if mission is None or mission.state is not MissionState.TO_LOAD or truck.goal_ix == NOWHERE:
+            return
+        if books.stands.state[truck.goal_ix] is BayState.BLOCKED:
+            books.record(mission.after(MissionEvent.BAY_LOST, now_ns))
 
     def match(self, yard_id: str, rows: list[int], now_ns: int) -> None:
         """Free bays to those who need one, or places in the queue before the bays where the yard has one."""
-        self._turn_to_free(yard_id)
+        self._turn_to_free(yard_id, rows, now_ns)
+        rows = [row for row in rows if self.needs(row, self._books.trips.known(row))]
         if not rows:
             return
         books = self._books
@@ -85,21 +97,37 @@ class BayMatching:
                 shut = self._ways.shut_off(row, books.stands.all_of(yard_id, BAYS))
                 books.reins.because(row, *(shut or (Cause.SLOT, truck.goal_ix if truck.settled else bay)))
 
-    def _turn_to_free(self, yard_id: str) -> None:
+    def _turn_to_free(self, yard_id: str, rows: Sequence[int], now_ns: int) -> None:
         """
-        Who is on the way to a place behind a bay takes one that has become free, as long as it can still turn to it.
+        Who is on the way to a blocked bay, or to a place behind a bay, takes one that is free, as long as it can still turn to it.
 
         So nobody who finds less room there than there should be keeps those behind it from the bays.
         """
         bays = self._books.stands.free(yard_id, BAYS)
-        for row in self._behind.on_the_way(yard_id) if bays else ():
+        for row in self._before_fork(yard_id, rows) if bays else ():
             near_s = self._ways.near_s(row)
-            plan = self._ways.plan(row, min(bays, key=lambda free: (near_s[free], free)))
-            if plan is not None and near_s[plan.stand_ix] < np.inf:
-                self._moves.redirect(row, plan)
-                bays.remove(plan.stand_ix)
+            bay = min(bays, key=lambda free: (near_s[free], free))
+            if near_s[bay] < np.inf and self._take_bay(row, bay, now_ns):
+                bays.remove(bay)
             if not bays:
                 return
+
+    def _before_fork(self, yard_id: str, rows: Sequence[int]) -> list[int]:
+        """Of those whose bay is blocked or still another's, who holds no road on its lane yet, the first to come first."""
+        books = self._books
+        bound = {int(books.stands.next_row[bay]): bay for bay in books.stands.all_of(yard_id, BAYS)}
+        for row in rows:
+            goal_ix = books.trips.known(row).goal_ix
+            if not books.trips.settled[row] and goal_ix != NOWHERE and books.corridor.stands[goal_ix].kind is StandKind.BAY:
+                bound[row] = goal_ix
+        bound.pop(NOBODY, None)
+        found: list[tuple[float, int]] = []
+        for row, bay in bound.items():
+            path, end_m = books.trips.path_of(row), float(books.trucks.end_m[row])
+            k = path.find(books.trips.stand_lane[bay])
+            if k >= 0 and end_m <= path.starts_m[k]:
+                found.append((path.starts_m[k] - end_m, row))
+        return [row for _, row in sorted(found)]
 
     def _wishes_s(self, rows: list[int], stand_ixs: list[int], now_ns: int) -> FloatColumn:
         """
@@ -209,12 +237,13 @@ class BayMatching:
             if self._ways.near_s(beside[taker])[spare[job]] < afar_s:
                 self._take_bay(beside[taker], spare[job], now_ns)
 
-    def _take_bay(self, row: int, bay_ix: int, now_ns: int) -> None:
+    def _take_bay(self, row: int, bay_ix: int, now_ns: int) -> bool:
         books = self._books
         plan = self._ways.plan(row, bay_ix)
         if plan is None:
-            return
+            return False
         self._moves.go(row, plan)
         mission = books.missions.of_row[row]
         if mission.state is MissionState.ASSIGNED:
             books.record(mission.after(MissionEvent.BAY_BOOKED, now_ns))
+        return True

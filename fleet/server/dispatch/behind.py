@@ -5,9 +5,9 @@ A bay whose next truck comes from the queue before the fan stands idle for half 
 round a curve. Where the bay's own lane has room for a second truck at rest, clear of every place where lanes part or meet, the next one
 stands there already. It follows the tail that leaves, and the two drive at the same time.
 
-A truck behind a bay has chosen: if that bay's machine breaks, it waits until it is mended. So a place is given no sooner than the
-work may be over before a truck gets there; until then it stays open which bay is the next to be free. Nor is one given behind work that takes
-far longer than it should.
+A truck behind a bay has chosen: if that bay's machine breaks, it waits for as long as that holds the one before. So a place is given no
+sooner than the work may be over before a truck gets there; until then it stays open which bay is the next to be free. Nor is one given
+behind work that takes far longer than it should.
 """
 
 from __future__ import annotations
@@ -52,20 +52,6 @@ class Behind:
         """Bays that may be promised, the one that is likely the next to be free first."""
         left_s = {bay: self._left_s(bay, now_ns) for bay in self._bays[yard_id]}
         return sorted((bay for bay, left in left_s.items() if left is not None), key=lambda bay: (left_s[bay], bay))
-
-    def on_the_way(self, yard_id: str) -> list[int]:
-        """Rows of trucks that a bay is promised to and that hold no road on its lane yet, the first to come first."""
-        books = self._books
-        found: list[tuple[float, int]] = []
-        for bay in self._bays[yard_id]:
-            row = int(books.stands.next_row[bay])
-            if row == NOBODY:
-                continue
-            path, end_m = books.trips.path_of(row), float(books.trucks.end_m[row])
-            k = path.find(books.trips.stand_lane[bay])
-            if k >= 0 and end_m <= path.starts_m[k]:
-                found.append((path.starts_m[k] - end_m, row))
-        return [row for _, row in sorted(found)]
 
     def _left_s(self, bay: int, now_ns: int) -> float | None:
         """Seconds until the bay is likely to be free; None when it may not be promised."""

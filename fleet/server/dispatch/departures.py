@@ -56,6 +56,7 @@ class Departures:
             if row in books.holds:
                 books.reins.because(row, Cause.HOLD)
                 continue
+            self._bays.give_up_blocked(row, truck, now_ns)
             yard_id = self._bays.needs(row, truck)
             if yard_id and (truck.staged or books.corridor.stands[truck.goal_ix].yard_id == yard_id):
                 waiting[yard_id].append(row)

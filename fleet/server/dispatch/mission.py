@@ -34,11 +34,12 @@ class MissionEvent(StrEnum):
     """What may happen to a mission."""
 
     BAY_BOOKED = "bay_booked"  # a loading bay is the truck's
-    BAY_LOST = "bay_lost"  # the bay was blocked before the truck stood in it
+    BAY_LOST = "bay_lost"  # the bay is somebody else's, or blocked, before work began
     STOOD_AT_BAY = "stood_at_bay"  # immobilised there: the loader may work
     LOADED = "loaded"  # the loader is clear, the containers are aboard
     DEPARTED = "departed"  # towards the other yard, its refuge booked
     UNLOADED = "unloaded"
+    BROKE_OFF = "broke_off"  # the loader is clear, and left containers aboard
     TURNED_BACK = "turned_back"  # unloaded in the yard the containers came from
     ABANDONED = "abandoned"  # the order was cancelled before anything was aboard, or nothing came aboard
     REMOVED = "removed"  # the truck was taken away
@@ -60,7 +61,12 @@ TRANSITIONS: Final[Mapping[MissionState, Mapping[MissionEvent, MissionState]]] =
     _S.LADEN: {_E.DEPARTED: _S.TO_UNLOAD, _E.REMOVED: _S.RETURNED},
     # Turned back by customs, the truck is still on its way to unload: only the yard is another.
     _S.TO_UNLOAD: {_E.STOOD_AT_BAY: _S.UNLOADING, _E.REMOVED: _S.RETURNED},
-    _S.UNLOADING: {_E.UNLOADED: _S.DONE, _E.TURNED_BACK: _S.RETURNED, _E.REMOVED: _S.RETURNED},
+    _S.UNLOADING: {
+        _E.UNLOADED: _S.DONE,
+        _E.TURNED_BACK: _S.RETURNED,
+        _E.BROKE_OFF: _S.TO_UNLOAD,
+        _E.REMOVED: _S.RETURNED,
+    },
     _S.DONE: {},
     _S.RETURNED: {},
 }

@@ -158,6 +158,9 @@ class Yard:
             self._require_possible(called, command)
             books.close_call(CallKind.BAY, command.bay_id)
             self._done(row, called, command, now_ns)
+            if books.stands.state[stand_ix] is BayState.BLOCKED and called.work != BayWork.CHARGE:
+                # A machine that broke over the truck is clear of it, and works no more before it says so.
+                return
         books.record(BayProven(stand_ix=stand_ix, state=BayState(command.state)))
 
     def _require_possible(self, called: BayCall, command: ReportBay) -> None:
@@ -166,8 +169,9 @@ class Yard:
             raise InvalidField(name="containers", problem="a container is named twice")
         if called.work == BayWork.LOAD and len(names) > len(called.containers):
             raise InvalidField(name="containers", problem=f"{len(names)} aboard, {len(called.containers)} were called for")
-        if called.work == BayWork.UNLOAD and names:
-            raise InvalidField(name="containers", problem="a truck is unloaded when nothing is aboard")
+        strange = sorted(set(names) - {container.container_id for container in called.containers})
+        if called.work == BayWork.UNLOAD and strange:
+            raise InvalidField(name="containers", problem=f"{strange[0]} was not aboard")
 
     def _done(self, row: int, called: BayCall, command: ReportBay, now_ns: int) -> None:
         books = self._books
@@ -178,7 +182,7 @@ class Yard:
         if called.work == BayWork.LOAD:
             self._loaded(mission, command, now_ns)
         else:
-            self._unloaded(mission, now_ns)
+            self._unloaded(mission, {container.container_id for container in command.containers}, now_ns)
 
     def _loaded(self, mission: MissionKept, command: ReportBay, now_ns: int) -> None:
         books = self._books
@@ -202,21 +206,26 @@ class Yard:
             )
         )
 
-    def _unloaded(self, mission: MissionKept, now_ns: int) -> None:
+    def _unloaded(self, mission: MissionKept, left_ids: set[str], now_ns: int) -> None:
+        """What is not aboard any more has arrived; with the rest the truck goes on to where it can be unloaded."""
         books = self._books
         order = books.orders.by_id[mission.order_id]
-        count = len(mission.containers)
+        off = tuple(container for container in mission.containers if container.container_id not in left_ids)
+        left = tuple(container for container in mission.containers if container.container_id in left_ids)
+        books.record(order.turned_back(len(off)) if mission.turned_back else order.delivered(len(off)))
+        if not mission.turned_back:
+            books.delivered(off)
+        if left:
+            books.record(replace(mission.after(MissionEvent.BROKE_OFF, now_ns), containers=left))
+            return
         crossing = books.crossings.of_row.get(mission.row)
         if crossing is not None:
             books.record(replace(crossing, row=NOBODY))
         if mission.turned_back:
-            books.record(order.turned_back(count))
             books.record(mission.after(MissionEvent.TURNED_BACK, now_ns))
             return
-        books.record(order.delivered(count))
         books.record(mission.after(MissionEvent.UNLOADED, now_ns))
         books.keep_truck(mission.row, unloaded=True)
-        books.delivered(mission.containers)
 
     def answer(self, stand_ix: int) -> BayAnswer:
         """A stand as told to whoever asks."""

@@ -1,0 +1,169 @@
+"""Bays whose machine breaks: nobody waits under one while another is free, and what is aboard is counted once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from fleet.errors import InvalidField
+from fleet.server import commands as c
+from fleet.server.dispatch.stands import BayState
+from fleet.server.fact_form import encode
+from fleet.server.outgoing import BayCall, Container
+from fleet.site import load_site
+from tests.fleet.desk_road import DeskRoad, Plant
+
+MANDULA = load_site("mandula")
+NEVER_S = 1e6
+
+
+def say(road: DeskRoad, bay_id: str, state: BayState, truck_id: str = "", aboard: tuple[Container, ...] = ()) -> None:
+    """A loader's proof."""
+    name = f"said-{road.tick}-{len(road.facts)}-{state.name}"
+    road.give(c.ReportBay(request_id=name, bay_id=bay_id, state=int(state), truck_id=truck_id, containers=aboard), "plant")
+
+
+def worked_on(road: DeskRoad) -> tuple[str, tuple[Container, ...]]:
+    """The bay that is called to work, and the containers it was called for."""
+    (call,) = [call.content for call in road.desk.open_calls() if isinstance(call.content, BayCall)]
+    return call.bay_id, call.containers
+
+
+def breaks(road: DeskRoad, bay_id: str, aboard: tuple[Container, ...]) -> None:
+    """The bay's machine breaks over the first truck, at work; a minute later its crew has it clear of it."""
+    road.step(20)
+    road.plant.due.clear()
+    say(road, bay_id, BayState.BLOCKED)
+    road.step(600)
+    assert road.desk.truck(0).goal_id == bay_id
+    say(road, bay_id, BayState.CLEAR, "T00", aboard)
+
+
+def test_who_is_bound_for_a_bay_that_breaks_takes_another() -> None:
+    """It would wait there for as long as the repair takes, beside a bay that works."""
+    road = DeskRoad(MANDULA, ["mn_park_01"])
+    road.order(2)
+    assert road.until(lambda: road.desk.truck(0).goal_id.startswith("mn_bay"), 200)
+    first = road.desk.truck(0).goal_id
+
+    say(road, first, BayState.BLOCKED)
+
+    assert road.until(lambda: road.mission_state(0) == "LADEN", 300)
+    assert road.desk.truck(0).goal_id != first
+
+
+def test_who_stands_in_a_bay_that_breaks_before_work_begins_goes_round_to_another() -> None:
+    """The road from a bay leads out of the fan: it takes its turn before the bays again."""
+    road = DeskRoad(MANDULA, ["mn_bay_01"])
+    say(road, "mn_bay_01", BayState.BLOCKED)
+    road.order(2)
+
+    assert road.until(lambda: road.mission_state(0) == "LADEN", 600)
+    assert road.desk.truck(0).goal_id == "mn_bay_02"
+
+
+def test_an_empty_truck_under_a_broken_machine_loads_elsewhere() -> None:
+    """A bay that its keeper blocked stays blocked when the truck is free of it: else the next one would be called there at once."""
+    road = DeskRoad(MANDULA, ["mn_bay_01"], Plant(bay_s=NEVER_S))
+    order_id = road.order(2)
+    assert road.until(lambda: road.mission_state(0) == "LOADING", 60)
+
+    breaks(road, "mn_bay_01", ())
+
+    assert road.mission_state(0) == ""
+    assert road.desk.books.stands.state[MANDULA.stand_ix["mn_bay_01"]] is BayState.BLOCKED
+    assert road.until(lambda: road.mission_state(0) == "LOADING", 600)
+    assert worked_on(road)[0] == "mn_bay_02"
+    assert road.desk.books.orders.by_id[order_id].waiting_count == 2
+
+
+def laden_at_far_bay() -> tuple[DeskRoad, str]:
+    """A truck on which a bay of the far yard works, and its order."""
+    road = DeskRoad(MANDULA, ["mn_bay_01"], Plant(bay_s=5.0, gate_s=1.0))
+    order_id = road.order(2)
+    assert road.until(lambda: road.mission_state(0) == "TO_UNLOAD", 200)
+    road.plant.bay_s = NEVER_S
+    assert road.until(lambda: road.mission_state(0) == "UNLOADING", 2000)
+    return road, order_id
+
+
+@pytest.mark.parametrize("left", [2, 1])
+def test_a_laden_truck_under_a_broken_machine_is_unloaded_elsewhere(left: int) -> None:
+    """What was lifted off has arrived; the rest stays the truck's until another bay has it off."""
+    road, order_id = laden_at_far_bay()
+    bay_id, aboard = worked_on(road)
+    order = road.desk.books.orders.by_id
+
+    breaks(road, bay_id, aboard[:left])
+
+    assert road.mission_state(0) == "TO_UNLOAD"
+    assert (order[order_id].aboard_count, order[order_id].delivered_count) == (left, 2 - left)
+    assert [encode(fact) for fact in road.recover().desk.facts()] == [encode(fact) for fact in road.desk.facts()]
+    assert road.until(lambda: road.mission_state(0) == "UNLOADING", 600)
+    other_id, still = worked_on(road)
+    assert other_id != bay_id
+    assert still == aboard[:left]
+
+    say(road, other_id, BayState.CLEAR, "T00")
+    assert (order[order_id].aboard_count, order[order_id].delivered_count) == (0, 2)
+    assert road.desk.books.totals.containers_delivered == 2
+
+
+def test_a_bay_that_is_ready_again_works_on_who_still_stands_there() -> None:
+    """It need not drive round for what can be had where it is."""
+    road, order_id = laden_at_far_bay()
+    bay_id, aboard = worked_on(road)
+    breaks(road, bay_id, aboard)
+
+    say(road, bay_id, BayState.READY)
+
+    assert road.until(lambda: road.mission_state(0) == "UNLOADING", 5)
+    assert worked_on(road) == (bay_id, aboard)
+    say(road, bay_id, BayState.CLEAR, "T00")
+    assert road.desk.books.orders.by_id[order_id].delivered_count == 2
+
+
+def test_with_every_bay_out_of_order_it_waits_for_the_first_to_be_mended() -> None:
+    """Before the bays, where whichever works first can be had."""
+    road, _ = laden_at_far_bay()
+    bay_id, aboard = worked_on(road)
+    for stand in MANDULA.stands:
+        if stand.stand_id.startswith("cn_bay"):
+            say(road, stand.stand_id, BayState.BLOCKED)
+    breaks(road, bay_id, aboard)
+    road.plant.heard.update(range(1000))  # its keeper does not answer that it was left: the machine is still broken
+    road.step(3000)
+    assert road.mission_state(0) == "TO_UNLOAD"
+
+    say(road, bay_id, BayState.READY)
+
+    assert road.until(lambda: road.mission_state(0) == "UNLOADING", 300)
+    assert worked_on(road) == (bay_id, aboard)
+
+
+def test_a_machine_mended_before_its_truck_was_free_goes_on() -> None:
+    """Work says that it goes on: the bay is no more blocked when the truck is clear."""
+    road = DeskRoad(MANDULA, ["mn_bay_01"], Plant(bay_s=NEVER_S))
+    road.order(2)
+    assert road.until(lambda: road.mission_state(0) == "LOADING", 60)
+    bay_id, wanted = worked_on(road)
+
+    say(road, bay_id, BayState.BLOCKED)
+    say(road, bay_id, BayState.WORKING, "T00")
+    say(road, bay_id, BayState.CLEAR, "T00", wanted)
+
+    assert road.mission_state(0) == "LADEN"
+    assert road.desk.books.stands.state[MANDULA.stand_ix[bay_id]] is BayState.CLEAR
+
+
+def test_what_was_not_aboard_cannot_be_left_aboard() -> None:
+    """A container that nobody loaded would be carried through two yards and counted in one."""
+    road, order_id = laden_at_far_bay()
+    bay_id, aboard = worked_on(road)
+
+    with pytest.raises(InvalidField, match="was not aboard"):
+        say(road, bay_id, BayState.CLEAR, "T00", (replace(aboard[0], container_id="STRANGE"),))
+
+    assert road.mission_state(0) == "UNLOADING"
+    assert road.desk.books.orders.by_id[order_id].aboard_count == 2
