@@ -122,7 +122,7 @@ def _halts(scenario: Scenario) -> Iterator[Outage]:
     """
     What scheduled faults take away.
 
-    A machine without power says that it is done when it has power again, so what it had begun, or had been called to, is not lost.
+    What was begun may count: a gate called before opens when it has power again, and half a visit to a bay may be all that matters.
     """
     corridor = scenario.corridor
     for fault in scenario.spec.scheduled_faults:

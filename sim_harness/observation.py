@@ -12,6 +12,7 @@ Events an observer may hear (`Recorder.event`), each with time_s and
     loading_started    truck_id, bay_id                       loaded             truck_id, bay_id, mass_kg
     unloading_started  truck_id, bay_id                       unloaded           truck_id, bay_id, mass_kg, containers
     charging_started   truck_id, bay_id                       charged            truck_id, bay_id, energy_wh
+    loader_broke, loader_mended   bay_id                      work_broke_off     truck_id, bay_id (nothing on or off)
     gate_called        truck_id, gate_id                      gate_opened        truck_id, gate_id
     gate_passed        truck_id, gate_id, wait_s              gate_shut          gate_id
     crossing_declared  truck_id, crossing_id                  crossing_decided   truck_id, crossing_id, decision

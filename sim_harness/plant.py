@@ -19,6 +19,7 @@ from planner.corridor import Corridor, GateRole, Process, StandKind
 from sim_harness import link
 from sim_harness.clock import Streams
 from sim_harness.link import BayState, Cargo, Decision, Work
+from sim_harness.loaders import Chance, Crew, Loader, aboard_after
 from sim_harness.parts import LevelCrossingPart, process_of
 from sim_harness.traffic import NO_TRAFFIC, Agenda, Cranes, LevelCrossing, MannedQueues, Traffic, crossing_name, crossings_of, gates_named
 
@@ -69,28 +70,6 @@ def draw_s(process: Process, rng: np.random.Generator) -> float:
             raise ValueError(f"process {process.process_id}: unknown shape {shape!r}")
 
 
-class Loader:
-    """One bay's machine: works, breaks now and then while it works, and is repaired."""
-
-    def __init__(self, rng: np.random.Generator, rules: PlantRules) -> None:
-        self._rng = rng
-        self._rules = rules
-        self._sound_s = self._until_failure()
-
-    def _until_failure(self) -> float:
-        if self._rules.loader_mtbf_h <= 0.0:
-            return math.inf
-        return float(self._rng.exponential(self._rules.loader_mtbf_h * 3600.0))
-
-    def elapse(self, span_s: float) -> float:
-        """Let *span_s* of the day pass over the machine; return the seconds it stands still for repair in that span."""
-        if span_s < self._sound_s:
-            self._sound_s -= span_s
-            return 0.0
-        self._sound_s = self._until_failure()
-        return float(self._rng.exponential(self._rules.loader_mttr_min * 60.0))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """Where a plant stands, its ways, its chances, and who else uses it."""
@@ -134,8 +113,6 @@ class Plant:
         self._asked = 0
         self._now_ns = 0
         self._generators: dict[tuple[str, str], np.random.Generator] = {}
-        self._loaders: dict[str, Loader] = {}
-        self._last_work_ns: dict[str, int] = {}
         self._ready_ns: dict[str, int] = {}
         self._called_ns: dict[tuple[str, str], int] = {}
         self._containers = 0
@@ -158,6 +135,12 @@ class Plant:
             self._lay_rails(part, crossing_name(number), agenda)
         self._cranes = {part.yard: Cranes(part.count, agenda) for part in site.traffic.cranes}
         self._lifts = {part.yard: process_of("lift", part.lift) for part in site.traffic.cranes}
+        crew = Crew(say=self._say_bay, end=self._end_visit, notice=notice)
+        self._loaders = {
+            stand.stand_id: Loader(stand.stand_id, self._chance(stand.stand_id), agenda, crew)
+            for stand in self._corridor.stands
+            if stand.kind is StandKind.BAY and stand.yard_id not in self._cranes
+        }
 
     def _lay_rails(self, part: LevelCrossingPart, name: str, agenda: Agenda) -> None:
         def on_rails() -> str | None:
@@ -190,10 +173,15 @@ class Plant:
 
     def halt(self, name: str) -> None:
         """A gate, or a bay's machine, does nothing more until it `goes_on`."""
-        self._stopped.setdefault(name, [])
+        if name in self._loaders:
+            self._loaders[name].breaks()
+        else:
+            self._stopped.setdefault(name, [])
 
     def goes_on(self, name: str) -> None:
-        """What was halted works again, and does at once what it should have done."""
+        """What was halted works again: a machine goes on or is ready, anything else does at once what it should have done."""
+        if name in self._loaders:
+            self._loaders[name].mended()
         for action in self._stopped.pop(name, []):
             action()
 
@@ -244,7 +232,7 @@ class Plant:
             case link.BayCalled():
                 self._bay(heard)
             case link.BayLeft():
-                self._after(self._swings_s(heard.bay_id), lambda: self._say_bay(heard.bay_id, BayState.READY, ""))
+                self._after(self._swings_s(heard.bay_id), lambda: self._ready(heard.bay_id))
 
     # -- customs -------------------------------------------------------------------------------------------------------
 
@@ -345,7 +333,17 @@ class Plant:
     def _bay(self, called: link.BayCalled) -> None:
         self._after(max(REACH_S, self._swings_s(called.bay_id)), lambda: self._begin(called))
 
+    def _ready(self, bay_id: str) -> None:
+        """For the next truck; a broken machine says so when it is mended."""
+        if bay_id not in self._loaders or not self._loaders[bay_id].broken:
+            self._say_bay(bay_id, BayState.READY, "")
+
     def _begin(self, called: link.BayCalled) -> None:
+        loader = self._loaders.get(called.bay_id)
+        if loader is not None and loader.broken:
+            self._say_bay(called.bay_id, BayState.BLOCKED, "")
+            self._end_visit(called, 0.0)
+            return
         self._say_bay(called.bay_id, BayState.WORKING, called.truck_id)
         if called.work is Work.CHARGE:
             self._notice("charging_started", truck_id=called.truck_id, bay_id=called.bay_id)
@@ -355,42 +353,51 @@ class Plant:
             self._after(seconds, lambda: self._charged(called))
             return
         self._notice(f"{called.work.name.lower()}ing_started", truck_id=called.truck_id, bay_id=called.bay_id)
-        yard_id = self._corridor.stands[self._corridor.stand_ix[called.bay_id]].yard_id
-        if yard_id in self._cranes:
-            lifts = len(called.cargo) or CONTAINERS_A_TRIP
-            seconds = sum(draw_s(self._lifts[yard_id], self._rng(yard_id, "lift")) for _ in range(lifts))
-            self._cranes[yard_id].work(seconds, lambda: self._unless_halted(called.bay_id, lambda: self._done(called)))
+        if loader is not None:
+            loader.work(called, self._draw_s("bay", called.bay_id))
             return
-        seconds = self._draw_s("bay", called.bay_id)
-        seconds += self._loader(called.bay_id).elapse(seconds + self._idle_s(called.bay_id))
-        self._last_work_ns[called.bay_id] = self._now_ns + round(seconds * 1e9)
-        self._after(seconds, lambda: self._unless_halted(called.bay_id, lambda: self._done(called)))
+        yard_id = self._corridor.stands[self._corridor.stand_ix[called.bay_id]].yard_id
+        lifts = len(called.cargo) or CONTAINERS_A_TRIP
+        seconds = sum(draw_s(self._lifts[yard_id], self._rng(yard_id, "lift")) for _ in range(lifts))
+        self._cranes[yard_id].work(seconds, lambda: self._unless_halted(called.bay_id, lambda: self._end_visit(called, 1.0)))
 
-    def _loader(self, bay_id: str) -> Loader:
-        if bay_id not in self._loaders:
-            self._loaders[bay_id] = Loader(self._rng(bay_id, "failure"), self._rules)
-        return self._loaders[bay_id]
+    def _chance(self, bay_id: str) -> Chance:
+        return Chance(rng=self._rng(bay_id, "failure"), mtbf_h=self._rules.loader_mtbf_h, mttr_min=self._rules.loader_mttr_min)
 
-    def _idle_s(self, bay_id: str) -> float:
-        return (self._now_ns - self._last_work_ns.get(bay_id, 0)) / 1e9
-
-    def _done(self, called: link.BayCalled) -> None:
-        cargo: tuple[Cargo, ...] = ()
-        if called.work is Work.LOAD:
-            cargo = tuple(
-                Cargo(container_id=item.container_id, mass_kg=item.mass_kg or COAL_PER_CONTAINER_KG) for item in called.cargo
-            ) or tuple(self._new_container() for _ in range(CONTAINERS_A_TRIP))
-            mass_kg = sum(item.mass_kg for item in cargo)
-            self._load_kg[called.truck_id] = mass_kg
-            self._trucks.load(called.truck_id, mass_kg)
-            self._notice("loaded", truck_id=called.truck_id, bay_id=called.bay_id, mass_kg=mass_kg)
-        else:
-            mass_kg = self._load_kg.pop(called.truck_id, 0.0)
-            self._trucks.load(called.truck_id, 0.0)
-            count = len(called.cargo)
-            self._notice("unloaded", truck_id=called.truck_id, bay_id=called.bay_id, mass_kg=mass_kg, containers=count)
+    def _end_visit(self, called: link.BayCalled, share: float) -> None:
+        """The truck is free, with what is aboard when so much of its visit is done."""
+        aboard = self._load(called, share) if called.work is Work.LOAD else self._unload(called, share)
         self._ready_ns[called.bay_id] = self._now_ns + round(self._changeover_s(called.bay_id) * 1e9)
-        self._say_bay(called.bay_id, BayState.CLEAR, called.truck_id, cargo)
+        self._say_bay(called.bay_id, BayState.CLEAR, called.truck_id, aboard)
+
+    def _load(self, called: link.BayCalled, share: float) -> tuple[Cargo, ...]:
+        wanted = tuple(
+            Cargo(container_id=item.container_id, mass_kg=item.mass_kg or COAL_PER_CONTAINER_KG) for item in called.cargo
+        ) or tuple(self._new_container() for _ in range(CONTAINERS_A_TRIP))
+        aboard = wanted[: aboard_after(Work.LOAD, share, len(wanted))]
+        if not aboard:
+            self._notice("work_broke_off", truck_id=called.truck_id, bay_id=called.bay_id)
+            return ()
+        mass_kg = sum(item.mass_kg for item in aboard)
+        self._load_kg[called.truck_id] = mass_kg
+        self._trucks.load(called.truck_id, mass_kg)
+        self._notice("loaded", truck_id=called.truck_id, bay_id=called.bay_id, mass_kg=mass_kg)
+        return aboard
+
+    def _unload(self, called: link.BayCalled, share: float) -> tuple[Cargo, ...]:
+        """What is still aboard; of a load of which nothing is known all comes off in the end."""
+        off = len(called.cargo) - aboard_after(Work.UNLOAD, share, len(called.cargo))
+        left = called.cargo[off:]
+        if called.cargo and not off:
+            self._notice("work_broke_off", truck_id=called.truck_id, bay_id=called.bay_id)
+            return left
+        left_kg = sum(item.mass_kg for item in left)
+        mass_kg = self._load_kg.pop(called.truck_id, left_kg) - left_kg
+        if left:
+            self._load_kg[called.truck_id] = left_kg
+        self._trucks.load(called.truck_id, left_kg)
+        self._notice("unloaded", truck_id=called.truck_id, bay_id=called.bay_id, mass_kg=mass_kg, containers=off)
+        return left
 
     def _new_container(self) -> Cargo:
         self._containers += 1

@@ -4,8 +4,9 @@ The same trucks and bays without a road: what chance and shut gates alone leave 
 The bound takes every service for its mean. Real ones vary, loaders break, and trucks bunch: now and then a bay has nobody to work
 on while others queue elsewhere, and no dispatcher can know it beforehand. It lets trucks be wherever a shut gate hurts them least, too,
 and no fleet that goes round can be there. Here trucks go round between the two yards' bays in the time the bound gives them, first
-come, first served, each bay ready again the moment its changeover is over; who comes to a gate while it is shut waits until it opens,
-and then nobody queues. What ours reaches beyond or short of this is the work of road and dispatch; what this is short of the bound is not.
+come, first served, each bay ready again the moment its changeover is over; whose work a breakdown ends is at the next bay at once; who
+comes to a gate while it is shut waits until it opens, and then nobody queues. What ours reaches beyond or short of this is the work of
+road and dispatch; what this is short of the bound is not.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from planner.routing import Roads
 from planner.tables import LaneTable
 from sim_harness.clock import Streams
 from sim_harness.day_bound import Outage, handovers, trains
-from sim_harness.plant import Loader, PlantRules, draw_s
+from sim_harness.link import Work
+from sim_harness.loaders import FREED_S, Chance, aboard_after
+from sim_harness.plant import CONTAINERS_A_TRIP, draw_s
 from sim_harness.scenario import Scenario
 
 HOURS: Final = 400.0
@@ -34,28 +37,64 @@ SECONDS_PER_HOUR: Final = 3600.0
 
 
 class _Bays:
-    """One yard's bays: when each is free, and its machine."""
+    """One yard's bays: when each is free, and when its machine is broken."""
 
     def __init__(self, scenario: Scenario, role: YardRole) -> None:
         corridor = scenario.corridor
-        streams, rules = Streams(scenario.seed), PlantRules(**scenario.spec.plant.model_dump())
+        streams, rules = Streams(scenario.seed), scenario.spec.plant
         names = _bays_of(corridor, role)
         self._work = corridor.processes["bay"]
         self._changeover = corridor.processes.get("bay_changeover")
         self._rng = [streams.stream(name, "bay") for name in names]
-        self._loaders = [Loader(streams.stream(name, "failure"), rules) for name in names]
+        self._outages = [
+            _Outages(Chance(rng=streams.stream(name, "failure"), mtbf_h=rules.loader_mtbf_h, mttr_min=rules.loader_mttr_min))
+            for name in names
+        ]
         self._free_s = [0.0] * len(names)
-        self._last_s = [0.0] * len(names)
+        self._visit = Work.LOAD if role is YardRole.LOADING else Work.UNLOAD
 
     def serve(self, at_s: float) -> float:
-        """When a truck that comes at *at_s* is done, at the bay that is free first."""
-        bay = min(range(len(self._free_s)), key=lambda ix: (self._free_s[ix], ix))
-        begins_s = max(at_s, self._free_s[bay])
-        done_s = begins_s + draw_s(self._work, self._rng[bay])
-        done_s += self._loaders[bay].elapse(done_s - self._last_s[bay])
-        self._last_s[bay] = done_s
-        self._free_s[bay] = done_s + (draw_s(self._changeover, self._rng[bay]) if self._changeover else 0.0)
-        return done_s
+        """When a truck that comes at *at_s* is done, at the bay that can begin first; after a visit that was broken off, at the next."""
+        while True:
+            begins_s, bay = min((self._outages[ix].works_s(max(at_s, free_s)), ix) for ix, free_s in enumerate(self._free_s))
+            at_s, share = self._outages[bay].worked(begins_s, draw_s(self._work, self._rng[bay]))
+            self._free_s[bay] = at_s + (draw_s(self._changeover, self._rng[bay]) if self._changeover else 0.0)
+            if (aboard_after(self._visit, share, CONTAINERS_A_TRIP) > 0) is (self._visit is Work.LOAD):
+                return at_s
+
+
+class _Outages:
+    """When one machine broke and was mended, as far as was asked."""
+
+    def __init__(self, chance: Chance) -> None:
+        self._chance = chance
+        self._sound_since_s = 0.0
+        self._spells: list[tuple[float, float]] = []
+
+    def _ending_after(self, at_s: float) -> tuple[float, float]:
+        """The first spell that is not over at *at_s*."""
+        while self._sound_since_s <= at_s:
+            broke_s = self._sound_since_s + self._chance.sound_s()
+            self._sound_since_s = broke_s + self._chance.repair_s()
+            self._spells.append((broke_s, self._sound_since_s))
+        return self._spells[bisect_right(self._spells, at_s, key=lambda spell: spell[1])]
+
+    def works_s(self, at_s: float) -> float:
+        """The first moment from *at_s* on in which it works."""
+        broke_s, mended_s = self._ending_after(at_s)
+        return at_s if at_s < broke_s else mended_s
+
+    def worked(self, begins_s: float, takes_s: float) -> tuple[float, float]:
+        """When a visit that begins on a sound machine is over, and which share of it was done."""
+        done_s, since_s = 0.0, begins_s
+        while True:
+            broke_s, mended_s = self._ending_after(since_s)
+            if since_s + takes_s - done_s <= broke_s:
+                return since_s + takes_s - done_s, 1.0
+            done_s += broke_s - since_s
+            if mended_s - broke_s > FREED_S:
+                return broke_s + FREED_S, done_s / takes_s
+            since_s = mended_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

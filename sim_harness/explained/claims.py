@@ -16,7 +16,7 @@ import numpy as np
 from fleet.server.wire.reads import CauseRead
 from planner.corridor import GateRole, StandKind
 from planner.limits import STALLED_S
-from sim_harness.explained.world import Moment, World
+from sim_harness.explained.world import NEWS_S, Moment, World
 from sim_harness.report import opening_s
 from sim_harness.waits import BEHIND_M
 
@@ -28,7 +28,6 @@ CLEARED_UP_S: Final = 90.0
 REACH_M: Final = 20.0
 ROOM_M: Final = 2.5
 AT_STAND_M: Final = 6.0
-NEWS_S: Final = 4.0
 DAY_S: Final = 86_400.0
 # A way across the border takes no longer, waits at its gates included.
 CLOSING_S: Final = 7200.0
@@ -250,7 +249,7 @@ class Claims:
         if not self._world.stands_at(row, link.subject_id, AT_STAND_M):
             return f"it is not at {link.subject_id}"
         at_s, done = self._world.told.work.get(self._world.roster.truck_ids[row], (0.0, ""))
-        over = done in {"loaded", "unloaded"} and self._world.now_s - at_s > NEWS_S
+        over = done in {"loaded", "unloaded", "work_broke_off"} and self._world.now_s - at_s > NEWS_S
         return f"it was {done} {self._world.now_s - at_s:.0f} s ago" if over and not self._world.shaken(REGAINED_S) else ""
 
     def _charging(self, row: int, link: CauseRead) -> str:

@@ -6,6 +6,7 @@ Nothing here is the server's own: bodies, ends held aboard, barriers, machines, 
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ from sim_harness.runner import Runner
 
 # Looked at twice a second; a word is true that was true within so many looks, and a truck stands that stood in all of them.
 LOOKS: Final = 7
+# So long it takes until what happened is known, and said.
+NEWS_S: Final = 4.0
 # What a truck at rest needs beside its length, between a stretch where none may stand and whoever is ahead.
 REST_M: Final = NO_STOP_BEYOND_M + STANDING_MARGIN_M + 2.0 * BOUND_USUAL_M + ROLL_BACK_M
 
@@ -59,6 +62,8 @@ class Told:
     decisions: dict[str, tuple[float, str]] = field(default_factory=dict)
     undecided_until_s: dict[str, float] = field(default_factory=dict)
     work: dict[str, tuple[float, str]] = field(default_factory=dict)
+    # Bays whose machine is broken, or was until then.
+    broken_until_s: dict[str, float] = field(default_factory=dict)
     containers: int = 0
     loads: int = 0
 
@@ -79,7 +84,9 @@ class Told:
             self.decisions[crossing_id] = (time_s, str(fields["decision"]))
         elif event == "order_created":
             self.containers += int(str(fields["containers"]))
-        elif event in {"loading_started", "loaded", "unloading_started", "unloaded", "charging_started", "charged"}:
+        elif event in {"loader_broke", "loader_mended"}:
+            self.broken_until_s[str(fields["bay_id"])] = math.inf if event == "loader_broke" else time_s
+        elif event in {"loading_started", "loaded", "unloading_started", "unloaded", "charging_started", "charged", "work_broke_off"}:
             self.work[truck_id] = (time_s, event)
             self.loads += event == "loading_started"
 
@@ -230,7 +237,7 @@ class World:
         return found
 
     def free(self, row: int, yard_id: str, kinds: frozenset[object]) -> list[str]:
-        """Stands of these kinds in a yard that nobody but *row* keeps, and that it could come to."""
+        """Stands of these kinds in a yard that nobody but *row* keeps, that work, and that it could come to."""
         reachable = self.reachable(row)
         others = [other for other in range(len(self.roster.truck_ids)) if other != row]
         return [
@@ -239,5 +246,6 @@ class World:
             if stand.yard_id == yard_id
             and stand.kind in kinds
             and stand.lane_id in reachable
+            and self.told.broken_until_s.get(stand.stand_id, -math.inf) < self.now_s - NEWS_S
             and not any(self.takes(other, ix) for other in others)
         ]

@@ -27,7 +27,7 @@ def bound(
 
 
 def test_a_loader_that_is_out_for_an_hour_costs_an_hour_less_what_it_had_begun() -> None:
-    """One of two machines, 3,600 s of 8 hours; the load it was at is done when it has power again."""
+    """One of two machines, 3,600 s of 8 hours; the load it was at may be aboard."""
     whole, out = bound(), bound("{fault: loader, at_s: 10000, for_s: 3600, bay: mn_bay_01}")
 
     lost = 1.0 - out.capacity_per_h / whole.capacity_per_h

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from planner.corridor import Process
 from sim_harness import link
 from sim_harness.clock import Streams
-from sim_harness.plant import Loader, Plant, PlantRules, Site, draw_s
+from sim_harness.plant import Plant, PlantRules, Site, draw_s
 from sim_harness.tiny import tiny_corridor
 
 SECOND_NS = 1_000_000_000
@@ -45,10 +46,11 @@ class Scales:
 class Bench:
     """A plant, and all it says with its times."""
 
-    def __init__(self, seed: int = 1, **rules: float) -> None:
+    def __init__(self, seed: int = 1, processes: Iterable[Process] = (), **rules: float) -> None:
         """A tiny site with loaders that never break."""
         corridor = tiny_corridor()
-        corridor = replace(corridor, processes={**corridor.processes, "bay_changeover": CHANGEOVER})
+        others = {process.process_id: process for process in (CHANGEOVER, *processes)}
+        corridor = replace(corridor, processes={**corridor.processes, **others})
         self.said: list[tuple[float, str, link.Request]] = []
         self.scales = Scales()
         self.now_ns = 0
@@ -177,6 +179,59 @@ def test_no_truck_is_worked_on_before_the_changeover_is_over() -> None:
     assert said[1][0] == pytest.approx(clear_s + 20.0, abs=0.11)
 
 
+BOXES = (link.Cargo(container_id="A", mass_kg=30_000.0), link.Cargo(container_id="B", mass_kg=31_000.0))
+
+
+def states(bench: Bench) -> list[int]:
+    """What the bays proved, in order."""
+    return [request.state for _, _, request in bench.said]
+
+
+def test_an_empty_truck_under_a_machine_that_breaks_leaves_empty() -> None:
+    """Its crew says first that the bay is blocked, and clear when the truck may go; ready when the machine is mended, and not before."""
+    bench = Bench()
+    bench.plant.hear(link.BayCalled(bay_id="L1", truck_id="t1", work=link.Work.LOAD, cargo=BOXES))
+    bench.run(60)
+
+    bench.plant.halt("L1")
+    bench.run(240)
+    bench.plant.hear(link.BayLeft(bay_id="L1", truck_id="t1"))
+    bench.run(60)
+
+    assert states(bench) == [link.BayState.WORKING, link.BayState.BLOCKED, link.BayState.CLEAR]
+    assert not bench.said[-1][2].containers
+    assert bench.scales.mass_kg == {}
+    bench.plant.goes_on("L1")
+    assert states(bench)[-1] == link.BayState.READY
+
+
+def test_a_laden_truck_keeps_what_a_machine_that_breaks_had_not_lifted() -> None:
+    """A truck that forgot its load would brake for an empty one."""
+    bench = Bench(processes=[Process(process_id="bay", shape="fixed", a=400.0)])
+    bench.plant.hear(link.BayCalled(bay_id="U1", truck_id="t1", work=link.Work.UNLOAD, cargo=BOXES))
+    bench.run(120)
+
+    bench.plant.halt("U1")
+    bench.run(240)
+
+    assert states(bench) == [link.BayState.WORKING, link.BayState.BLOCKED, link.BayState.CLEAR]
+    assert [(item.container_id, item.mass_kg) for item in bench.said[-1][2].containers] == [("B", 31_000.0)]
+    assert bench.scales.mass_kg["t1"] == 31_000.0
+
+
+def test_who_is_called_for_at_a_broken_machine_is_free_at_once() -> None:
+    """The server had not heard of it; a truck that nobody answers for would stand there until the repair."""
+    bench = Bench()
+    bench.plant.halt("U1")
+    bench.said.clear()
+
+    bench.plant.hear(link.BayCalled(bay_id="U1", truck_id="t1", work=link.Work.UNLOAD, cargo=BOXES))
+    bench.run(5)
+
+    assert states(bench) == [link.BayState.BLOCKED, link.BayState.CLEAR]
+    assert [item.container_id for item in bench.said[-1][2].containers] == ["A", "B"]
+
+
 def test_customs_refuses_and_inspects_at_the_shares_stated() -> None:
     """Shares are the scenario's claim about the day; without an X-ray branch nobody is picked."""
     bench = Bench(inspect_share=0.3, refuse_share=0.2)
@@ -201,15 +256,6 @@ def test_one_seed_is_one_day() -> None:
         days.append([(time_s, request.SerializeToString()) for time_s, _, request in bench.said])
 
     assert days[0] == days[1] != days[2]
-
-
-def test_broken_loaders_cost_their_availability() -> None:
-    """MTBF 40 h and MTTR 45 min leave 98.2 %: the bound counts on it."""
-    loader = Loader(Streams(1).stream("L1", "failure"), PlantRules(loader_mtbf_h=40.0, loader_mttr_min=45.0))
-
-    repair_s = sum(loader.elapse(400.0) for _ in range(200_000))
-
-    assert repair_s / (repair_s + 200_000 * 400.0) == pytest.approx(0.018, rel=0.1)
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,34 @@ def test_the_bound_as_drawn_takes_each_service_for_what_it_took() -> None:
     assert per_h(FLEET, unloading) == per_h(LOADING, loading, unloading) == 16.0
 
 
+def test_the_bound_as_drawn_takes_machines_for_as_long_as_they_worked() -> None:
+    """Repairs are no services; what was broken off is as lost as they are; and a visit that went on took no longer for it."""
+    corridor = load_scenario("mandula").corridor
+    loading = corridor.yard_by_role[YardRole.LOADING].yard_id
+    one, other = (s.stand_id for s in corridor.stands if s.kind is StandKind.BAY and s.yard_id == loading)
+    services = Services(corridor, 1000.0, 5000.0)
+    bound = Bound(name=LOADING, capacity_per_h=16.0, round_trips=0.0, cycle_s=0.0)
+
+    for time_s, event, bay_id, truck_id in (
+        (500.0, "loader_broke", one, ""),
+        (1100.0, "loader_mended", one, ""),
+        (2000.0, "loading_started", one, "t001"),
+        (2100.0, "loader_broke", one, ""),
+        (2200.0, "loader_mended", one, ""),
+        (2500.0, "loaded", one, "t001"),
+        (3000.0, "loading_started", other, "t002"),
+        (3100.0, "loader_broke", other, ""),
+        (3280.0, "work_broke_off", other, "t002"),
+        (3290.0, "work_broke_off", other, "t003"),
+        (3300.0, "loader_mended", other, ""),
+        (4900.0, "loader_broke", other, ""),
+    ):
+        services.event(time_s, event, bay_id=bay_id, truck_id=truck_id)
+
+    lost_s = 100.0 + 100.0 + 100.0 + 200.0 + 100.0
+    assert services.most_per_h(bound) == pytest.approx((2.0 - lost_s / 4000.0) * 3600.0 / (400.0 + 20.0))
+
+
 def test_a_gate_that_is_shut_costs_the_ideal_what_trucks_wait_at_it() -> None:
     """Half an hour each at 08:00 and 20:00; who is under way loses that but for what is left of its way to the next gate."""
     scenario = load_scenario("design")
