@@ -74,6 +74,8 @@ class Books:
         self.batteries_empty = 0
         self.waiting_s: defaultdict[str, float] = defaultdict(float)
         self.refused: Counter[str] = Counter()
+        # Bays whose machine is out of order.
+        self.broken: set[str] = set()
 
     # -- events --------------------------------------------------------------------------------------------------------
 
@@ -97,6 +99,10 @@ class Books:
             case "gate_opened" if row is not None:
                 self.gate_wait_s.append(self._gate_s[row])
                 self._gate_s[row] = 0.0
+            case "loader_broke":
+                self.broken.add(str(fields["bay_id"]))
+            case "loader_mended":
+                self.broken.discard(str(fields["bay_id"]))
             case "emergency_braked":
                 self.emergency_brakes += 1
             case "battery_empty":

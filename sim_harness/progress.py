@@ -46,8 +46,7 @@ ZONE_TURNS: Final = 6.0
 # was served twice is passed over for good.
 STARVED_S: Final = 900.0
 STARVED_TURNS: Final = 2
-# A bay that is free stays so for as long as the queue's head drives up to it. What is free to see may be out of order, and the next bay at
-# work for ten minutes: this is longer than both.
+# A bay that works and is free stays so for as long as the queue's head drives up to it: this is several times as long.
 UNUSED_S: Final = 900.0
 # Steps of missions. Between two of its own a truck needs no lane twice, but for a detour by a parking stand.
 STEP_WAYS: Final = 2.0
@@ -88,6 +87,7 @@ class ProgressWatch:
         self._truck_ids = roster.truck_ids
         self._waits = Waits(roster, fleet)
         self._books = books
+        self._yard_of = {stand.stand_id: stand.yard_id for stand in roster.corridor.stands}
         self._zone_s = _zone_bounds_s(roster.corridor)
         self._ways_m = STEP_WAYS * _ways_m(roster.corridor)
         self._nose_m: FloatArray = np.full(count, np.nan)
@@ -208,10 +208,11 @@ class ProgressWatch:
                     self._find(time_s, (row,), f"{said}, while {self._truck_ids[often]} came later and was served twice")
 
     def _watch_bays(self, time_s: float, waits: Mapping[int, Wait], *, calm: bool) -> None:
-        """Yards in which trucks wait for a bay, one is free, and nobody comes or goes."""
+        """Yards in which trucks wait for a bay, one is free, no machine is out of order, and nobody comes or goes."""
+        out_of_order = {self._yard_of[bay_id] for bay_id in self._books.broken}
         waiting: dict[str, list[Wait]] = {}
         for wait in waits.values():
-            if calm and wait.cause is Cause.SLOT and not wait.on and wait.place_id:
+            if calm and wait.cause is Cause.SLOT and not wait.on and wait.place_id not in {"", *out_of_order}:
                 waiting.setdefault(wait.place_id, []).append(wait)
         self._unused = {yard_id: self._unused.get(yard_id, ((), 0.0)) for yard_id in waiting}
         for yard_id, (before, until_now_s) in self._unused.items():

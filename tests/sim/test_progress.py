@@ -19,7 +19,7 @@ from sim_harness.books import Books
 from sim_harness.campaign.outcome import Failing, ways
 from sim_harness.clock import Streams
 from sim_harness.day import Wish, run_day
-from sim_harness.progress import LOCKED_S, LOOK_S, ProgressWatch
+from sim_harness.progress import LOCKED_S, LOOK_S, UNUSED_S, ProgressWatch
 from sim_harness.recording import Recorder
 from sim_harness.report import Report
 from sim_harness.scenario import load_scenario
@@ -227,6 +227,23 @@ def test_a_truck_that_others_drive_by_before_a_zone_is_found(calm: bool, found: 
 
     assert [said for said in fleet.said() if "T0 waits for zone strip while others drive through" in said] == fleet.said()
     assert bool(fleet.said()) == found
+
+
+def test_a_bay_whose_machine_is_broken_is_not_left_unused() -> None:
+    """Trucks that wait for the only bay of a yard are served when it is mended; one that works and stays empty is forgotten."""
+    fleet = Watched(("turn_east", 15.0))
+    fleet.cause = [(Cause.SLOT, UNLOADING_BAY)]
+    fleet.books.notice("loader_broke", bay_id="U1")
+    fleet.looks(3600.0)
+    assert fleet.said() == []
+
+    fleet.books.notice("loader_mended", bay_id="U1")
+    fleet.looks(UNUSED_S - LOOK_S)
+    assert fleet.said() == []
+    fleet.looks(2 * LOOK_S)
+
+    (said,) = fleet.said()
+    assert "while a bay of E is free" in said
 
 
 def test_a_truck_that_is_passed_by_again_and_again_is_found() -> None:
