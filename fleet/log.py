@@ -39,6 +39,8 @@ class Event(StrEnum):
     TRUCK_QUARANTINED = "truck_quarantined"
     TRUCK_HALTED = "truck_halted"
     GATE_OVERDUE = "gate_overdue"
+    BAY_BLOCKED = "bay_blocked"
+    BAY_MENDED = "bay_mended"
     TRUCK_DERATED = "truck_derated"
     TRUCK_PARTED = "truck_parted"
     STRETCH_DERATED = "stretch_derated"

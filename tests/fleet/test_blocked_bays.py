@@ -78,6 +78,27 @@ def test_an_empty_truck_under_a_broken_machine_loads_elsewhere() -> None:
     assert road.desk.books.orders.by_id[order_id].waiting_count == 2
 
 
+def test_the_log_has_when_a_bay_went_out_of_order_and_when_that_was_over() -> None:
+    """With the truck in it; said twice it is no news."""
+    road = DeskRoad(MANDULA, ["mn_bay_01"])
+    told: list[tuple[str, object]] = []
+    for bay_id, state in (
+        ("mn_bay_01", BayState.BLOCKED),
+        ("mn_bay_01", BayState.BLOCKED),
+        ("mn_bay_02", BayState.READY),
+        ("mn_bay_01", BayState.READY),
+        ("cn_bay_01", BayState.BLOCKED),
+    ):
+        say(road, bay_id, state)
+        told += [(alarm.name, dict(alarm.fields)) for alarm in road.desk.alarms()]
+
+    assert told == [
+        ("bay_blocked", {"bay": "mn_bay_01", "truck": "T00"}),
+        ("bay_mended", {"bay": "mn_bay_01", "truck": "T00"}),
+        ("bay_blocked", {"bay": "cn_bay_01", "truck": ""}),
+    ]
+
+
 def laden_at_far_bay() -> tuple[DeskRoad, str]:
     """A truck on which a bay of the far yard works, and its order."""
     road = DeskRoad(MANDULA, ["mn_bay_01"], Plant(bay_s=5.0, gate_s=1.0))

@@ -18,7 +18,7 @@ from fleet.server.dispatch.crossing import CrossingKept, CrossingState
 from fleet.server.dispatch.mission import MissionEvent, MissionKept, MissionState
 from fleet.server.dispatch.stands import NOBODY, SERVED, BayProven, BayState, StandFreed
 from fleet.server.dispatch.trips import NOWHERE
-from fleet.server.outgoing import BayCall, BayLeft
+from fleet.server.outgoing import Alarm, BayCall, BayLeft
 from planner.corridor import Stand, StandKind
 
 
@@ -140,7 +140,7 @@ class Yard:
             if books.stands.state[stand_ix] is BayState.WORKING and call_id is not None:
                 raise BayBusy(bay_id=stand_id, truck_id=self._called(stand_ix).truck_id)
             books.close_call(CallKind.LEFT, stand_id)
-        books.record(BayProven(stand_ix=stand_ix, state=state))
+        self._prove(stand_ix, state)
 
     def _called(self, stand_ix: int) -> BayCall:
         books = self._books
@@ -161,7 +161,17 @@ class Yard:
             if books.stands.state[stand_ix] is BayState.BLOCKED and called.work != BayWork.CHARGE:
                 # A machine that broke over the truck is clear of it, and works no more before it says so.
                 return
-        books.record(BayProven(stand_ix=stand_ix, state=BayState(command.state)))
+        self._prove(stand_ix, BayState(command.state))
+
+    def _prove(self, stand_ix: int, state: BayState) -> None:
+        """Keeps the proof; the log has when a stand went out of order, with whom in it, and when that was over."""
+        books = self._books
+        was_blocked = books.stands.state[stand_ix] is BayState.BLOCKED
+        books.record(BayProven(stand_ix=stand_ix, state=state))
+        if was_blocked is not (state is BayState.BLOCKED):
+            event = "bay_mended" if was_blocked else "bay_blocked"
+            now = self.answer(stand_ix)
+            books.alarms.append(Alarm.of(event, bay=now.bay_id, truck=now.truck_id))
 
     def _require_possible(self, called: BayCall, command: ReportBay) -> None:
         names = [container.container_id for container in command.containers]

@@ -15,7 +15,7 @@ _EVENTS: Final = {event.value: event for event in Event}
 # What belongs to a quiet day, or was a person's wish; everything else the loop points out is for a person to look at.
 _QUIET: Final = frozenset({
     Event.TRUCK_REGISTERED, Event.TRUCK_SYNCED, Event.TRUCK_LEFT, Event.TRUCK_EVENT_HEARD,
-    Event.SITE_PROPOSED, Event.SITE_WITHDRAWN, Event.SITE_SWITCHED,
+    Event.SITE_PROPOSED, Event.SITE_WITHDRAWN, Event.SITE_SWITCHED, Event.BAY_MENDED,
 })  # fmt: skip
 
 
