@@ -13,6 +13,7 @@ from fleet.server import commands as c
 from fleet.server.dispatch.explain import explain
 from fleet.server.dispatch.owners import OWNERS, Owner
 from fleet.server.dispatch.phrases import phrase
+from fleet.server.dispatch.stands import BayState
 from fleet.server.fleet_view import FleetView
 from fleet.site import load_site
 from fleet.texts import LANGUAGES, texts
@@ -113,6 +114,22 @@ def test_a_truck_that_waits_for_a_bay_is_told_whose_it_is() -> None:
     road.step(1500)
 
     assert kinds(road, "T04") == [("slot", "mn_bay_01"), ("bay", "mn_bay_01")]
+
+
+def test_who_waits_for_a_bay_is_told_which_are_out_of_order() -> None:
+    """Five trucks before one bay of two: the operator asks why, and whom to call."""
+    road = DeskRoad(MANDULA, ["mn_bay_01", "mn_park_01", "mn_park_02", "mn_park_03"], Plant(bay_s=NEVER_S))
+    road.order(40)
+    assert road.until(lambda: road.mission_state(0) == "LOADING", 60)
+    road.step(20)
+    for bay_id in ("mn_bay_01", "mn_bay_02", "cn_bay_01"):
+        road.give(c.ReportBay(request_id=bay_id, bay_id=bay_id, state=int(BayState.BLOCKED), truck_id=""), "plant")
+    road.step(1500)
+
+    told = explain(road.desk.books, view_of(road), "T03")
+
+    assert [link.reason for link in told.causes] == ["out of order: mn_bay_01, mn_bay_02", "out of order: mn_bay_01"]
+    assert told.sentence.endswith("T00 is being worked on at mn_bay_01 (out of order: mn_bay_01).")
 
 
 def test_a_zone_names_the_truck_on_it() -> None:

@@ -19,6 +19,7 @@ from fleet.server.dispatch.gates import NOBODY
 from fleet.server.dispatch.in_the_way import InTheWay, Known
 from fleet.server.dispatch.owners import OWNERS, Owner
 from fleet.server.dispatch.phrases import MOVES, phrase
+from fleet.server.dispatch.stands import BAYS, BayState
 from fleet.server.fleet_view import FleetView
 from fleet.server.inputs import LanePlace
 from fleet.texts import say
@@ -152,7 +153,7 @@ class _Chain:
         return link, f"{name} {self._text(link, row, cause)}", onward if holder else NOBODY
 
     def _by_whom(self, link: CauseLink, row: int, cause: Cause, ref: int) -> CauseLink:
-        """*link* with the person who caused it, and why."""
+        """*link* with the person who caused it, and why; whose bay it is, with those that are out of order."""
         books = self._books
         owner_id, reason = link.owner_id, ""
         match cause:
@@ -166,9 +167,17 @@ class _Chain:
                 owner_id, reason = kept.reporter, kept.detail
             case Cause.QUARANTINE if self._known is not None:
                 reason = self._known.quarantine_of(row)
+            case Cause.SLOT | Cause.BAY if ref >= 0 and (bays := self._out_of_order(cause, ref)):
+                reason = say(self._language, "out_of_order", bays=", ".join(bays))
             case Cause.NO_ORDER if books.trips.known(row).decommissioned:
                 reason = say(self._language, "decommissioned")
         return replace(link, owner_id=owner_id, reason=reason)
+
+    def _out_of_order(self, cause: Cause, stand_ix: int) -> list[str]:
+        """The bay that works on the truck, or those of the yard in which it waits for one, where their keepers blocked them."""
+        stands = self._books.stands
+        asked = stands.all_of(stands.stands[stand_ix].yard_id, BAYS) if cause is Cause.SLOT else [stand_ix]
+        return [stands.stands[ix].stand_id for ix in asked if stands.state[ix] is BayState.BLOCKED]
 
     def _renewed(self, row: int) -> bool:
         """Whether contact with it is there, and has just begun or begun again: the server is about to give it road."""
