@@ -53,6 +53,22 @@ def test_who_is_bound_for_a_bay_that_breaks_takes_another() -> None:
     assert road.desk.truck(0).goal_id != first
 
 
+def test_from_afar_nobody_takes_a_bay_for_one_that_broke() -> None:
+    """It stays free for who is there, and the one on the road has it when he is."""
+    stands = ("cn_park_01", "cn_bay_01", "mn_bay_01", "mn_bay_02")
+    site = replace(MANDULA, stands=tuple(MANDULA.stands[MANDULA.stand_ix[stand_id]] for stand_id in stands))
+    road = DeskRoad(site, ["cn_park_01"])
+    road.order(2)
+    assert road.until(lambda: road.mission_state(0) == "ASSIGNED" and road.desk.truck(0).goal_id == "mn_bay_01", 200)
+
+    say(road, "mn_bay_01", BayState.BLOCKED)
+    road.step(200)
+
+    assert road.desk.truck(0).goal_id == "mn_bay_01"
+    assert road.until(lambda: road.mission_state(0) == "LOADING", 2000)
+    assert road.desk.truck(0).goal_id == "mn_bay_02"
+
+
 def test_who_stands_in_a_bay_that_breaks_before_work_begins_goes_round_to_another() -> None:
     """The road from a bay leads out of the fan: it takes its turn before the bays again."""
     road = DeskRoad(MANDULA, ["mn_bay_01"])

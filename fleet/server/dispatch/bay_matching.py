@@ -113,12 +113,13 @@ class BayMatching:
                 return
 
     def _before_fork(self, yard_id: str, rows: Sequence[int]) -> list[int]:
-        """Of those whose bay is blocked or still another's, who holds no road on its lane yet, the first to come first."""
+        """Of those near whose bay is blocked or still another's, who holds no road on its lane yet, the first to come first."""
         books = self._books
         bound = {int(books.stands.next_row[bay]): bay for bay in books.stands.all_of(yard_id, BAYS)}
         for row in rows:
             goal_ix = books.trips.known(row).goal_ix
-            if not books.trips.settled[row] and goal_ix != NOWHERE and books.corridor.stands[goal_ix].kind is StandKind.BAY:
+            to_bay = not books.trips.settled[row] and goal_ix != NOWHERE and books.corridor.stands[goal_ix].kind is StandKind.BAY
+            if to_bay and self._ways.near_s(row)[goal_ix] <= books.options.arrival_near_s:
                 bound[row] = goal_ix
         bound.pop(NOBODY, None)
         found: list[tuple[float, int]] = []
