@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fleet.errors import InvalidField
 from fleet.server import commands as c
 from fleet.server.dispatch.stands import BayState
+from fleet.server.dispatch.yard import BayWork
 from fleet.server.fact_form import encode
 from fleet.server.outgoing import BayCall, Container
 from fleet.site import load_site
@@ -204,3 +207,37 @@ def test_what_was_not_aboard_cannot_be_left_aboard() -> None:
 
     assert road.mission_state(0) == "UNLOADING"
     assert road.desk.books.orders.by_id[order_id].aboard_count == 2
+
+
+def breaks_or_is_mended(road: DeskRoad, bay_id: str, lifted: int) -> None:
+    """A machine that works breaks, over a truck with so many lifts done; one that is broken is ready again."""
+    if road.desk.books.stands.state[MANDULA.stand_ix[bay_id]] is BayState.BLOCKED:
+        say(road, bay_id, BayState.READY)
+        return
+    calls = [call.content for call in road.desk.open_calls() if isinstance(call.content, BayCall) and call.content.bay_id == bay_id]
+    road.plant.due = [entry for entry in road.plant.due if not (isinstance(entry[2], c.ReportBay) and entry[2].bay_id == bay_id)]
+    say(road, bay_id, BayState.BLOCKED)
+    for call in calls:
+        loads = call.work == BayWork.LOAD
+        say(road, bay_id, BayState.CLEAR, call.truck_id, call.containers[:lifted] if loads else call.containers[lifted:])
+
+
+@given(plays=st.lists(st.tuples(st.sampled_from(("mn_bay_01", "mn_bay_02", "cn_bay_01", "cn_bay_02")), st.integers(0, 2)), max_size=24))
+@settings(max_examples=6, deadline=None)
+def test_whatever_breaks_all_is_delivered_in_the_end_and_counted_once(plays: list[tuple[str, int]]) -> None:
+    """No container is lost in a bay, or carried twice; and nobody is left in one that broke."""
+    road = DeskRoad(MANDULA, [f"mn_park_{k:02d}" for k in range(1, 6)] + ["cn_park_01"], Plant(bay_s=45.0, gate_s=2.0))
+    order_id = road.order(24)
+    for bay_id, lifted in plays:
+        road.step(700)
+        breaks_or_is_mended(road, bay_id, lifted)
+
+    for stand in MANDULA.stands:
+        if road.desk.books.stands.state[MANDULA.stand_ix[stand.stand_id]] is BayState.BLOCKED:
+            say(road, stand.stand_id, BayState.READY)
+    order = road.desk.books.orders.by_id
+
+    assert road.until(lambda: order[order_id].delivered_count == 24, 6000)
+    assert (order[order_id].waiting_count, order[order_id].aboard_count, order[order_id].returned_count) == (0, 0, 0)
+    assert road.desk.books.totals.containers_delivered == 24
+    assert road.refused == []
