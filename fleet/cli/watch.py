@@ -61,8 +61,9 @@ def _stops(update: FleetUpdate, language: str) -> list[str]:
     return [say(language, "watch.stop", id=stop.stop_id, reason=stop.reason) for stop in update.stops if stop.active]
 
 
-def _gates(update: FleetUpdate, language: str) -> list[str]:
-    return [say(language, "concern.gate", id=gate.gate_id, n=str(gate.taken_min(update.time))) for gate in update.overdue_gates]
+def _places(update: FleetUpdate, language: str) -> list[str]:
+    gates = [say(language, "concern.gate", id=gate.gate_id, n=str(gate.taken_min(update.time))) for gate in update.overdue_gates]
+    return gates + [say(language, "concern.bay", id=bay.bay_id) for bay in update.blocked_bays]
 
 
 def _row(truck: Truck, language: str) -> tuple[str, ...]:
@@ -81,24 +82,24 @@ def _row(truck: Truck, language: str) -> tuple[str, ...]:
 
 def picture(update: FleetUpdate, trucks: Mapping[str, Truck], console: Console, language: str) -> Group:
     """The fleet as a table under a line of totals, no wider and no higher than *console*."""
-    stops, gates = _stops(update, language), _gates(update, language)
+    stops, places = _stops(update, language), _places(update, language)
     order = sorted(trucks.values(), key=lambda each: (each.session not in _TROUBLED, each.standing_for is None, each.truck_id))
-    room = max(1, console.height - OTHER_LINES - len(stops) - len(gates))
+    room = max(1, console.height - OTHER_LINES - len(stops) - len(places))
     shown = order if len(order) <= room else order[: room - 1]
     table, _ = fitted(COLUMNS, [_row(truck, language) for truck in shown], console, LEAST)
     lines = [Text(_totals(update, trucks.values(), update.totals, language), no_wrap=True, overflow="ellipsis")]
     lines += [Text(stop, style="bold red", no_wrap=True, overflow="ellipsis") for stop in stops]
-    lines += [Text(gate, style="yellow", no_wrap=True, overflow="ellipsis") for gate in gates]
+    lines += [Text(each, style="yellow", no_wrap=True, overflow="ellipsis") for each in places]
     left = len(order) - len(shown)
     last = say(language, "watch.more", n=str(left)) if left else say(language, "watch.hint")
     return Group(*lines, table, Text(last, style="dim", no_wrap=True, overflow="ellipsis"))
 
 
 def told(update: FleetUpdate, before: Mapping[str, Truck], after: Mapping[str, Truck], language: str) -> Iterator[str]:
-    """The update in lines: totals, stops, overdue gates, and each truck that moves now, or stands for something else than it did."""
+    """The update in lines: totals, stops, gates and bays to look at, and each truck that moves now, or stands for something else than it did."""
     yield _totals(update, after.values(), update.totals, language)
     yield from _stops(update, language)
-    yield from _gates(update, language)
+    yield from _places(update, language)
     for truck in update.trucks:
         why, known = _why(truck, language), before.get(truck.truck_id)
         if known is not None and _why(known, language) == why:

@@ -230,6 +230,14 @@ class OverdueGate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BlockedBay:
+    """A bay or charger that its keeper has put out of order; *truck_id* is in it, or has it, "" nobody."""
+
+    bay_id: str
+    truck_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FleetUpdate:
     """The fleet at one tick; *trucks* is everything in a snapshot, else only what changed. *control* is None while nobody has it."""
 
@@ -241,6 +249,7 @@ class FleetUpdate:
     totals: FleetTotals | None
     control: ControlLease | None
     overdue_gates: tuple[OverdueGate, ...]
+    blocked_bays: tuple[BlockedBay, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
-from fleet.client.values import OverdueGate
+from fleet.client.values import BlockedBay, OverdueGate
 from fleet.errors import Code, FleetError
 
 # Shares of what is declared, or of a full battery, under which somebody should know.
@@ -68,6 +68,11 @@ def about_gates(overdue: Iterable[OverdueGate], now: datetime | None) -> list[Co
         Concern(kind="gate", truck_id=gate.truck_id, grave=False, fields={"id": gate.gate_id, "n": str(gate.taken_min(now))})
         for gate in overdue
     ]
+
+
+def about_bays(blocked: Iterable[BlockedBay]) -> list[Concern]:
+    """One for each bay or charger that is out of order; none of them grave."""
+    return [Concern(kind="bay", truck_id=bay.truck_id, grave=False, fields={"id": bay.bay_id}) for bay in blocked]
 
 
 def _about(truck: Truck, full_wh: float) -> Iterable[Concern]:

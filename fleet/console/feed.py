@@ -16,7 +16,7 @@ from fleet.client import asks
 from fleet.client.operator import NoServer, Refused
 from fleet.client.values import FleetUpdate
 from fleet.clock import Clock, SystemClock
-from fleet.console.alarms import Alarms, about_gates, concerns
+from fleet.console.alarms import Alarms, about_bays, about_gates, concerns
 from fleet.console.axis import axis_of
 from fleet.console.drawing import control_data, milliseconds, site_data, stop_data, totals_data, truck_data
 from fleet.console.history import History
@@ -85,8 +85,8 @@ class Feed:
                 "totals": totals_data(update.totals),
                 "control": control_data(update.control),
             }
-            gates = about_gates(update.overdue_gates, update.time)
-            self._alarms.take([*concerns(self._trucks.values(), self._rest["stops"], self._full_wh()), *gates])
+            places = [*about_gates(update.overdue_gates, update.time), *about_bays(update.blocked_bays)]
+            self._alarms.take([*concerns(self._trucks.values(), self._rest["stops"], self._full_wh()), *places])
             self._news.notify_all()
         if self.history is not None and self._rest["time_ms"] is not None:
             self.history.note(self._rest["time_ms"], self._trucks.values())

@@ -219,6 +219,10 @@ class Engine:
         """Every gate at which a person should look."""
         return self.desk.overdue_gates()
 
+    def blocked_bays(self) -> Sequence[c.BayAnswer]:
+        """Every bay and charger that its keeper has put out of order."""
+        return self.desk.blocked_bays()
+
     def control(self) -> c.ControlAnswer | None:
         """The control lease, over or not; None before anybody had it."""
         return self.desk.commanding.control()

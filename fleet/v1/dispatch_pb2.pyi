@@ -1483,6 +1483,7 @@ class FleetUpdate(_message.Message):
     TOTALS_FIELD_NUMBER: _builtins.int
     CONTROL_FIELD_NUMBER: _builtins.int
     OVERDUE_GATES_FIELD_NUMBER: _builtins.int
+    BLOCKED_BAYS_FIELD_NUMBER: _builtins.int
     tick: _builtins.int
     snapshot: _builtins.bool
     """True: `trucks` is everything; false: only what changed."""
@@ -1502,6 +1503,10 @@ class FleetUpdate(_message.Message):
     def overdue_gates(self) -> _containers.RepeatedCompositeFieldContainer[Global___OverdueGate]:
         """Gates at which a person should look."""
 
+    @_builtins.property
+    def blocked_bays(self) -> _containers.RepeatedCompositeFieldContainer[Global___BlockedBay]:
+        """What does not work until its keeper says otherwise."""
+
     def __init__(
         self,
         *,
@@ -1513,10 +1518,11 @@ class FleetUpdate(_message.Message):
         totals: Global___FleetTotals | None = ...,
         control: Global___ControlLease | None = ...,
         overdue_gates: _abc.Iterable[Global___OverdueGate] | None = ...,
+        blocked_bays: _abc.Iterable[Global___BlockedBay] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["control", b"control", "time", b"time", "totals", b"totals"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["control", b"control", "overdue_gates", b"overdue_gates", "snapshot", b"snapshot", "stops", b"stops", "tick", b"tick", "time", b"time", "totals", b"totals", "trucks", b"trucks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked_bays", b"blocked_bays", "control", b"control", "overdue_gates", b"overdue_gates", "snapshot", b"snapshot", "stops", b"stops", "tick", b"tick", "time", b"time", "totals", b"totals", "trucks", b"trucks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1550,6 +1556,31 @@ class OverdueGate(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OverdueGate: _TypeAlias = OverdueGate  # noqa: Y015
+
+@_typing.final
+class BlockedBay(_message.Message):
+    """A bay or charger that its keeper has put out of order. Trucks bound for it go elsewhere."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BAY_ID_FIELD_NUMBER: _builtins.int
+    TRUCK_ID_FIELD_NUMBER: _builtins.int
+    bay_id: _builtins.str
+    truck_id: _builtins.str
+    """Who is in it, or has it; empty when nobody."""
+    def __init__(
+        self,
+        *,
+        bay_id: _builtins.str = ...,
+        truck_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bay_id", b"bay_id", "truck_id", b"truck_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BlockedBay: _TypeAlias = BlockedBay  # noqa: Y015
 
 @_typing.final
 class FleetTotals(_message.Message):

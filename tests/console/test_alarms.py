@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from fleet.client.values import OverdueGate
-from fleet.console.alarms import Alarms, NothingToAcknowledge, about_gates, concerns
+from fleet.client.values import BlockedBay, OverdueGate
+from fleet.console.alarms import Alarms, NothingToAcknowledge, about_bays, about_gates, concerns
 
 FULL_WH = {"coal_truck_70t": 350_000.0}
 
@@ -68,6 +68,14 @@ def test_an_overdue_gate_is_listed_with_the_minutes_it_has_been_taken() -> None:
     assert (one.kind, one.truck_id, one.grave, one.fields) == ("gate", "t1", False, {"id": "g3_1", "n": "12"})
     assert (other.truck_id, other.fields["n"]) == ("", "13")
     assert one.key == other.key == "gate:g3_1"
+
+
+def test_a_bay_out_of_order_is_listed_with_who_is_in_it() -> None:
+    """One alarm a bay, for as long as its keeper has it blocked, whoever stands in it meanwhile."""
+    one, other = about_bays([BlockedBay(bay_id="cn_bay_02", truck_id="t1"), BlockedBay(bay_id="mn_bay_01", truck_id="")])
+
+    assert (one.kind, one.truck_id, one.grave, one.fields, one.key) == ("bay", "t1", False, {"id": "cn_bay_02"}, "bay:cn_bay_02")
+    assert (other.truck_id, other.key) == ("", "bay:mn_bay_01")
 
 
 def test_who_acknowledged_first_stays_on_record() -> None:

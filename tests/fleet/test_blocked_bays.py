@@ -111,6 +111,7 @@ def test_the_log_has_when_a_bay_went_out_of_order_and_when_that_was_over() -> No
         say(road, bay_id, state)
         told += [(alarm.name, dict(alarm.fields)) for alarm in road.desk.alarms()]
 
+    assert [(bay.bay_id, bay.truck_id) for bay in road.desk.blocked_bays()] == [("cn_bay_01", "")]
     assert told == [
         ("bay_blocked", {"bay": "mn_bay_01", "truck": "T00"}),
         ("bay_mended", {"bay": "mn_bay_01", "truck": "T00"}),

@@ -18,7 +18,7 @@ from fleet.cli.truck import COLUMNS as TRUCK_COLUMNS
 from fleet.cli.truck import LEAST
 from fleet.cli.watch import picture, told
 from fleet.client.site_values import LanePoint
-from fleet.client.values import AllStop, Cause, FleetTotals, FleetUpdate, OverdueGate, Truck
+from fleet.client.values import AllStop, BlockedBay, Cause, FleetTotals, FleetUpdate, OverdueGate, Truck
 from fleet.texts import LANGUAGES
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -65,10 +65,20 @@ def truck(truck_id: str, cause: Cause | None = None, session: str = "live") -> T
 
 
 def update(*trucks: Truck, stops: tuple[AllStop, ...] = (), snapshot: bool = True) -> FleetUpdate:
-    """One update, with a gate that has been shutting for a quarter of an hour."""
+    """One update, with a gate that has been shutting for a quarter of an hour, and a bay out of order."""
     gates = (OverdueGate(gate_id="g3_1", truck_id="", since=AT - timedelta(minutes=15)),)
     totals = FleetTotals(round_trips=7, containers_delivered=14, tonnes=480.0, trucks_live=len(trucks))
-    return FleetUpdate(tick=1, time=AT, snapshot=snapshot, trucks=trucks, stops=stops, totals=totals, control=None, overdue_gates=gates)
+    return FleetUpdate(
+        tick=1,
+        time=AT,
+        snapshot=snapshot,
+        trucks=trucks,
+        stops=stops,
+        totals=totals,
+        control=None,
+        overdue_gates=gates,
+        blocked_bays=(BlockedBay(bay_id="cn_bay_02", truck_id=""),),
+    )
 
 
 def drawn(fleet: list[Truck], width: int, height: int, language: str = "en") -> list[str]:
@@ -92,12 +102,13 @@ def test_the_screen_is_never_larger_than_the_terminal(width: int, height: int, l
 
 
 def test_who_needs_a_person_comes_first_and_the_rest_is_counted() -> None:
-    """On a screen of ten lines the silent truck is among them."""
+    """On a screen of eleven lines the silent truck is among them."""
     fleet = [truck(f"T{number:03d}") for number in range(30)] + [truck("T900", GATE), truck("T901", session="silent")]
-    lines = drawn(fleet, 120, 10)
+    lines = drawn(fleet, 120, 11)
 
     assert lines[2].split()[:2] == ["Gate", "g3_1"]
-    assert [line.split()[0] for line in lines[4:6]] == ["T901", "T900"]
+    assert lines[3] == "cn_bay_02 is out of order."
+    assert [line.split()[0] for line in lines[5:7]] == ["T901", "T900"]
     assert lines[-1].startswith("and 29 more")
 
 
@@ -108,10 +119,10 @@ def test_lines_tell_of_a_truck_when_it_stands_for_something_else() -> None:
 
     lines = list(told(changed, before, {**before, "T001": truck("T001", GATE)}, "en"))
 
-    assert len(lines) == 3
+    assert len(lines) == 4
     assert "2 stand" in lines[0]
-    assert lines[1] == "Gate g3_1 has been taken for 15 min."
-    assert lines[2] == "  T001 stands at refuge_sb_1200_through 120 m: gate g1"
+    assert lines[1:3] == ["Gate g3_1 has been taken for 15 min.", "cn_bay_02 is out of order."]
+    assert lines[3] == "  T001 stands at refuge_sb_1200_through 120 m: gate g1"
 
 
 def test_a_table_leaves_out_what_is_missed_least_and_says_so() -> None:

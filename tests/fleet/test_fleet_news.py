@@ -35,7 +35,8 @@ class Fleet:
         for truck in trucks:
             truck.report_age.nanos = self.age_ns
         gates = [d.OverdueGate(gate_id="g1", truck_id="t1")]
-        return d.FleetUpdate(tick=self.looks, snapshot=True, trucks=trucks, overdue_gates=gates)
+        bays = [d.BlockedBay(bay_id="mn_bay_01")]
+        return d.FleetUpdate(tick=self.looks, snapshot=True, trucks=trucks, overdue_gates=gates, blocked_bays=bays)
 
 
 @pytest.fixture
@@ -73,6 +74,7 @@ async def test_who_has_seen_nothing_is_told_everything_and_then_what_changed(fle
     assert (second.snapshot, told(second)) == (False, ["t1"])
     assert told(third) == ["t1"]
     assert [gate.gate_id for gate in (*first.overdue_gates, *third.overdue_gates)] == ["g1", "g1"]
+    assert [bay.bay_id for bay in (*first.blocked_bays, *third.blocked_bays)] == ["mn_bay_01", "mn_bay_01"]
 
 
 async def test_whoever_begins_to_watch_is_told_what_holds_after_he_asked(fleet: Fleet) -> None:

@@ -82,6 +82,7 @@ class FleetNews:
             totals=newest.totals,
             control=newest.control if newest.HasField("control") else None,
             overdue_gates=newest.overdue_gates,
+            blocked_bays=newest.blocked_bays,
         )
 
 

@@ -101,6 +101,10 @@ class Readable(Protocol):
         """Every gate at which a person should look."""
         ...
 
+    def blocked_bays(self) -> Sequence[c.BayAnswer]:
+        """Every bay and charger that its keeper has put out of order."""
+        ...
+
     def control(self) -> c.ControlAnswer | None:
         """The control lease, over or not; None before anybody had it."""
         ...
@@ -146,6 +150,7 @@ class FleetRead:
     totals: TotalsRead
     control: c.ControlAnswer | None
     overdue_gates: Sequence[c.OverdueGateAnswer]
+    blocked_bays: Sequence[c.BayAnswer]
 
 
 class Reads:
@@ -281,6 +286,7 @@ class Reads:
             ),
             control=None if control is None or control.expires_ns <= read.picture.now_ns else self._writer.control(control),
             overdue_gates=[self._writer.overdue_gate(value) for value in read.overdue_gates],
+            blocked_bays=[d.BlockedBay(bay_id=value.bay_id, truck_id=value.truck_id) for value in read.blocked_bays],
         )
 
     def _fleet(self) -> FleetRead:
@@ -292,6 +298,7 @@ class Reads:
             totals=readable.totals(),
             control=readable.control(),
             overdue_gates=readable.overdue_gates(),
+            blocked_bays=readable.blocked_bays(),
         )
 
 
