@@ -387,9 +387,9 @@ _CLASSES: Final[Mapping[str, type[Any]]] = {
     f"fleet.v1.{kind.__name__}": kind
     for kind in (
         LanePoint, Stretch, Container, TransportOrder, Truck, Cause, Explanation, Lane, AllStop, Intrusion, ControlLease, FleetTotals,
-        FleetUpdate, OverdueGate, Crossing, Gate, Bay, ManifestDeclared, GateCall, GatePassed, BayCall, BayLeft, BorderCall, SiteBlock,
-        SiteProposal, SiteLane, SiteZone, SiteGate, SiteStand, SiteYard, SiteTruckType, Site, CauseTime, DayHour, DayBound, Day, Health, TickHealth, DecisionHealth,
-        TruckHealth, JournalHealth, MessageHealth, TruckClock, Spread, NamedCount, CoursePoint, Course, Plan,
+        FleetUpdate, OverdueGate, BlockedBay, Crossing, Gate, Bay, ManifestDeclared, GateCall, GatePassed, BayCall, BayLeft, BorderCall,
+        SiteBlock, SiteProposal, SiteLane, SiteZone, SiteGate, SiteStand, SiteYard, SiteTruckType, Site, CauseTime, DayHour, DayBound, Day,
+        Health, TickHealth, DecisionHealth, TruckHealth, JournalHealth, MessageHealth, TruckClock, Spread, NamedCount, CoursePoint, Course, Plan,
     )
 }  # fmt: skip
 

@@ -125,6 +125,8 @@ def test_a_value_has_every_field_of_its_message(name: str) -> None:
     descriptor = descriptor_pool.Default().FindMessageTypeByName(name)
 
     assert {entry.name for entry in fields(_CLASSES[name])} == set(descriptor.fields_by_name)
+    held = {field.message_type.full_name for field in descriptor.fields if field.message_type is not None}
+    assert {each for each in held if each.startswith("fleet.")} <= set(_CLASSES)
 
 
 def test_an_order_is_created_and_read_back(address: str) -> None:
