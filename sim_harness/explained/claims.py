@@ -217,6 +217,10 @@ class Claims:
 
     def _slot(self, row: int, link: CauseRead) -> str:
         world, other = self._world, self._row(link.held_by)
+        bays = [stand.stand_id for stand in world.corridor.stands if stand.yard_id == link.subject_id and stand.kind in _BAYS]
+        if other < 0 and bays:
+            working = [bay_id for bay_id in bays if world.works(bay_id)]
+            return f"{working} of {link.subject_id} work, and nobody is said to have one" if working else ""
         if other < 0 or all(yard.yard_id != link.subject_id for yard in world.corridor.yards):
             return self._taken(row, link, _BAYS)
         # The queue before the bays: that one is on its way there, or has just been given its bay.

@@ -236,6 +236,10 @@ class World:
                     waiting.append(lane)
         return found
 
+    def works(self, stand_id: str) -> bool:
+        """Whether its machine has been sound for a while."""
+        return self.told.broken_until_s.get(stand_id, -math.inf) < self.now_s - NEWS_S
+
     def free(self, row: int, yard_id: str, kinds: frozenset[object]) -> list[str]:
         """Stands of these kinds in a yard that nobody but *row* keeps, that work, and that it could come to."""
         reachable = self.reachable(row)
@@ -246,6 +250,6 @@ class World:
             if stand.yard_id == yard_id
             and stand.kind in kinds
             and stand.lane_id in reachable
-            and self.told.broken_until_s.get(stand.stand_id, -math.inf) < self.now_s - NEWS_S
+            and self.works(stand.stand_id)
             and not any(self.takes(other, ix) for other in others)
         ]

@@ -117,19 +117,38 @@ def test_a_truck_that_waits_for_a_bay_is_told_whose_it_is() -> None:
 
 
 def test_who_waits_for_a_bay_is_told_which_are_out_of_order() -> None:
-    """Five trucks before one bay of two: the operator asks why, and whom to call."""
+    """Trucks before one bay of two: the operator asks why, and whom to call. Who has a broken one keeps nobody from it."""
     road = DeskRoad(MANDULA, ["mn_bay_01", "mn_park_01", "mn_park_02", "mn_park_03"], Plant(bay_s=NEVER_S))
     road.order(40)
-    assert road.until(lambda: road.mission_state(0) == "LOADING", 60)
+    assert road.until(lambda: [road.mission_state(row) for row in range(4)].count("LOADING") == 2, 300)
     road.step(20)
-    for bay_id in ("mn_bay_01", "mn_bay_02", "cn_bay_01"):
+    for bay_id in ("mn_bay_01", "cn_bay_01"):
         road.give(c.ReportBay(request_id=bay_id, bay_id=bay_id, state=int(BayState.BLOCKED), truck_id=""), "plant")
     road.step(1500)
+    waits = next(row for row in range(4) if road.mission_state(row) == "ASSIGNED")
 
-    told = explain(road.desk.books, view_of(road), "T03")
+    told = explain(road.desk.books, view_of(road, {waits: (Cause.SLOT, MANDULA.stand_ix["mn_bay_01"])}), f"T{waits:02}")
+    under = explain(road.desk.books, view_of(road), "T00")
 
-    assert [link.reason for link in told.causes] == ["out of order: mn_bay_01, mn_bay_02", "out of order: mn_bay_01"]
-    assert told.sentence.endswith("T00 is being worked on at mn_bay_01 (out of order: mn_bay_01).")
+    assert [(link.subject_id, link.reason) for link in told.causes] == [("mn_bay_02", "out of order: mn_bay_01"), ("mn_bay_02", "")]
+    assert under.sentence == "T00 is being worked on at mn_bay_01 (out of order: mn_bay_01)."
+
+
+def test_with_every_bay_out_of_order_it_is_up_to_the_yard() -> None:
+    """Trucks that stand in broken bays keep nobody from them, and do not wait for one another."""
+    road = DeskRoad(MANDULA, ["mn_bay_01", "mn_bay_02", "mn_park_01"])
+    for bay_id in ("mn_bay_01", "mn_bay_02"):
+        road.give(c.ReportBay(request_id=bay_id, bay_id=bay_id, state=int(BayState.BLOCKED), truck_id=""), "plant")
+    road.plant.heard.update(range(1000))  # their keepers do not answer that they were left
+    road.order(40)
+    road.step(3000)
+
+    for row in (0, 1, 2):
+        told = explain(road.desk.books, view_of(road, {row: (Cause.SLOT, MANDULA.stand_ix["mn_bay_01"])}), f"T{row:02}")
+
+        (link,) = told.causes
+        assert (link.kind, link.subject_id, link.held_by) == ("slot", "mn", "")
+        assert (link.owner, link.owner_id, link.reason) == (Owner.YARD, "mn", "out of order: mn_bay_01, mn_bay_02")
 
 
 def test_a_zone_names_the_truck_on_it() -> None:

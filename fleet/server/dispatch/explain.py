@@ -155,7 +155,7 @@ class _Chain:
     def _by_whom(self, link: CauseLink, row: int, cause: Cause, ref: int) -> CauseLink:
         """*link* with the person who caused it, and why; whose bay it is, with those that are out of order."""
         books = self._books
-        owner_id, reason = link.owner_id, ""
+        owner, owner_id, reason = link.owner, link.owner_id, ""
         match cause:
             case Cause.HOLD if (held := books.holds.get(row)) is not None:
                 owner_id, reason = held.actor, held.reason
@@ -169,9 +169,11 @@ class _Chain:
                 reason = self._known.quarantine_of(row)
             case Cause.SLOT | Cause.BAY if ref >= 0 and (bays := self._out_of_order(cause, ref)):
                 reason = say(self._language, "out_of_order", bays=", ".join(bays))
+                if not link.held_by:
+                    owner, owner_id = Owner.YARD, link.subject_id
             case Cause.NO_ORDER if books.trips.known(row).decommissioned:
                 reason = say(self._language, "decommissioned")
-        return replace(link, owner_id=owner_id, reason=reason)
+        return replace(link, owner=owner, owner_id=owner_id, reason=reason)
 
     def _out_of_order(self, cause: Cause, stand_ix: int) -> list[str]:
         """The bay that works on the truck, or those of the yard in which it waits for one, where their keepers blocked them."""

@@ -17,7 +17,7 @@ from fleet.server.dispatch.books import Books
 from fleet.server.dispatch.calls import CallKind
 from fleet.server.dispatch.gates import NOBODY
 from fleet.server.dispatch.mission import MissionState
-from fleet.server.dispatch.stands import BAYS, CHARGERS, REFUGES
+from fleet.server.dispatch.stands import BAYS, CHARGERS, REFUGES, BayState
 from fleet.server.fleet_view import FleetView
 from planner.authority import Cause
 
@@ -150,15 +150,18 @@ class InTheWay:
         """
         The bay that is likely the next to be free, and who has it; or the yard, and who comes first in the queue before its bays.
 
-        Whoever waits elsewhere while a bay is free waits for that queue.
+        Whoever waits elsewhere while a bay is free waits for that queue. Who has a bay that is out of order keeps nobody from it; where all
+        are, it is up to the yard.
         """
         if self._books.missions.of_row.get(row) is None or ref < 0:
             return "", NOBODY
-        yard_id = self._books.corridor.stands[ref].yard_id
-        first = self._first_queueing(row, yard_id) if self._books.stands.free(yard_id, BAYS) else NOBODY
+        stands = self._books.stands
+        yard_id = stands.stands[ref].yard_id
+        first = self._first_queueing(row, yard_id) if stands.free(yard_id, BAYS) else NOBODY
         if first != NOBODY:
             return yard_id, first
-        return self._first_leaving(row, self._books.stands.all_of(yard_id, BAYS)) or (yard_id, NOBODY)
+        working = [bay for bay in stands.all_of(yard_id, BAYS) if stands.state[bay] is not BayState.BLOCKED]
+        return self._first_leaving(row, working) or (yard_id, NOBODY)
 
     def _first_queueing(self, row: int, yard_id: str) -> int:
         """Who is nearest to the end of the queue before the yard's bays; -1 when nobody but *row* queues there."""
