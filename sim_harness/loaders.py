@@ -1,9 +1,9 @@
 """
-The machines of bays, and their crews.
+The machines of bays, and their keepers.
 
-A machine breaks by the calendar, whether it works or not, and its crew says at once that the bay is blocked. Was it at work, the crew
+A machine breaks by the calendar, whether it works or not, and its keeper says at once that the bay is blocked. Was it at work, the keeper
 has it clear of the truck within minutes, unless it is mended first; the truck leaves with what is aboard by then. A visit is as many
-containers off as on (domain.md: two boxes off, two on), one lift after the other.
+containers off as on, one lift after the other (assumed, with two of either).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from sim_harness.link import BayCalled, BayState, Work
 from sim_harness.traffic import Agenda
 
-# From a breakdown until the crew has the machine clear of its truck by hand (assumed).
+# From a breakdown until the keeper has the machine clear of its truck by hand (assumed).
 FREED_S: Final = 180.0
 
 
@@ -46,7 +46,7 @@ def aboard_after(work: Work, share: float, containers: int) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Crew:
+class Keeper:
     """
     Who stands by a machine: proves the bay's state, for a truck or for none; ends a visit of which so large a share is done, the truck
     free; and notices, for the record, what became of the bay.
@@ -68,11 +68,11 @@ class _Visit:
 class Loader:
     """One bay's machine: works on one truck at a time, breaks, frees its truck, and is mended."""
 
-    def __init__(self, bay_id: str, chance: Chance, agenda: Agenda, crew: Crew) -> None:
+    def __init__(self, bay_id: str, chance: Chance, agenda: Agenda, keeper: Keeper) -> None:
         self._bay_id = bay_id
         self._chance = chance
         self._agenda = agenda
-        self._crew = crew
+        self._keeper = keeper
         self._visit: _Visit | None = None
         self._faults = 0
         self._plan = 0
@@ -83,10 +83,22 @@ class Loader:
         """Whether it does nothing."""
         return self._faults > 0
 
-    def work(self, called: BayCalled, seconds: float) -> None:
-        """A truck's visit of so many seconds begins, on a sound machine; called for it once more, by the next server, it goes on."""
+    def takes(self, called: BayCalled) -> bool:
+        """
+        Whether a visit may begin.
+
+        One that is under way and called for once more, by the next server, goes on; who comes to a broken machine is free at once.
+        """
         if self._visit is not None and self._visit.called.truck_id == called.truck_id:
-            return
+            self._keeper.say(self._bay_id, BayState.BLOCKED if self.broken else BayState.WORKING, called.truck_id)
+            return False
+        if self.broken:
+            self._keeper.say(self._bay_id, BayState.BLOCKED, "")
+            self._keeper.end(called, 0.0)
+        return not self.broken
+
+    def work(self, called: BayCalled, seconds: float) -> None:
+        """A visit of so many seconds begins."""
         self._visit = _Visit(called=called, whole_s=seconds, done_s=0.0, since_s=0.0)
         self._go_on(self._visit)
 
@@ -95,8 +107,8 @@ class Loader:
         self._faults += 1
         if self._faults > 1:
             return
-        self._crew.notice("loader_broke", bay_id=self._bay_id)
-        self._crew.say(self._bay_id, BayState.BLOCKED, "")
+        self._keeper.notice("loader_broke", bay_id=self._bay_id)
+        self._keeper.say(self._bay_id, BayState.BLOCKED, "")
         visit = self._visit
         if visit is not None:
             visit.done_s += self._agenda.now_s() - visit.since_s
@@ -107,11 +119,11 @@ class Loader:
         self._faults -= 1
         if self._faults:
             return
-        self._crew.notice("loader_mended", bay_id=self._bay_id)
+        self._keeper.notice("loader_mended", bay_id=self._bay_id)
         if self._visit is None:
-            self._crew.say(self._bay_id, BayState.READY, "")
+            self._keeper.say(self._bay_id, BayState.READY, "")
             return
-        self._crew.say(self._bay_id, BayState.WORKING, self._visit.called.truck_id)
+        self._keeper.say(self._bay_id, BayState.WORKING, self._visit.called.truck_id)
         self._go_on(self._visit)
 
     def _await_breakdown(self) -> None:
@@ -139,4 +151,4 @@ class Loader:
 
     def _end(self, visit: _Visit, share: float) -> None:
         self._visit = None
-        self._crew.end(visit.called, share)
+        self._keeper.end(visit.called, share)

@@ -19,7 +19,7 @@ from planner.corridor import Corridor, GateRole, Process, StandKind
 from sim_harness import link
 from sim_harness.clock import Streams
 from sim_harness.link import BayState, Cargo, Decision, Work
-from sim_harness.loaders import Chance, Crew, Loader, aboard_after
+from sim_harness.loaders import Chance, Keeper, Loader, aboard_after
 from sim_harness.parts import LevelCrossingPart, process_of
 from sim_harness.traffic import NO_TRAFFIC, Agenda, Cranes, LevelCrossing, MannedQueues, Traffic, crossing_name, crossings_of, gates_named
 
@@ -135,9 +135,9 @@ class Plant:
             self._lay_rails(part, crossing_name(number), agenda)
         self._cranes = {part.yard: Cranes(part.count, agenda) for part in site.traffic.cranes}
         self._lifts = {part.yard: process_of("lift", part.lift) for part in site.traffic.cranes}
-        crew = Crew(say=self._say_bay, end=self._end_visit, notice=notice)
+        keeper = Keeper(say=self._say_bay, end=self._end_visit, notice=notice)
         self._loaders = {
-            stand.stand_id: Loader(stand.stand_id, self._chance(stand.stand_id), agenda, crew)
+            stand.stand_id: Loader(stand.stand_id, self._chance(stand.stand_id), agenda, keeper)
             for stand in self._corridor.stands
             if stand.kind is StandKind.BAY and stand.yard_id not in self._cranes
         }
@@ -340,9 +340,7 @@ class Plant:
 
     def _begin(self, called: link.BayCalled) -> None:
         loader = self._loaders.get(called.bay_id)
-        if loader is not None and loader.broken:
-            self._say_bay(called.bay_id, BayState.BLOCKED, "")
-            self._end_visit(called, 0.0)
+        if loader is not None and not loader.takes(called):
             return
         self._say_bay(called.bay_id, BayState.WORKING, called.truck_id)
         if called.work is Work.CHARGE:

@@ -209,10 +209,10 @@ class ProgressWatch:
 
     def _watch_bays(self, time_s: float, waits: Mapping[int, Wait], *, calm: bool) -> None:
         """Yards in which trucks wait for a bay, one is free, no machine is out of order, and nobody comes or goes."""
-        out_of_order = {self._yard_of[bay_id] for bay_id in self._books.broken}
+        unseen = {"", *(self._yard_of[bay_id] for bay_id in self._books.broken)}
         waiting: dict[str, list[Wait]] = {}
         for wait in waits.values():
-            if calm and wait.cause is Cause.SLOT and not wait.on and wait.place_id not in {"", *out_of_order}:
+            if calm and wait.cause is Cause.SLOT and not wait.on and wait.place_id not in unseen:
                 waiting.setdefault(wait.place_id, []).append(wait)
         self._unused = {yard_id: self._unused.get(yard_id, ((), 0.0)) for yard_id in waiting}
         for yard_id, (before, until_now_s) in self._unused.items():

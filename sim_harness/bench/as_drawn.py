@@ -59,7 +59,7 @@ class Services:
             self._mended(time_s, str(fields["bay_id"]))
 
     def _ended(self, time_s: float, event: str, truck_id: str, bay_id: str) -> None:
-        """What a broken machine's crew does is no service; work that was broken off is as lost as the repair."""
+        """What a broken machine's keeper does is no service; work that was broken off is as lost as the repair."""
         ends_s = self._broke_s.get(bay_id, time_s)
         _, begun_s = self._begun.pop(truck_id, (bay_id, ends_s))
         yard_id = self._yard_of.get(bay_id)

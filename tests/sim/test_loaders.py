@@ -10,7 +10,7 @@ import pytest
 
 from sim_harness.clock import Streams
 from sim_harness.link import BayCalled, BayState, Cargo, Work
-from sim_harness.loaders import FREED_S, Chance, Crew, Loader, aboard_after
+from sim_harness.loaders import FREED_S, Chance, Keeper, Loader, aboard_after
 from sim_harness.traffic import Agenda
 
 BOXES = (Cargo(container_id="A", mass_kg=30_000.0), Cargo(container_id="B", mass_kg=31_000.0))
@@ -30,12 +30,12 @@ class Bay:
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._turn: Iterator[int] = count()
         chance = Chance(rng=Streams(1).stream("L1", "failure"), mtbf_h=mtbf_h, mttr_min=45.0)
-        crew = Crew(
+        keeper = Keeper(
             say=lambda _, state, truck_id: self.said.append((self.now_s, state, truck_id)),
             end=lambda _, share: self.ended.append((self.now_s, share)),
             notice=lambda event, **_: self.noticed.append((self.now_s, event)),
         )
-        self.machine = Loader("L1", chance, Agenda(after=self._after, now_s=lambda: self.now_s), crew)
+        self.machine = Loader("L1", chance, Agenda(after=self._after, now_s=lambda: self.now_s), keeper)
 
     def _after(self, seconds: float, action: Callable[[], None]) -> None:
         heapq.heappush(self._due, (self.now_s + seconds, next(self._turn), action))
@@ -105,16 +105,21 @@ def test_a_machine_that_breaks_twice_is_mended_twice() -> None:
     assert [state for _, state, _ in bay.said] == [BayState.BLOCKED, BayState.READY]
 
 
-def test_a_visit_called_for_twice_goes_on() -> None:
-    """A new server asks again for what the machine is at."""
+@pytest.mark.parametrize("breaks", [False, True])
+def test_a_visit_called_for_twice_goes_on(breaks: bool) -> None:
+    """A new server asks again for what the machine is at, or stands broken over: the truck is free once, not twice."""
     bay = Bay()
+    assert bay.machine.takes(LOAD)
     bay.machine.work(LOAD, VISIT_S)
     bay.until(300.0)
+    if breaks:
+        bay.machine.breaks()
 
-    bay.machine.work(LOAD, VISIT_S)
+    assert not bay.machine.takes(LOAD)
     bay.until(5000.0)
 
-    assert bay.ended == [(pytest.approx(VISIT_S), 1.0)]
+    assert bay.ended == [(pytest.approx(300.0 + FREED_S), 0.75) if breaks else (pytest.approx(VISIT_S), 1.0)]
+    assert bay.said[-1][1] is (BayState.BLOCKED if breaks else BayState.WORKING)
 
 
 @pytest.mark.parametrize(

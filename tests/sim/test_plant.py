@@ -188,7 +188,7 @@ def states(bench: Bench) -> list[int]:
 
 
 def test_an_empty_truck_under_a_machine_that_breaks_leaves_empty() -> None:
-    """Its crew says first that the bay is blocked, and clear when the truck may go; ready when the machine is mended, and not before."""
+    """Its keeper says first that the bay is blocked, and clear when the truck may go; ready when the machine is mended, and not before."""
     bench = Bench()
     bench.plant.hear(link.BayCalled(bay_id="L1", truck_id="t1", work=link.Work.LOAD, cargo=BOXES))
     bench.run(60)

@@ -74,8 +74,8 @@ class BayMatching:
 
     def match(self, yard_id: str, rows: list[int], now_ns: int) -> None:
         """Free bays to those who need one, or places in the queue before the bays where the yard has one."""
-        self._turn_to_free(yard_id, rows, now_ns)
-        rows = [row for row in rows if self.needs(row, self._books.trips.known(row))]
+        turned = self._turn_to_free(yard_id, rows, now_ns)
+        rows = [row for row in rows if row not in turned]
         if not rows:
             return
         books = self._books
@@ -97,20 +97,23 @@ class BayMatching:
                 shut = self._ways.shut_off(row, books.stands.all_of(yard_id, BAYS))
                 books.reins.because(row, *(shut or (Cause.SLOT, truck.goal_ix if truck.settled else bay)))
 
-    def _turn_to_free(self, yard_id: str, rows: Sequence[int], now_ns: int) -> None:
+    def _turn_to_free(self, yard_id: str, rows: Sequence[int], now_ns: int) -> set[int]:
         """
         Who is on the way to a blocked bay, or to a place behind a bay, takes one that is free, as long as it can still turn to it.
 
-        So nobody who finds less room there than there should be keeps those behind it from the bays.
+        Rows of those who did. So nobody who finds less room there than there should be keeps those behind it from the bays.
         """
+        turned: set[int] = set()
         bays = self._books.stands.free(yard_id, BAYS)
         for row in self._before_fork(yard_id, rows) if bays else ():
             near_s = self._ways.near_s(row)
             bay = min(bays, key=lambda free: (near_s[free], free))
             if near_s[bay] < np.inf and self._take_bay(row, bay, now_ns):
                 bays.remove(bay)
+                turned.add(row)
             if not bays:
-                return
+                break
+        return turned
 
     def _before_fork(self, yard_id: str, rows: Sequence[int]) -> list[int]:
         """Of those near whose bay is blocked or still another's, who holds no road on its lane yet, the first to come first."""
