@@ -34,6 +34,8 @@ STANDS_M: Final = 0.5
 LOOK_S: Final = LOOK_TICKS * TICK_S
 # A ring is one the moment it closes; that it still stands after so long rules out a glance between two decisions.
 LOCKED_S: Final = 120.0
+# A ring never opens by itself. What others still do beside one ends within this: work at a bay, a scan, what is left of their ways.
+STUCK_S: Final = 3_600.0
 # Who stands for something that nobody keeps from it has been forgotten. Decisions come once in five seconds at most, and a section goes
 # to the other side 45 s after nobody came: this is several times as long.
 IDLE_S: Final = 300.0
@@ -80,7 +82,12 @@ class _Queueing:
 
 
 class ProgressWatch:
-    """Looks at one fleet; *found* are the standstills so far, *longest_wait_s* the longest that a truck stood for other trucks."""
+    """
+    Looks at one fleet.
+
+    *found* are the standstills so far, *longest_wait_s* the longest that a truck stood for other trucks. *stuck_since_s* is when the
+    last truck came to a stand of a fleet in which trucks keep one another for good, None while anybody moves.
+    """
 
     def __init__(self, roster: Roster, fleet: FleetColumns, books: Books) -> None:
         count = len(roster.truck_ids)
@@ -107,6 +114,7 @@ class ProgressWatch:
         # What the server says of a truck that came to a standstill, "" for nothing: whoever reads of it need not ask again.
         self.why: Callable[[str], str] = lambda _: ""
         self.longest_wait_s = 0.0
+        self.stuck_since_s: float | None = None
 
     def look(self, view: TickView, server: FleetView | None, *, calm: bool) -> None:
         """
@@ -152,6 +160,8 @@ class ProgressWatch:
             return
         ring = cycle(waits, rows)
         told = [self._waits.sentence(waits[row], [after]) for row, after in zip(ring, [*ring[1:], ring[0]], strict=True)]
+        if (stood_s := float(self._named_s.min())) >= STUCK_S:
+            self.stuck_since_s = time_s - stood_s
         others = f"; {len(rows) - len(ring)} more wait for them" if len(rows) > len(ring) else ""
         self._find(time_s, tuple(sorted(ring)), "; ".join(told) + others)
 

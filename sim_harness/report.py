@@ -24,6 +24,19 @@ SECONDS_PER_HOUR: Final = 3600.0
 SECONDS_PER_DAY: Final = 86_400.0
 # Figures are published to a tenth of a millimetre or millisecond at best; more digits would be noise.
 DIGITS: Final = 4
+# What a report says as the run counted it.
+COUNTED: Final = (
+    "containers_due",
+    "containers_late",
+    "shared_grounds",
+    "barriers_driven_through",
+    "stranding_ends",
+    "standstills",
+    "contact_breaches",
+    "word_breaches",
+    "false_books",
+    "containment_breaches",
+)
 
 
 class _Part(BaseModel):
@@ -112,6 +125,10 @@ class Report(_Part):
     standstills: int = Field(
         default=0,
         description="Times trucks made no progress: waited for each other, were passed over for good, or drove about in vain.",
+    )
+    stuck_since_s: float | None = Field(
+        default=None,
+        description="Since when nobody moved any more, because trucks kept one another for good: that ended the run. null where it did not.",
     )
     longest_wait_s: float = Field(
         default=0.0, description="The longest that one truck stood in one place for what other trucks had: road, a zone, a gate, a stand."
@@ -285,8 +302,6 @@ def build_report(roster: Roster, totals: Totals, checks: CheckFigures, bound: Bo
         round_trips=totals.round_trips,
         tonnes=_exact(totals.tonnes),
         tonnes_per_day=_exact(tonnes_per_day(roster, totals)),
-        containers_due=totals.containers_due,
-        containers_late=totals.containers_late,
         weather=tuple(dict(spell) for spell in totals.weather),
         round_trip_s=_percentiles(totals.round_trip_s),
         gate_wait_s=_percentiles(totals.gate_wait_s),
@@ -295,15 +310,8 @@ def build_report(roster: Roster, totals: Totals, checks: CheckFigures, bound: Bo
         overlaps=len(checks.overlaps),
         overruns=len(checks.overruns),
         undeclared_overruns=sum(past.undeclared for past in checks.overruns),
-        shared_grounds=totals.shared_grounds,
-        barriers_driven_through=totals.barriers_driven_through,
-        stranding_ends=totals.stranding_ends,
-        standstills=totals.standstills,
+        stuck_since_s=_rounded(totals.stuck_since_s),
         longest_wait_s=_exact(totals.longest_wait_s),
-        contact_breaches=totals.contact_breaches,
-        word_breaches=totals.word_breaches,
-        false_books=totals.false_books,
-        containment_breaches=totals.containment_breaches,
         authority_margin_m_min=_rounded(checks.authority_margin_m_min),
         authority_margin_m_by_minute=tuple(map(_rounded, checks.authority_margin_m_by_minute)),
         undeclared_margin_m_min=_rounded(checks.undeclared_margin_m_min),
@@ -318,6 +326,7 @@ def build_report(roster: Roster, totals: Totals, checks: CheckFigures, bound: Bo
         if bound is None
         else Bottleneck(name=bound.name, capacity_per_h=_exact(bound.capacity_per_h), utilisation=_exact(per_hour / bound.capacity_per_h)),
         bound_round_trips=None if bound is None else _exact(bound.round_trips),
+        **{name: getattr(totals, name) for name in COUNTED},
         faults=tuple(dict(fault) for fault in totals.faults),
         worst=worst_of(roster, totals, checks),
         verdict="fail" if failures else "pass",

@@ -181,6 +181,9 @@ def run(job: Job) -> Run:
             counts.append((open_seconds(scenario.roster, day_start_s, now_s), runner.books.round_trips))
 
     totals = runner.run(count)
+    # A run that ended before its time makes nothing in what is left of it.
+    for minute in range(int(totals.sim_seconds // 60.0) + 1, int(to_s // 60.0) + 1):
+        count(60.0 * minute)
     report = judged(build_report(scenario.roster, totals, checkers.figures(), bound), spec.expect)
     return Run(
         job=job,

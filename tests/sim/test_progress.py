@@ -15,6 +15,7 @@ from fleet.server.fleet_view import FleetView
 from planner.authority import Cause
 from planner.corridor import StandKind
 from planner.sections import Side, Turn, Verdict
+from sim_harness import progress
 from sim_harness.books import Books
 from sim_harness.campaign.outcome import Failing, ways
 from sim_harness.clock import Streams
@@ -113,6 +114,18 @@ def test_a_dispatcher_that_lets_trucks_lock_each_other_is_found_out_and_the_ring
     said = next(failure for failure in report.failures if "standstill" in failure)
     assert "t005 waits for stand e_park_01 of east taken by t007; t007 waits for stand w_bay_01 of west taken by t005" in said
     assert ways(report, 0.06) == (Failing.STANDSTILL,)
+
+
+def test_a_run_ends_once_nobody_can_move_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left of the day would show nothing but trucks that stand; it is no server that stopped itself, either."""
+    monkeypatch.setattr(progress, "STUCK_S", 180.0)
+    with no_queue():
+        report = run("crossing", 0.5, 12)
+
+    assert report.stuck_since_s is not None
+    assert report.stuck_since_s + 180.0 <= report.sim_seconds < 1_000.0
+    assert any("nobody has moved since" in failure for failure in report.failures), report.failures
+    assert ways(report, 0.5) == (Failing.STANDSTILL,)
 
 
 def test_the_same_day_with_the_dispatcher_as_it_is_makes_progress() -> None:

@@ -8,14 +8,18 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
+from fleet.server.fleet_view import FleetView
 from planner.bound import Bound
 from planner.corridor import StandKind, YardRole
 from planner.flow import FLEET, LOADING
+from sim_harness.bench import throughput as throughput_module
 from sim_harness.bench.as_drawn import Services
 from sim_harness.bench.cli import app, days_table, throughput_table
 from sim_harness.bench.ideal import ideal_per_h, ideal_round_trips
 from sim_harness.bench.throughput import POLICIES, Job, Row, Run, fleet_cycle_s, rate_per_h, run, settled_s, throughput
 from sim_harness.day_bound import bound_of
+from sim_harness.observation import TickView
+from sim_harness.progress import ProgressWatch
 from sim_harness.scenario import load_scenario
 
 ROW = Row(
@@ -178,6 +182,23 @@ def test_a_run_that_failed_says_why() -> None:
 
     assert [each.split(":")[0] for each in row.failed] == [f"{policy} seed 1" for policy in POLICIES]
     assert all("round_trips" in each for each in row.failed)
+
+
+def test_a_day_that_ended_before_its_time_is_counted_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fleet that stood still for good half-way has made half as much, not as much in half the time."""
+    monkeypatch.setattr(throughput_module, "WARM_CYCLES", 0.5)
+    whole = run(Job(scenario="crossing", policy="moving", seed=1, hours=0.5))
+    look = ProgressWatch.look
+
+    def stuck(watch: ProgressWatch, view: TickView, server: FleetView | None, *, calm: bool) -> None:
+        look(watch, view, server, calm=calm)
+        watch.stuck_since_s = 0.0 if view.time_s >= 900.0 else None
+
+    monkeypatch.setattr(ProgressWatch, "look", stuck)
+    half = run(Job(scenario="crossing", policy="moving", seed=1, hours=0.5))
+
+    assert 0 < half.round_trips < 0.6 * whole.round_trips
+    assert 0.0 < half.per_h < 0.6 * whole.per_h
 
 
 def test_trucks_that_come_home_together_are_counted_as_they_come_on_average() -> None:
