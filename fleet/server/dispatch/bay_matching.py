@@ -24,7 +24,7 @@ from fleet.server.dispatch.charging import Charging
 from fleet.server.dispatch.mission import MissionEvent, MissionState
 from fleet.server.dispatch.moves import Moves
 from fleet.server.dispatch.staging import StagingArea, staging_of
-from fleet.server.dispatch.stands import BAYS, NOBODY, PARKING, BayState
+from fleet.server.dispatch.stands import BAYS, NOBODY, PARKING
 from fleet.server.dispatch.trips import NOWHERE, TruckKept
 from fleet.server.dispatch.wayfinding import Wayfinding
 from fleet.server.dispatch.yard import Yard
@@ -61,7 +61,7 @@ class BayMatching:
             return yard_id
         stand = self._books.corridor.stands[truck.goal_ix]
         at_bay = stand.kind is StandKind.BAY and stand.yard_id == yard_id
-        return "" if at_bay and self._books.stands.state[truck.goal_ix] is not BayState.BLOCKED else yard_id
+        return "" if at_bay and not self._books.stands.blocked(truck.goal_ix) else yard_id
 
     def give_up_blocked(self, row: int, truck: TruckKept, now_ns: int) -> None:
         """Who has a loading bay that does not work has none."""
@@ -69,7 +69,7 @@ class BayMatching:
         mission = books.missions.of_row.get(row)
         if mission is None or mission.state is not MissionState.TO_LOAD or truck.goal_ix == NOWHERE:
             return
-        if books.stands.state[truck.goal_ix] is BayState.BLOCKED:
+        if books.stands.blocked(truck.goal_ix):
             books.record(mission.after(MissionEvent.BAY_LOST, now_ns))
 
     def match(self, yard_id: str, rows: list[int], now_ns: int) -> None:

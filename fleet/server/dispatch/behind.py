@@ -17,7 +17,7 @@ from typing import Final
 from fleet.clock import NS_PER_S
 from fleet.server.dispatch.books import Books
 from fleet.server.dispatch.mission import MissionState
-from fleet.server.dispatch.stands import BAYS, NOBODY, BayState
+from fleet.server.dispatch.stands import BAYS, NOBODY
 from planner.limits import STAND_END_M
 from planner.resting import rests
 
@@ -57,7 +57,7 @@ class Behind:
         """Seconds until the bay is likely to be free; None when it may not be promised."""
         stands = self._books.stands
         row = int(stands.holder_row[bay])
-        if row == NOBODY or stands.next_row[bay] != NOBODY or stands.state[bay] is BayState.BLOCKED or bay in stands.barred:
+        if row == NOBODY or stands.next_row[bay] != NOBODY or stands.blocked(bay) or bay in stands.barred:
             return None
         if self._books.trips.known(row).left_ix == bay:
             return 0.0

@@ -30,7 +30,7 @@ from fleet.server.dispatch.passage import Passage
 from fleet.server.dispatch.sections import Sections
 from fleet.server.dispatch.site_ways import SiteWays
 from fleet.server.dispatch.sites import Sites
-from fleet.server.dispatch.stands import NOBODY, SERVED, BayState, StandBooked
+from fleet.server.dispatch.stands import NOBODY, SERVED, StandBooked
 from fleet.server.dispatch.trips import NOWHERE, RoundTripMade, TruckKept
 from fleet.server.dispatch.wayfinding import Wayfinding
 from fleet.server.dispatch.yard import BayWork, Yard
@@ -346,7 +346,8 @@ class Dispatch:
 
     def blocked_bays(self) -> list[c.BayAnswer]:
         """Bays and chargers that their keepers have put out of order, by row."""
-        return [self._yard.answer(ix) for ix, state in enumerate(self.books.stands.state) if state is BayState.BLOCKED]
+        stands = self.books.stands
+        return [self._yard.answer(ix) for ix in range(len(stands.stands)) if stands.blocked(ix)]
 
     def intrusions(self) -> list[c.IntrusionAnswer]:
         """Open intrusions, oldest first."""

@@ -19,7 +19,7 @@ from fleet.server.dispatch.gates import NOBODY
 from fleet.server.dispatch.in_the_way import InTheWay, Known
 from fleet.server.dispatch.owners import OWNERS, Owner
 from fleet.server.dispatch.phrases import MOVES, phrase
-from fleet.server.dispatch.stands import BAYS, BayState
+from fleet.server.dispatch.stands import BAYS
 from fleet.server.fleet_view import FleetView
 from fleet.server.inputs import LanePlace
 from fleet.texts import say
@@ -179,7 +179,7 @@ class _Chain:
         """The bay that works on the truck, or those of the yard in which it waits for one, where their keepers blocked them."""
         stands = self._books.stands
         asked = stands.all_of(stands.stands[stand_ix].yard_id, BAYS) if cause is Cause.SLOT else [stand_ix]
-        return [stands.stands[ix].stand_id for ix in asked if stands.state[ix] is BayState.BLOCKED]
+        return [stands.stands[ix].stand_id for ix in asked if stands.blocked(ix)]
 
     def _renewed(self, row: int) -> bool:
         """Whether contact with it is there, and has just begun or begun again: the server is about to give it road."""

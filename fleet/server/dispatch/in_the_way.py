@@ -17,7 +17,7 @@ from fleet.server.dispatch.books import Books
 from fleet.server.dispatch.calls import CallKind
 from fleet.server.dispatch.gates import NOBODY
 from fleet.server.dispatch.mission import MissionState
-from fleet.server.dispatch.stands import BAYS, CHARGERS, REFUGES, BayState
+from fleet.server.dispatch.stands import BAYS, CHARGERS, REFUGES
 from fleet.server.fleet_view import FleetView
 from planner.authority import Cause
 
@@ -160,7 +160,7 @@ class InTheWay:
         first = self._first_queueing(row, yard_id) if stands.free(yard_id, BAYS) else NOBODY
         if first != NOBODY:
             return yard_id, first
-        working = [bay for bay in stands.all_of(yard_id, BAYS) if stands.state[bay] is not BayState.BLOCKED]
+        working = [bay for bay in stands.all_of(yard_id, BAYS) if not stands.blocked(bay)]
         return self._first_leaving(row, working) or (yard_id, NOBODY)
 
     def _first_queueing(self, row: int, yard_id: str) -> int:

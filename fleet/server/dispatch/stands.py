@@ -145,7 +145,11 @@ class Stands:
         return free
 
     def _is_free(self, ix: int) -> bool:
-        return self.holder_row[ix] == NOBODY and self.state[ix] is not BayState.BLOCKED and ix not in self.barred
+        return self.holder_row[ix] == NOBODY and not self.blocked(ix) and ix not in self.barred
+
+    def blocked(self, ix: int) -> bool:
+        """Whether its keeper has put it out of order."""
+        return self.state[ix] is BayState.BLOCKED
 
     def held_by(self, row: int) -> list[int]:
         """Stands that are the truck's."""

@@ -65,7 +65,7 @@ class Yard:
         if truck is None or not truck.settled or truck.removed:
             return BayWork.NONE
         stand = books.corridor.stands[truck.goal_ix]
-        if books.stands.state[truck.goal_ix] is BayState.BLOCKED:
+        if books.stands.blocked(truck.goal_ix):
             return BayWork.NONE
         if stand.kind in {StandKind.PLUG, StandKind.SWAP}:
             called = books.calls.find(CallKind.BAY, stand.stand_id) is not None
@@ -158,7 +158,7 @@ class Yard:
             self._require_possible(called, command)
             books.close_call(CallKind.BAY, command.bay_id)
             self._done(row, called, command, now_ns)
-            if books.stands.state[stand_ix] is BayState.BLOCKED and called.work != BayWork.CHARGE:
+            if books.stands.blocked(stand_ix) and called.work != BayWork.CHARGE:
                 # A machine that broke over the truck is clear of it, and works no more before it says so.
                 return
         self._prove(stand_ix, BayState(command.state))
@@ -166,7 +166,7 @@ class Yard:
     def _prove(self, stand_ix: int, state: BayState) -> None:
         """Keeps the proof; the log has when a stand went out of order, with whom in it, and when that was over."""
         books = self._books
-        was_blocked = books.stands.state[stand_ix] is BayState.BLOCKED
+        was_blocked = books.stands.blocked(stand_ix)
         books.record(BayProven(stand_ix=stand_ix, state=state))
         if was_blocked is not (state is BayState.BLOCKED):
             event = "bay_mended" if was_blocked else "bay_blocked"
