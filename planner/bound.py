@@ -20,14 +20,16 @@ value times capacity) is the bottleneck.
 
 Of a day that changes (weather, a gate shut, a loader out) the spells between the changes have flows of their own, and trucks may wait
 from one to another: what cannot pass now may pass later where there is capacity then. So every place counts with what it can
-do in all its time, and a gate that is shut for an hour costs the bound nothing unless the gate is what binds.
+do in all its time, and a gate that is shut for an hour costs the bound no more than what bays beyond it have no truck left to work on,
+and what trucks before it have nothing left to do, wherever they were when it shut.
 
 From a rate to a count: in a run of T open seconds the bottleneck works neither while the first truck is on its way to it nor
 after the last truck that can still get home has left it; together that is one unhindered cycle less its own service and less
 the drive from the yard's entry to a bay, which the first trip does not make. And a fleet that is never hindered completes, per
 truck, the number of cycles that fit: cycles are sums of independent services, so k of them take k*c on average with variance
-k*s^2, and the expected count is the sum over k of the chance that k cycles fit. The smaller of the two is the bound. It bounds the
-expectation: a short lucky day may beat it by a trip.
+k*s^2, and the expected count is the sum over k of the chance that k cycles fit. Of a day of several spells the program itself is asked a
+third time, with trucks and with what bays lose at the ends. The smallest of the three is the bound. It bounds the expectation: a short
+lucky day may beat it by a trip.
 """
 
 from __future__ import annotations
@@ -187,9 +189,9 @@ class _Day:
         self._longest = max(spells, key=lambda spell: spell.open_s)
         self._cycles_s: dict[int, float] = {}
 
-    def _greatest(self, spells: Sequence[Spell], *, places: bool = True) -> Flows:
+    def _greatest(self, spells: Sequence[Spell], *, places: bool = True, lost_s: float = 0.0) -> Flows:
         question = self._question
-        return greatest(spells, question.truck_type, self._bays, question.inspection_share, places=places)
+        return greatest(spells, question.truck_type, self._bays, question.inspection_share, places=places, lost_s=lost_s)
 
     def _cycle_s(self, spell: Spell) -> float:
         """
@@ -248,6 +250,6 @@ class _Day:
         return Bound(
             name=name,
             capacity_per_h=SECONDS_PER_HOUR * per_s,
-            round_trips=min(place_trips, fleet_trips, whole.round_trips),
+            round_trips=min(place_trips, fleet_trips, self._greatest(spells, lost_s=lost_s).round_trips),
             cycle_s=cycle_s,
         )

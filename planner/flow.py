@@ -3,9 +3,14 @@ Flows of trucks round a corridor over a day, as a linear program: the columns, w
 
 A day is a row of *spells*, in each of which the road is one and the same. Every spell has its own flows on every lane (laden and
 empty) and at every bay, within what the road can take in its time; what comes to a node in one spell may go on in another, as many as
-may wait. That is generous, and has to be: trucks that are on their way when a gate shuts go on to the bays behind it, and a timetable
-may have them there just then. A program that lets flows stop with the gate says that 30 trucks make 47 trips an hour across
-rails that are shut every hour for a quarter of it; who spends that quarter in the bays makes more.
+wait there. Trucks are where they suit the day best when it begins, any number may wait at any node, and at the end they are where they
+were. That is generous, and has to be: trucks that are on their way when a gate shuts go on to the bays behind it, and a timetable may
+have them there just then. A program that lets flows stop with the gate says that 30 trucks make 47 trips an hour across rails that are
+shut every hour for a quarter of it; who spends that quarter in the bays makes more. But there are only so many trucks: while a gate is
+shut each of them is served once in a yard, and waits.
+
+A lane or a visit to a bay counts in the spell in which it ends, and its truck is at the node before it until then. What a truck has done of
+it when a spell ends was done in that spell's time: at most the longest that anything leaving the node takes, for each truck at the node.
 """
 
 from __future__ import annotations
@@ -13,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 Row = dict[int, float]
+Node = tuple[str, bool]
 
 # Metres between a standing tail and the nose behind it, and seconds from a tail's move to the follower's: below anything built.
 CLEARANCE_M: Final = 2.0
@@ -68,24 +75,31 @@ class Flows:
     prices: dict[str, float]
 
 
-def greatest(spells: Sequence[Spell], kind: TruckType, bays: Bays, inspection_share: float, *, places: bool) -> Flows:
-    """The most round trips over *spells*, with or without the limits of places; none where nobody can go round."""
+def greatest(spells: Sequence[Spell], kind: TruckType, bays: Bays, inspection_share: float, *, places: bool, lost_s: float = 0.0) -> Flows:
+    """
+    The most round trips over *spells*, with or without the limits of places; none where nobody can go round.
+
+    Each bay does nothing that counts for *lost_s* at the ends of the day together.
+    """
     programs: list[_Spell] = []
     column = 0
     for spell in spells:
         programs.append(_Spell(spell, kind, bays, column))
         column = programs[-1].past
-    balance = _balances(programs)
+    between = _Between(programs, column)
     for program in programs:
         if places:
             _add_places(program, inspection_share)
         _add_ways_to_bays(program)
-        _add_fleet(program)
+    if places and lost_s > 0.0:
+        _add_ends(programs, lost_s)
+    between.add_fleet()
+    column = between.past
     gain = np.zeros(column)
     for program in programs:
         for at, _ in program.turned()[: len(program.loading)]:
             gain[at] = -program.spell.open_s
-    most = [bound for program in programs for bound in program.most()]
+    most = [bound for program in programs for bound in program.most()] + between.most()
     rows = [(row, limit) for program in programs for row, limit in zip(program.rows, program.limits, strict=True)]
     from scipy.optimize import linprog  # noqa: PLC0415 - a third of a second, for which a server that was killed does not wait
 
@@ -93,8 +107,8 @@ def greatest(spells: Sequence[Spell], kind: TruckType, bays: Bays, inspection_sh
         gain,
         A_ub=_matrix([row for row, _ in rows], column),
         b_ub=np.array([limit for _, limit in rows]),
-        A_eq=_matrix(balance, column),
-        b_eq=np.zeros(len(balance)),
+        A_eq=_matrix([row for row, _ in between.kept], column),
+        b_eq=np.array([total for _, total in between.kept]),
         bounds=most,
         method="highs",
     )
@@ -104,6 +118,7 @@ def greatest(spells: Sequence[Spell], kind: TruckType, bays: Bays, inspection_sh
     marginals: npt.NDArray[np.float64] = done.ineqlin.marginals
     for name, (_, limit), price in zip(names, rows, marginals, strict=True):
         prices[name] = prices.get(name, 0.0) - price * limit
+    prices[FLEET] -= float(done.eqlin.marginals[-1]) * between.kept[-1][1]
     return Flows(round_trips=-float(done.fun), prices=prices)
 
 
@@ -146,9 +161,9 @@ class _Spell:
         """Of its time that a gate, a bay or a lane has for us."""
         return self.spell.shares.get(name, 1.0)
 
-    def inflow(self) -> dict[tuple[str, bool], Row]:
+    def inflow(self) -> dict[Node, Row]:
         """At each node, laden and empty apart: what comes in less what goes out, per second."""
-        at: dict[tuple[str, bool], Row] = {}
+        at: dict[Node, Row] = {}
         for ix, lane in enumerate(self.corridor.lanes):
             for column, laden in ((self.laden(ix), True), (self.empty(ix), False)):
                 _add(at.setdefault((lane.to_node_id, laden), {}), column, 1.0)
@@ -170,13 +185,57 @@ def _add(row: Row, column: int, value: float) -> None:
     row[column] = row.get(column, 0.0) + value
 
 
-def _balances(programs: Sequence[_Spell]) -> list[Row]:
-    """At each node, laden and empty apart: what comes in over the day less what goes out is nothing."""
-    over: dict[tuple[str, bool], Row] = {}
-    for program in programs:
-        for node, flows in program.inflow().items():
-            over.setdefault(node, {}).update({column: value * program.spell.open_s for column, value in flows.items()})
-    return list(over.values())
+class _Between:
+    """
+    Where the trucks are when each spell begins, and the last one ends as the first began.
+
+    Columns: trucks at each node, laden and empty apart, and the seconds that they have done of what they are at. *kept*: what must be equal.
+    """
+
+    def __init__(self, programs: Sequence[_Spell], first: int) -> None:
+        self._programs = programs
+        self._inflows = [program.inflow() for program in programs]
+        self._nodes = sorted({node for inflow in self._inflows for node in inflow})
+        self._at = {node: k for k, node in enumerate(self._nodes)}
+        self._first = first
+        self._each = len(self._nodes) + 1
+        self.past = first + self._each * len(programs)
+        self.kept: list[tuple[Row, float]] = []
+
+    def _there(self, spell: int, node: Node) -> int:
+        return self._first + (spell % len(self._programs)) * self._each + self._at[node]
+
+    def _begun(self, spell: int) -> int:
+        return self._first + (spell % len(self._programs)) * self._each + len(self._nodes)
+
+    def most(self) -> list[tuple[float, float | None]]:
+        """Least and most of every column."""
+        return [(0.0, None)] * (self.past - self._first)
+
+    def add_fleet(self) -> None:
+        """Nobody is lost or made; and Little's law: trucks on the way are flow times seconds, and there are only so many trucks."""
+        for spell, (program, inflow) in enumerate(zip(self._programs, self._inflows, strict=True)):
+            for node in self._nodes:
+                row = {column: value * program.spell.open_s for column, value in inflow.get(node, {}).items()}
+                _add(row, self._there(spell, node), 1.0)
+                _add(row, self._there(spell + 1, node), -1.0)
+                self.kept.append((row, 0.0))
+            busy = _on_the_way(program)
+            _add(busy, self._begun(spell), -1.0 / program.spell.open_s)
+            _add(busy, self._begun(spell + 1), 1.0 / program.spell.open_s)
+            program.limit(FLEET, busy, float(program.spell.truck_count))
+            doing = {self._there(spell, node): -longest_s for node, longest_s in _longest_s(program).items()}
+            program.limit("", {self._begun(spell): 1.0, **doing}, 0.0)
+        trucks = max(program.spell.truck_count for program in self._programs)
+        self.kept.append(({self._there(0, node): 1.0 for node in self._nodes}, float(trucks)))
+
+
+def _longest_s(flow: _Spell) -> dict[Node, float]:
+    """The longest that anything takes which a truck at a node, laden or empty, may have begun."""
+    seconds, longest_s = _on_the_way(flow), dict[Node, float]()
+    for node, flows in flow.inflow().items():
+        longest_s[node] = max([seconds.get(column, 0.0) for column, value in flows.items() if value < 0.0], default=0.0)
+    return longest_s
 
 
 def _group(gate: Gate, lane: Lane) -> str:
@@ -200,10 +259,9 @@ def _add_ways_to_bays(flow: _Spell) -> None:
 
 def _add_places(flow: _Spell, inspection_share: float) -> None:
     """Bays, gates, the X-ray branch, lanes and one-lane sections: each no more than it can serve."""
-    corridor, work = flow.corridor, flow.work
-    per_bay = work.availability / (work.service_s + work.changeover_s)
+    corridor = flow.corridor
     for k, (column, bay) in enumerate(flow.turned()):
-        flow.limit(LOADING if k < len(flow.loading) else UNLOADING, {column: 1.0}, per_bay * flow.share(bay.stand_id))
+        flow.limit(LOADING if k < len(flow.loading) else UNLOADING, {column: 1.0}, _bay_per_s(flow, bay))
     _add_gates(flow, inspection_share)
     for ix, lane in enumerate(corridor.lanes):
         most = flow.share(lane.lane_id) / _lane_headway_s(lane, flow.kind)
@@ -219,6 +277,25 @@ def _add_places(flow: _Spell, inspection_share: float) -> None:
         for ix in set(first.values()):
             row |= {flow.laden(ix): 1.0, flow.empty(ix): 1.0}
         flow.limit(f"section {zone.zone_id}", row, most)
+
+
+def _add_ends(programs: Sequence[_Spell], lost_s: float) -> None:
+    """What bays lose at either end of the day, at the least rate that they have there."""
+    begins_s = [0.0, *accumulate(program.spell.open_s for program in programs)]
+    lost_s = min(lost_s, begins_s[-1])
+    spans = zip(programs, pairwise(begins_s), strict=True)
+    near = [program for program, (from_s, to_s) in spans if from_s < lost_s or to_s > begins_s[-1] - lost_s]
+    for k, (_, bay) in enumerate(programs[0].turned()):
+        name = LOADING if k < len(programs[0].loading) else UNLOADING
+        row = {program.turned()[k][0]: program.spell.open_s for program in near}
+        most = sum(program.spell.open_s * _bay_per_s(program, bay) for program in near)
+        programs[-1].limit(name, row, most - lost_s * min(_bay_per_s(program, bay) for program in near))
+
+
+def _bay_per_s(flow: _Spell, bay: Stand) -> float:
+    work = flow.work
+    sound = 0.0 if flow.spell.stopped else work.availability * flow.share(bay.stand_id)
+    return sound / (work.service_s + work.changeover_s)
 
 
 def _add_gates(flow: _Spell, inspection_share: float) -> None:
@@ -256,11 +333,6 @@ def _add_gates(flow: _Spell, inspection_share: float) -> None:
             row[flow.empty(ix)] = merge_s(corridor, gate, kind, laden=False)
         where = corridor.lanes[corridor.lane_ix[group[0].lane_id]].to_node_id
         flow.limit(f"merge at {where} behind the {group[0].role.value} gates", row, 1.0)
-
-
-def _add_fleet(program: _Spell) -> None:
-    """Little's law: trucks on the way are flow times seconds, and there are only so many trucks."""
-    program.limit(FLEET, _on_the_way(program), float(program.spell.truck_count))
 
 
 def _on_the_way(flow: _Spell) -> Row:

@@ -99,13 +99,10 @@ def _spells(scenario: Scenario, span_s: tuple[float, float], outages: Sequence[O
 
 def handovers(scenario: Scenario) -> Iterator[Outage]:
     """The gates of a site whose shifts change at set hours."""
-    corridor, start_s = scenario.corridor, opening_s(scenario.roster)
-    for day, handover in product(range(int(scenario.hours / 24.0) + 2), corridor.shift_handovers):
-        shut_s = day * DAY_S + handover.open_s - start_s
-        for gate in corridor.gates:
-            # Whoever was called before is still let through.
-            begun_s = corridor.processes[gate.process].mean_s
-            yield Outage(name=gate.gate_id, from_s=shut_s + begun_s, to_s=day * DAY_S + handover.close_s - start_s)
+    start_s = opening_s(scenario.roster)
+    for day, handover in product(range(int(scenario.hours / 24.0) + 2), scenario.corridor.shift_handovers):
+        from_s, to_s = day * DAY_S + handover.open_s - start_s, day * DAY_S + handover.close_s - start_s
+        yield from _shut(scenario.corridor, [gate.gate_id for gate in scenario.corridor.gates], from_s, to_s)
 
 
 def trains(scenario: Scenario) -> Iterator[Outage]:
@@ -113,9 +110,16 @@ def trains(scenario: Scenario) -> Iterator[Outage]:
     for crossing in scenario.spec.level_crossings:
         due_s = crossing.first_min * 60.0
         while due_s < scenario.hours * HOUR_S:
-            for gate_id in crossing.gates:
-                yield Outage(name=gate_id, from_s=max(0.0, due_s - TRAIN_WARNING_S), to_s=due_s + crossing.shut_min * 60.0)
+            yield from _shut(scenario.corridor, crossing.gates, due_s - TRAIN_WARNING_S, due_s + crossing.shut_min * 60.0)
             due_s += crossing.every_min * 60.0
+
+
+def _shut(corridor: Corridor, gate_ids: Sequence[str], from_s: float, to_s: float) -> Iterator[Outage]:
+    """Gates that call nobody between two moments; whoever was called before is still let through."""
+    for gate_id in gate_ids:
+        begun_s = corridor.processes[corridor.gates[corridor.gate_ix[gate_id]].process].mean_s
+        if from_s + begun_s < to_s:
+            yield Outage(name=gate_id, from_s=max(0.0, from_s + begun_s), to_s=to_s)
 
 
 def _halts(scenario: Scenario) -> Iterator[Outage]:

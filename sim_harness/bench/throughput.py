@@ -21,6 +21,7 @@ from statistics import fmean
 from typing import Final
 
 from planner.bound import Bound
+from planner.flow import FLEET
 from planner.policy import BLOCK_M, MOVING, PLANNED
 from sim_harness.bench.as_drawn import Services
 from sim_harness.bench.ideal import SECONDS_PER_HOUR, ideal_per_h, ideal_round_trips
@@ -103,9 +104,9 @@ def fleet_cycle_s(scenario: Scenario, bound: Bound) -> float:
     """
     From one round trip of a truck to its next: of a truck alone, or, where the bound's resource has a queue, by Little's law.
 
-    Who has no order waits for one in nobody's way.
+    Who has no order waits for one in nobody's way, and where trucks are scarce they wait for shut gates only.
     """
-    queued_s = 0.0 if bound.name == ORDERS else SECONDS_PER_HOUR * scenario.spec.trucks / bound.capacity_per_h
+    queued_s = 0.0 if bound.name in {ORDERS, FLEET} else SECONDS_PER_HOUR * scenario.spec.trucks / bound.capacity_per_h
     return max(bound.cycle_s, queued_s)
 
 

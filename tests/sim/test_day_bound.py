@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from planner.bound import Bound
+from planner.corridor import Process
+from sim_harness.bench.ideal import ideal_round_trips
 from sim_harness.day import Wish, run_day
 from sim_harness.day_bound import bound_of
 from sim_harness.scenario import load_scenario
 
 HOURS = 8.0
 TRUCKS = 12
+GATES = sorted(gate.gate_id for gate in load_scenario("mandula").corridor.gates)
 
 
 def bound(
@@ -68,12 +74,35 @@ def blocked(from_s: float, to_s: float) -> Mapping[str, Any]:
 
 
 def test_while_somebody_stood_on_the_only_road_nobody_is_held_to_have_passed() -> None:
-    """Five of eight hours: what the three that are left can carry, at the road's own rate, is more than two bays can load."""
+    """Five of eight hours: beside what bays do in the three that are left each truck is loaded once, and unloaded beyond."""
     whole, most = bound(), bound(happened=[blocked(3600.0, 21_600.0)])
     all_day = bound(happened=[blocked(0.0, HOURS * 3600.0)])
 
-    assert most.round_trips == pytest.approx(whole.round_trips)
+    lost = (whole.capacity_per_h - most.capacity_per_h) * HOURS
+    assert lost == pytest.approx(5.0 * whole.capacity_per_h - TRUCKS)
+    assert most.round_trips == pytest.approx(whole.round_trips - lost)
     assert all_day.round_trips == 0.0
+
+
+@given(
+    trucks=st.integers(1, 16),
+    gates=st.sets(st.sampled_from(GATES), min_size=1),
+    first_min=st.integers(0, 90),
+    every_min=st.integers(20, 120),
+    shut=st.floats(0.05, 0.6),
+)
+@settings(max_examples=30, deadline=None)
+def test_nobody_who_goes_round_beats_the_bound(trucks: int, gates: set[str], first_min: int, every_min: int, shut: float) -> None:
+    """Trucks that nothing hinders but bays and shut gates, whenever those are shut: all they do is allowed for."""
+    rails = f"{{gates: [{', '.join(sorted(gates))}], first_min: {first_min}, every_min: {every_min}, shut_min: {shut * every_min:.3f}}}"
+    laid = [f"level_crossings=[{rails}]", "plant.loader_mtbf_h=0", "plant.inspect_share=0"]
+    scenario = load_scenario("mandula", laid, hours=4.0, trucks=trucks)
+    even = {name: Process(process_id=name, shape="fixed", a=each.mean_s) for name, each in scenario.corridor.processes.items()}
+    scenario = replace(scenario, corridor=replace(scenario.corridor, processes=even))
+    most = bound_of(scenario)
+    assert most is not None
+
+    assert ideal_round_trips(scenario, most, days=1) <= most.round_trips + 1e-6
 
 
 def test_a_short_standstill_costs_the_bound_nothing() -> None:
