@@ -9,8 +9,9 @@ have them there just then. A program that lets flows stop with the gate says tha
 shut every hour for a quarter of it; who spends that quarter in the bays makes more. But there are only so many trucks: while a gate is
 shut each of them is served once in a yard, and waits.
 
-A lane or a visit to a bay counts in the spell in which it ends, and its truck is at the node before it until then. What a truck has done of
-it when a spell ends was done in that spell's time: at most the longest that anything leaving the node takes, for each truck at the node.
+Work at a bay or a gate that the end of a spell cuts counts in both by its parts, and its truck is by parts at the nodes before and behind
+it. A lane counts in the spell in which its truck leaves it. What the truck has done of it before was done in earlier time: at most the
+longest that anything leaving the node takes, for each truck at the node.
 """
 
 from __future__ import annotations
