@@ -101,10 +101,15 @@ def _goes_on(wait: Wait, held: set[int]) -> bool:
 
 
 def cycle(waits: Mapping[int, Wait], rows: Sequence[int]) -> list[int]:
-    """A shortest way round among locked *rows*: each waits for the next, the last for the first."""
+    """
+    A shortest way round among locked *rows*: each waits for the next, the last for the first.
+
+    Where there is one, a way on which nobody would go on if some other truck did: that is where it began.
+    """
     among = set(rows)
     ahead = {row: [other for other in waits[row].on if other in among] for row in rows}
-    found = [way for row in rows if (way := _round(ahead, row))]
+    surely = {row: others if waits[row].every or len(waits[row].on) == 1 else [] for row, others in ahead.items()}
+    found = [way for row in rows if (way := _round(surely, row))] or [way for row in rows if (way := _round(ahead, row))]
     return min(found, key=lambda way: (len(way), way))
 
 

@@ -52,6 +52,7 @@ def table(*waits: Wait) -> dict[int, Wait]:
         ((waiting(0, 1, 9), waiting(1, 0)), [0, 1], [0, 1]),
         ((waiting(0, 1, 2, every=False), waiting(1, 0), waiting(2, 0)), [0, 1, 2], [0, 1]),
         ((waiting(3, 5), waiting(5, 7), waiting(7, 3)), [3, 5, 7], [3, 5, 7]),
+        ((waiting(0, 1, 2, every=False), waiting(1, 0), waiting(2, 3), waiting(3, 4), waiting(4, 2)), [0, 1, 2, 3, 4], [2, 3, 4]),
     ],
 )
 def test_trucks_that_wait_for_one_another_are_locked(waits: Sequence[Wait], rows: list[int], ring: list[int]) -> None:
