@@ -91,7 +91,7 @@ def test_while_somebody_stood_on_the_only_road_nobody_is_held_to_have_passed() -
     every_min=st.integers(20, 120),
     shut=st.floats(0.05, 0.6),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_nobody_who_goes_round_beats_the_bound(trucks: int, gates: set[str], first_min: int, every_min: int, shut: float) -> None:
     """Trucks that nothing hinders but bays and shut gates, whenever those are shut: all they do is allowed for."""
     rails = f"{{gates: [{', '.join(sorted(gates))}], first_min: {first_min}, every_min: {every_min}, shut_min: {shut * every_min:.3f}}}"

@@ -59,7 +59,7 @@ def test_what_rushes_home_after_a_handover_is_not_counted() -> None:
 
 def test_a_fleet_that_queues_settles_in_cycles_of_its_own() -> None:
     """Before the queues have grown, 200 trucks come home faster than the bound allows for long; who has no order queues nowhere."""
-    scenarios = {name: load_scenario(name) for name in ("stress", "design", "erenhot")}
+    scenarios = {name: load_scenario(name, hours=6.0) for name in ("stress", "design", "erenhot")}
     bounds = {name: bound for name, scenario in scenarios.items() if (bound := bound_of(scenario)) is not None}
     cycles_s = {name: fleet_cycle_s(scenarios[name], bound) for name, bound in bounds.items()}
 
