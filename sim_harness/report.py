@@ -98,7 +98,9 @@ class Report(_Part):
     truck_km: float
     round_trips: int = Field(description="Trucks that unloaded and re-entered the loading yard.")
     tonnes: float = Field(description="Coal and boxes unloaded, in tonnes.")
-    tonnes_per_day: float = Field(description="tonnes, scaled from the open hours of the run to the open hours of a day.")
+    tonnes_per_day: float = Field(
+        description="tonnes, scaled from the open hours of the run to those of a day; of a stuck fleet what it made."
+    )
     containers_due: int = Field(default=0, description="Containers of orders whose due time came within the run.")
     containers_late: int = Field(
         default=0, description="Of those, the ones that were not there by then; orders are served oldest first, and counted so."
@@ -278,7 +280,9 @@ def opening_s(roster: Roster) -> float:
 
 
 def tonnes_per_day(roster: Roster, totals: Totals) -> float:
-    """Tonnes, scaled from the run's open hours to a day's."""
+    """Tonnes, scaled from the run's open hours to a day's; a fleet that is stuck for good makes no more that day."""
+    if totals.stuck_since_s is not None:
+        return totals.tonnes
     start_s = opening_s(roster)
     ran_s = open_seconds(roster, start_s, totals.sim_seconds)
     return totals.tonnes * open_seconds(roster, start_s, SECONDS_PER_DAY) / ran_s if ran_s > 0.0 else 0.0

@@ -19,7 +19,7 @@ from sim_harness.figures import Marks, margins, neighbours, stringline
 from sim_harness.observation import Roster, Sample, Totals
 from sim_harness.picture import draw
 from sim_harness.recording import Recorder
-from sim_harness.report import Expected, Instant, Report, build_report, open_seconds, opening_s, report_schema, write_report
+from sim_harness.report import Expected, Instant, Report, build_report, open_seconds, opening_s, report_schema, tonnes_per_day, write_report
 from sim_harness.report_html import page, save_stringline, scene_of, window_of
 from sim_harness.tiny import Place, tiny_roster, tiny_view
 
@@ -118,6 +118,14 @@ def test_a_small_run_has_exactly_this_report() -> None:
         "verdict": "pass",
         "failures": [],
     }
+
+
+def test_a_fleet_that_is_stuck_makes_no_more_in_its_day() -> None:
+    """What came in the hour before it stood still, times twenty, would read like a good day."""
+    roster = tiny_roster(2)
+    stuck = replace(_totals(), stuck_since_s=600.0)
+
+    assert tonnes_per_day(roster, stuck) == stuck.tonnes < tonnes_per_day(roster, _totals())
 
 
 def test_promised_fields_are_all_there() -> None:
