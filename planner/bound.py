@@ -40,7 +40,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from planner.corridor import Corridor, Lane, Process, StandKind, TruckType, YardRole
+from planner.corridor import BAY_PROCESS, Corridor, Lane, Process, StandKind, TruckType, YardRole
 from planner.flow import FLEET, Bays, Flows, Spell, greatest
 
 __all__ = ["Bound", "BoundQuestion", "Spell", "to_bay_s", "upper_bound", "upper_bound_over", "variance_s2"]
@@ -90,7 +90,7 @@ class BoundQuestion:
 
         The first truck type stands for all.
         """
-        bay = corridor.processes["bay"]
+        bay = corridor.processes[BAY_PROCESS]
         changeover = corridor.processes.get("bay_changeover")
         return cls(
             truck_type=corridor.truck_types[0],

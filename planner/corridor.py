@@ -248,6 +248,10 @@ class Window:
         _require(self.open_s < self.close_s <= self.open_s + 86_400, "window: close_s must follow open_s within a day")
 
 
+BAY_PROCESS: Final = "bay"
+"""The process that says how long a visit to a bay takes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
     """

@@ -16,7 +16,7 @@ from itertools import pairwise, product
 from typing import Any, Final
 
 from planner.bound import Bound, BoundQuestion, Spell, upper_bound_over
-from planner.corridor import Corridor
+from planner.corridor import BAY_PROCESS, Corridor
 from sim_harness.operator import containers_wanted
 from sim_harness.parts import process_of
 from sim_harness.plant import CONTAINERS_A_TRIP
@@ -117,9 +117,18 @@ def trains(scenario: Scenario) -> Iterator[Outage]:
 def _shut(corridor: Corridor, gate_ids: Sequence[str], from_s: float, to_s: float) -> Iterator[Outage]:
     """Gates that call nobody between two moments; whoever was called before is still let through."""
     for gate_id in gate_ids:
-        begun_s = corridor.processes[corridor.gates[corridor.gate_ix[gate_id]].process].mean_s
-        if from_s + begun_s < to_s:
-            yield Outage(name=gate_id, from_s=max(0.0, from_s + begun_s), to_s=to_s)
+        yield from _once_begun_is_over(corridor, gate_id, _process_at(corridor, gate_id), from_s, to_s)
+
+
+def _once_begun_is_over(corridor: Corridor, name: str, process_id: str, from_s: float, to_s: float) -> Iterator[Outage]:
+    """A gate or a bay that begins nothing between two moments: it does nothing from when what was begun before may be done."""
+    over_s = from_s + corridor.processes[process_id].mean_s
+    if over_s < to_s:
+        yield Outage(name=name, from_s=max(0.0, over_s), to_s=to_s)
+
+
+def _process_at(corridor: Corridor, gate_id: str) -> str:
+    return corridor.gates[corridor.gate_ix[gate_id]].process
 
 
 def _halts(scenario: Scenario) -> Iterator[Outage]:
@@ -132,13 +141,12 @@ def _halts(scenario: Scenario) -> Iterator[Outage]:
     for fault in scenario.spec.scheduled_faults:
         if fault.truck is not None and fault.fault in IMMOBILE:
             yield Outage(name=fault.truck, from_s=fault.at_s, to_s=fault.ends_s)
-        name = fault.gate or fault.bay
-        if name is None or fault.fault not in HALTED:
+        if fault.fault not in HALTED:
             continue
-        process = corridor.gates[corridor.gate_ix[name]].process if fault.gate else "bay"
-        from_s = fault.at_s + corridor.processes[process].mean_s
-        if from_s < fault.ends_s:
-            yield Outage(name=name, from_s=from_s, to_s=fault.ends_s)
+        if fault.gate is not None:
+            yield from _shut(corridor, [fault.gate], fault.at_s, fault.ends_s)
+        if fault.bay is not None:
+            yield from _once_begun_is_over(corridor, fault.bay, BAY_PROCESS, fault.at_s, fault.ends_s)
 
 
 def _blocked(faults: Sequence[Mapping[str, Any]]) -> Iterator[Outage]:
@@ -160,7 +168,7 @@ def _shares(scenario: Scenario) -> Mapping[str, float]:
     for manned in spec.manned:
         gate_ids = gates_named(corridor, manned.gates)
         for gate_id in gate_ids:
-            service_s = corridor.processes[corridor.gates[corridor.gate_ix[gate_id]].process].mean_s
+            service_s = corridor.processes[_process_at(corridor, gate_id)].mean_s
             shares[gate_id] = max(0.0, shares.get(gate_id, 1.0) - manned.trucks_per_h / len(gate_ids) * service_s / HOUR_S)
     return shares
 

@@ -130,7 +130,7 @@ class Totals:
     barriers_driven_through: int = 0
     stranding_ends: int = 0
     standstills: int = 0
-    stuck_since_s: float | None = None
+    standstill_since_s: float | None = None
     longest_wait_s: float = 0.0
     contact_breaches: int = 0
     word_breaches: int = 0

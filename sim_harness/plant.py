@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from planner.corridor import Corridor, GateRole, Process, StandKind
+from planner.corridor import BAY_PROCESS, Corridor, GateRole, Process, StandKind
 from sim_harness import link
 from sim_harness.clock import Streams
 from sim_harness.link import BayState, Cargo, Decision, Work
@@ -352,7 +352,7 @@ class Plant:
             return
         self._notice(f"{called.work.name.lower()}ing_started", truck_id=called.truck_id, bay_id=called.bay_id)
         if loader is not None:
-            loader.work(called, self._draw_s("bay", called.bay_id))
+            loader.work(called, self._draw_s(BAY_PROCESS, called.bay_id))
             return
         yard_id = self._corridor.stands[self._corridor.stand_ix[called.bay_id]].yard_id
         lifts = len(called.cargo) or CONTAINERS_A_TRIP

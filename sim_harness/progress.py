@@ -7,7 +7,7 @@ a stand of the truck's own. This watch does not take its word. It looks every fe
 says what stands still truck by truck. What a person, an office, work or opening time holds back makes no case: whoever waits for such a
 truck waits for something that ends by itself.
 
-Trucks in a ring are stuck whatever else is the matter. All other clocks run only while nothing is wrong: after a breakdown a long wait
+Trucks in a ring stand whatever else is the matter. All other clocks run only while nothing is wrong: after a breakdown a long wait
 is nobody's fault.
 """
 
@@ -35,7 +35,7 @@ LOOK_S: Final = LOOK_TICKS * TICK_S
 # A ring is one the moment it closes; that it still stands after so long rules out a glance between two decisions.
 LOCKED_S: Final = 120.0
 # A ring never opens by itself. What others still do beside one ends within this: work at a bay, a scan, what is left of their ways.
-STUCK_S: Final = 3_600.0
+STANDSTILL_ENDS_S: Final = 3_600.0
 # Who stands for something that nobody keeps from it has been forgotten. Decisions come once in five seconds at most, and a section goes
 # to the other side 45 s after nobody came: this is several times as long.
 IDLE_S: Final = 300.0
@@ -85,7 +85,7 @@ class ProgressWatch:
     """
     Looks at one fleet.
 
-    *found* are the standstills so far, *longest_wait_s* the longest that a truck stood for other trucks. *stuck_since_s* is when the
+    *found* are the standstills so far, *longest_wait_s* the longest that a truck stood for other trucks. *standstill_since_s* is when the
     last truck came to a stand of a fleet in which trucks keep one another for good, None while anybody moves.
     """
 
@@ -114,7 +114,7 @@ class ProgressWatch:
         # What the server says of a truck that came to a standstill, "" for nothing: whoever reads of it need not ask again.
         self.why: Callable[[str], str] = lambda _: ""
         self.longest_wait_s = 0.0
-        self.stuck_since_s: float | None = None
+        self.standstill_since_s: float | None = None
 
     def look(self, view: TickView, server: FleetView | None, *, calm: bool) -> None:
         """
@@ -160,8 +160,8 @@ class ProgressWatch:
             return
         ring = cycle(waits, rows)
         told = [self._waits.sentence(waits[row], [after]) for row, after in zip(ring, [*ring[1:], ring[0]], strict=True)]
-        if (stood_s := float(self._named_s.min())) >= STUCK_S:
-            self.stuck_since_s = time_s - stood_s
+        if (stood_s := float(self._named_s.min())) >= STANDSTILL_ENDS_S:
+            self.standstill_since_s = time_s - stood_s
         others = f"; {len(rows) - len(ring)} more wait for them" if len(rows) > len(ring) else ""
         self._find(time_s, tuple(sorted(ring)), "; ".join(told) + others)
 

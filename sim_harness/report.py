@@ -99,7 +99,7 @@ class Report(_Part):
     round_trips: int = Field(description="Trucks that unloaded and re-entered the loading yard.")
     tonnes: float = Field(description="Coal and boxes unloaded, in tonnes.")
     tonnes_per_day: float = Field(
-        description="tonnes, scaled from the open hours of the run to those of a day; of a stuck fleet what it made."
+        description="tonnes, scaled from the open hours of the run to those of a day; after a standstill for good, what was made."
     )
     containers_due: int = Field(default=0, description="Containers of orders whose due time came within the run.")
     containers_late: int = Field(
@@ -128,7 +128,7 @@ class Report(_Part):
         default=0,
         description="Times trucks made no progress: waited for each other, were passed over for good, or drove about in vain.",
     )
-    stuck_since_s: float | None = Field(
+    standstill_since_s: float | None = Field(
         default=None,
         description="Since when nobody moved any more, because trucks kept one another for good: that ended the run. null where it did not.",
     )
@@ -280,8 +280,8 @@ def opening_s(roster: Roster) -> float:
 
 
 def tonnes_per_day(roster: Roster, totals: Totals) -> float:
-    """Tonnes, scaled from the run's open hours to a day's; a fleet that is stuck for good makes no more that day."""
-    if totals.stuck_since_s is not None:
+    """Tonnes, scaled from the run's open hours to a day's; after a standstill for good no more is made that day."""
+    if totals.standstill_since_s is not None:
         return totals.tonnes
     start_s = opening_s(roster)
     ran_s = open_seconds(roster, start_s, totals.sim_seconds)
@@ -314,7 +314,7 @@ def build_report(roster: Roster, totals: Totals, checks: CheckFigures, bound: Bo
         overlaps=len(checks.overlaps),
         overruns=len(checks.overruns),
         undeclared_overruns=sum(past.undeclared for past in checks.overruns),
-        stuck_since_s=_rounded(totals.stuck_since_s),
+        standstill_since_s=_rounded(totals.standstill_since_s),
         longest_wait_s=_exact(totals.longest_wait_s),
         authority_margin_m_min=_rounded(checks.authority_margin_m_min),
         authority_margin_m_by_minute=tuple(map(_rounded, checks.authority_margin_m_by_minute)),

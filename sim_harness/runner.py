@@ -112,7 +112,7 @@ class Runner:
         """
         Run to the scenario's end; *progress* hears the simulated seconds once a simulated minute.
 
-        A server that stops itself (its judge objected) and a fleet that is stuck for good end the run: that is a verdict, and the files
+        A server that stops itself (its judge objected) and a standstill for good end the run: that is a verdict, and the files
         are still written.
         """
         began_s = time.monotonic()
@@ -122,7 +122,7 @@ class Runner:
                 self.tick()
                 if self._stage.clock.tick % PROGRESS_TICKS == 0:
                     progress(self._stage.clock.now_s)
-                    if self._stage.progress.stuck_since_s is not None:
+                    if self._stage.progress.standstill_since_s is not None:
                         break
                 if self.pace < math.inf:
                     time.sleep(max(0.0, began_s + self._stage.clock.now_s / self.pace - time.monotonic()))

@@ -141,7 +141,7 @@ class Stage(Generic[Fleet]):
                 f"trucks came to a standstill {len(self.progress.found)} times; the first seen at {standstill.time_s:.1f} s: "
                 f"{standstill.sentence}"
             )
-        if (since_s := self.progress.stuck_since_s) is not None:
+        if (since_s := self.progress.standstill_since_s) is not None:
             yield f"nobody has moved since {since_s:.1f} s, and nobody will: the run was ended before its {self.scenario.hours:g} h were over"
 
     def totals(self, wall_s: float, fault: str = "") -> Totals:
@@ -169,7 +169,7 @@ class Stage(Generic[Fleet]):
             barriers_driven_through=len(self.barriers.found),
             stranding_ends=len(self.ends.bad),
             standstills=len(self.progress.found),
-            stuck_since_s=self.progress.stuck_since_s,
+            standstill_since_s=self.progress.standstill_since_s,
             longest_wait_s=self.progress.longest_wait_s,
             failures=((fault,) if fault else ()) + self.failures(),
         )

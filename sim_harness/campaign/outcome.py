@@ -72,7 +72,7 @@ class Outcome(Part):
     barriers_driven_through: int = 0
     stranding_ends: int = 0
     standstills: int = 0
-    stuck_since_s: float | None = None
+    standstill_since_s: float | None = None
     longest_wait_s: float = 0.0
     contact_breaches: int = 0
     word_breaches: int = 0
@@ -119,7 +119,7 @@ def ways(report: Report, hours: float) -> tuple[Failing, ...]:
         Failing.BARRIER: report.barriers_driven_through > 0,
         Failing.MARGIN: margin_m is not None and margin_m < 0.0,
         # The judge objected, or the loop refused its input: the rest of the day did not take place.
-        Failing.STOPPED: report.stuck_since_s is None and report.sim_seconds < hours * 3600.0 - TICK_S,
+        Failing.STOPPED: report.standstill_since_s is None and report.sim_seconds < hours * 3600.0 - TICK_S,
         Failing.STRANDED: report.stranding_ends > 0,
         Failing.BOOKS: report.false_books > 0,
         Failing.CONTAINMENT: report.containment_breaches > 0,

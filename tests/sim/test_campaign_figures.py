@@ -56,7 +56,7 @@ def report(**figures: object) -> Report:
         ({"false_books": 1, "word_breaches": 2}, (Failing.BOOKS, Failing.WORDS)),
         ({"containment_breaches": 1, "contact_breaches": 1}, (Failing.CONTAINMENT, Failing.CONTACT)),
         ({"sim_seconds": 411.0}, (Failing.STOPPED,)),
-        ({"sim_seconds": 411.0, "standstills": 1, "stuck_since_s": 300.0}, (Failing.STANDSTILL,)),
+        ({"sim_seconds": 411.0, "standstills": 1, "standstill_since_s": 300.0}, (Failing.STANDSTILL,)),
         ({"stranding_ends": 1, "undeclared_margin_m_min": -0.5}, (Failing.STRANDED,)),
         ({"faults": (came_of(reached=None), came_of(reached=False, needed_s=800.0))}, (Failing.MISSED,)),
         ({"faults": (came_of(reached=False, needed_s=899.0, broken="it moved"),)}, (Failing.MISSED,)),

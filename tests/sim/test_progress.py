@@ -119,12 +119,12 @@ def test_a_dispatcher_that_lets_trucks_lock_each_other_is_found_out_and_the_ring
 
 def test_a_run_ends_once_nobody_can_move_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is left of the day would show nothing but trucks that stand; it is no server that stopped itself, either."""
-    monkeypatch.setattr(progress, "STUCK_S", 180.0)
+    monkeypatch.setattr(progress, "STANDSTILL_ENDS_S", 180.0)
     with no_queue():
         report = run("crossing", 0.5, 12)
 
-    assert report.stuck_since_s is not None
-    assert report.stuck_since_s + 180.0 <= report.sim_seconds < 1_000.0
+    assert report.standstill_since_s is not None
+    assert report.standstill_since_s + 180.0 <= report.sim_seconds < 1_000.0
     assert any("nobody has moved since" in failure for failure in report.failures), report.failures
     assert ways(report, 0.5) == (Failing.STANDSTILL,)
 

@@ -92,7 +92,7 @@ def test_a_small_run_has_exactly_this_report() -> None:
         "unexplained_wait_s": 0.0,
         **dict.fromkeys(("overlaps", "overruns", "undeclared_overruns", "shared_grounds", "barriers_driven_through"), 0),
         **dict.fromkeys(("stranding_ends", "standstills"), 0),
-        "stuck_since_s": None,
+        "standstill_since_s": None,
         "longest_wait_s": 0.0,
         **dict.fromkeys(("contact_breaches", "word_breaches", "false_books", "containment_breaches"), 0),
         "authority_margin_m_min": 20.5911,
@@ -120,12 +120,12 @@ def test_a_small_run_has_exactly_this_report() -> None:
     }
 
 
-def test_a_fleet_that_is_stuck_makes_no_more_in_its_day() -> None:
+def test_after_a_standstill_for_good_no_more_is_made_that_day() -> None:
     """What came in the hour before it stood still, times twenty, would read like a good day."""
     roster = tiny_roster(2)
-    stuck = replace(_totals(), stuck_since_s=600.0)
+    stood = replace(_totals(), standstill_since_s=600.0)
 
-    assert tonnes_per_day(roster, stuck) == stuck.tonnes < tonnes_per_day(roster, _totals())
+    assert tonnes_per_day(roster, stood) == stood.tonnes < tonnes_per_day(roster, _totals())
 
 
 def test_promised_fields_are_all_there() -> None:

@@ -190,11 +190,11 @@ def test_a_day_that_ended_before_its_time_is_counted_to_its_end(monkeypatch: pyt
     whole = run(Job(scenario="crossing", policy="moving", seed=1, hours=0.5))
     look = ProgressWatch.look
 
-    def stuck(watch: ProgressWatch, view: TickView, server: FleetView | None, *, calm: bool) -> None:
+    def stand(watch: ProgressWatch, view: TickView, server: FleetView | None, *, calm: bool) -> None:
         look(watch, view, server, calm=calm)
-        watch.stuck_since_s = 0.0 if view.time_s >= 900.0 else None
+        watch.standstill_since_s = 0.0 if view.time_s >= 900.0 else None
 
-    monkeypatch.setattr(ProgressWatch, "look", stuck)
+    monkeypatch.setattr(ProgressWatch, "look", stand)
     half = run(Job(scenario="crossing", policy="moving", seed=1, hours=0.5))
 
     assert 0 < half.round_trips < 0.6 * whole.round_trips

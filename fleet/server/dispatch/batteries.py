@@ -25,7 +25,7 @@ from fleet.server.columns import FloatColumn, IntColumn
 from fleet.server.desk import DeskView
 from fleet.server.dispatch.books import Books
 from fleet.server.dispatch.stands import BAYS, CHARGERS, PARKING
-from planner.corridor import StandKind, TruckType
+from planner.corridor import BAY_PROCESS, StandKind, TruckType
 from planner.energy import drive_wh
 
 FROST_W: Final = 32_000.0  # assumed: 25 kW of heating, and what computers and cooling take
@@ -208,7 +208,7 @@ class Batteries:
             return _NOTHING
         gates = [gate_ix for lane in way.lanes for gate_ix in books.gates.on_lane.get(lane, ())]
         served_s = float(books.gates.service_s[gates].sum())
-        bay = books.corridor.processes.get("bay")
+        bay = books.corridor.processes.get(BAY_PROCESS)
         if bay is not None and books.corridor.stands[goals[-1]].kind is StandKind.BAY:
             served_s += bay.mean_s
         driven = [books.corridor.lanes[lane] for lane in way.lanes]

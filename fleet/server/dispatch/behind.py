@@ -18,11 +18,11 @@ from fleet.clock import NS_PER_S
 from fleet.server.dispatch.books import Books
 from fleet.server.dispatch.mission import MissionState
 from fleet.server.dispatch.stands import BAYS, NOBODY
+from planner.corridor import BAY_PROCESS
 from planner.limits import STAND_END_M
 from planner.resting import rests
 
 _AT_WORK: Final = frozenset({MissionState.LOADING, MissionState.UNLOADING})
-_PROCESS: Final = "bay"
 _EARLIEST: Final = 0.5  # of the mean time of work: hardly any is over by then
 _LATEST: Final = 2.0  # something is wrong with work that takes so many times as long
 
@@ -36,7 +36,7 @@ class Behind:
             yard.yard_id: [ix for ix in books.stands.all_of(yard.yard_id, BAYS) if self._has_room(ix)]
             for yard in (books.loading, books.unloading)
         }
-        process = books.corridor.processes.get(_PROCESS)
+        process = books.corridor.processes.get(BAY_PROCESS)
         self._work_s = process.mean_s if process is not None else 0.0
 
     def _has_room(self, stand_ix: int) -> bool:
