@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import grpc
 import pytest
 from playwright.async_api import Browser
 
 from fleet.texts import LANGUAGES, say, texts
+from fleet.v1 import border_pb2, border_pb2_grpc
 from tests.console.browser import Looker, browser, looking
 
 HOUSE: Final = Path(__file__).resolve().parent.parent.parent
@@ -45,9 +47,10 @@ pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("console"), pytest.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
-    """Where the page is, a browser, and a folder for pictures."""
+    """Where the page is and the server behind it, a browser, and a folder for pictures."""
 
     page: str
+    server: str
     browser: Browser
     shots: Path
 
@@ -63,10 +66,10 @@ async def fleet(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Fleet
     assert process.stdout is not None
     try:
         async with asyncio.timeout(START_WITHIN_S):
-            page = (await process.stdout.readline()).decode().strip()
+            page, server = [(await process.stdout.readline()).decode().strip() for _ in range(2)]
         assert page.startswith("http://127.0.0.1:"), (data / "fleet.log").read_text("utf-8")[-2000:]
         async with browser() as found:
-            yield Fleet(page=page, browser=found, shots=tmp_path_factory.mktemp("shots"))
+            yield Fleet(page=page, server=server, browser=found, shots=tmp_path_factory.mktemp("shots"))
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
@@ -168,6 +171,20 @@ async def test_an_alarm_is_acknowledged_for_everybody(fleet: Fleet, looker: Look
         await another.page.screenshot(path=fleet.shots / "alarms.png")
     await looker.page.click("#resume")
     await looker.until("!fleet.alarms.some((alarm) => alarm.key === 'halted:t006')")
+
+    assert looker.complaints == []
+
+
+async def test_a_bay_out_of_order_says_so_beside_its_name(fleet: Fleet, looker: Looker) -> None:
+    """Whoever wonders why nobody goes to a bay looks at the list of bays."""
+    await looker.screen("gates")
+    shown = "tr[data-key=cn_bay_08] .bad"
+    async with grpc.aio.insecure_channel(fleet.server) as channel:
+        keeper = border_pb2_grpc.BorderServiceStub(channel)
+        for request_id, state in (("torn", border_pb2.BAY_STATE_BLOCKED), ("mended", border_pb2.BAY_STATE_READY)):
+            await keeper.ReportBay(border_pb2.ReportBayRequest(request_id=request_id, bay_id="cn_bay_08", state=state))
+            await looker.page.wait_for_selector(shown, state="attached" if request_id == "torn" else "detached")
+            await looker.page.screenshot(path=fleet.shots / f"bay-{request_id}.png")
 
     assert looker.complaints == []
 

@@ -2,14 +2,14 @@
 
 import { h, table } from "../dom.js";
 import { complain, get } from "../server.js";
-import { fleet, select, trucks, watch } from "../state.js";
+import { concerns, fleet, select, trucks, watch } from "../state.js";
 import { count, lasting, t } from "../text.js";
 
 const LOOK_MS = 2000;
 
 export function gates(place) {
   const list = table([[t("gate.id")], [t("gate.role")], [t("gate.state")], [t("gate.open")], [t("truck.id")], [t("gate.queue"), "number"]]);
-  const bays = table([[t("bay.id")], [t("bay.yard")], [t("truck.id")], [t("truck.mission")], [t("bay.since"), "number"]]);
+  const bays = table([[t("bay.id")], [t("bay.yard")], [t("bay.state")], [t("truck.id")], [t("truck.mission")], [t("bay.since"), "number"]]);
   const role = Object.fromEntries((fleet.site?.gates ?? []).map((gate) => [gate.gate_id, gate.role]));
 
   async function look() {
@@ -36,6 +36,7 @@ export function gates(place) {
 
   function show() {
     const at = new Map(trucks().filter((truck) => truck.for?.[0] === "bay" || ["loading", "unloading"].includes(truck.mission)).map((truck) => [truck.goal, truck]));
+    const blocked = new Set(concerns().filter((concern) => concern.kind === "bay").map((concern) => concern.fields.id));
     const stands = (fleet.site?.stands ?? []).filter((stand) => stand.kind === "bay");
     bays.show(
       stands.map((stand) => {
@@ -43,7 +44,14 @@ export function gates(place) {
         return {
           key: stand.stand_id,
           choose: truck ? () => select(truck.id) : null,
-          cells: [stand.stand_id, stand.yard_id, truck?.id ?? "–", truck?.mission ? t(`mission.${truck.mission}`) : "", truck?.for ? lasting(fleet.time_ms - truck.for[2]) : ""],
+          cells: [
+            stand.stand_id,
+            stand.yard_id,
+            blocked.has(stand.stand_id) ? h("span", { class: "bad" }, t("bay.blocked")) : "",
+            truck?.id ?? "–",
+            truck?.mission ? t(`mission.${truck.mission}`) : "",
+            truck?.for ? lasting(fleet.time_ms - truck.for[2]) : "",
+          ],
         };
       }),
     );
