@@ -117,14 +117,14 @@ def trains(scenario: Scenario) -> Iterator[Outage]:
 def _shut(corridor: Corridor, gate_ids: Sequence[str], from_s: float, to_s: float) -> Iterator[Outage]:
     """Gates that call nobody between two moments; whoever was called before is still let through."""
     for gate_id in gate_ids:
-        yield from _once_begun_is_over(corridor, gate_id, _process_at(corridor, gate_id), from_s, to_s)
+        yield from _begins_nothing(corridor, gate_id, _process_at(corridor, gate_id), from_s, to_s)
 
 
-def _once_begun_is_over(corridor: Corridor, name: str, process_id: str, from_s: float, to_s: float) -> Iterator[Outage]:
-    """A gate or a bay that begins nothing between two moments: it does nothing from when what was begun before may be done."""
-    over_s = from_s + corridor.processes[process_id].mean_s
-    if over_s < to_s:
-        yield Outage(name=name, from_s=max(0.0, over_s), to_s=to_s)
+def _begins_nothing(corridor: Corridor, name: str, process_id: str, from_s: float, to_s: float) -> Iterator[Outage]:
+    """A gate or a bay that begins nothing between two moments: once what was begun before may be done, it does nothing."""
+    done_s = from_s + corridor.processes[process_id].mean_s
+    if done_s < to_s:
+        yield Outage(name=name, from_s=max(0.0, done_s), to_s=to_s)
 
 
 def _process_at(corridor: Corridor, gate_id: str) -> str:
@@ -146,7 +146,7 @@ def _halts(scenario: Scenario) -> Iterator[Outage]:
         if fault.gate is not None:
             yield from _shut(corridor, [fault.gate], fault.at_s, fault.ends_s)
         if fault.bay is not None:
-            yield from _once_begun_is_over(corridor, fault.bay, BAY_PROCESS, fault.at_s, fault.ends_s)
+            yield from _begins_nothing(corridor, fault.bay, BAY_PROCESS, fault.at_s, fault.ends_s)
 
 
 def _blocked(faults: Sequence[Mapping[str, Any]]) -> Iterator[Outage]:
