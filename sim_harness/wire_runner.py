@@ -93,11 +93,17 @@ class WireRunner:
                     progress(self._stage.clock.now_s)
                     if enough(self._stage.books):
                         break
+            await self._finish()
         finally:
             await self._lines.close()
             if self._looker is not None:
                 await self._looker.close()
         return self._stage.totals(time.monotonic() - began_s)
+
+    async def _finish(self) -> None:
+        """Let the server end the last tick before anybody hangs up: what it was asked to decide is then decided, kept and logged."""
+        await self._lines.end_step()
+        await asyncio.gather(*self._calls)
 
     def _call(self, method: str, request: link.Request) -> None:
         self._calls.append(asyncio.create_task(self._lines.ask(method, request)))
