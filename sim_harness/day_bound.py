@@ -117,18 +117,19 @@ def trains(scenario: Scenario) -> Iterator[Outage]:
 def _shut(corridor: Corridor, gate_ids: Sequence[str], from_s: float, to_s: float) -> Iterator[Outage]:
     """Gates that call nobody between two moments; whoever was called before is still let through."""
     for gate_id in gate_ids:
-        yield from _begins_nothing(corridor, gate_id, _process_at(corridor, gate_id), from_s, to_s)
+        yield from _begins_nothing(gate_id, _service_s(corridor, gate_id), from_s, to_s)
 
 
-def _begins_nothing(corridor: Corridor, name: str, process_id: str, from_s: float, to_s: float) -> Iterator[Outage]:
-    """A gate or a bay that begins nothing between two moments: once what was begun before may be done, it does nothing."""
-    done_s = from_s + corridor.processes[process_id].mean_s
+def _begins_nothing(name: str, work_s: float, from_s: float, to_s: float) -> Iterator[Outage]:
+    """A gate or a bay that begins nothing between two moments: what was begun before may take *work_s*, then it does nothing."""
+    done_s = from_s + work_s
     if done_s < to_s:
         yield Outage(name=name, from_s=max(0.0, done_s), to_s=to_s)
 
 
-def _process_at(corridor: Corridor, gate_id: str) -> str:
-    return corridor.gates[corridor.gate_ix[gate_id]].process
+def _service_s(corridor: Corridor, gate_id: str) -> float:
+    """How long a gate serves a truck, in the mean."""
+    return corridor.processes[corridor.gates[corridor.gate_ix[gate_id]].process].mean_s
 
 
 def _halts(scenario: Scenario) -> Iterator[Outage]:
@@ -146,7 +147,7 @@ def _halts(scenario: Scenario) -> Iterator[Outage]:
         if fault.gate is not None:
             yield from _shut(corridor, [fault.gate], fault.at_s, fault.ends_s)
         if fault.bay is not None:
-            yield from _begins_nothing(corridor, fault.bay, BAY_PROCESS, fault.at_s, fault.ends_s)
+            yield from _begins_nothing(fault.bay, corridor.processes[BAY_PROCESS].mean_s, fault.at_s, fault.ends_s)
 
 
 def _blocked(faults: Sequence[Mapping[str, Any]]) -> Iterator[Outage]:
@@ -168,8 +169,8 @@ def _shares(scenario: Scenario) -> Mapping[str, float]:
     for manned in spec.manned:
         gate_ids = gates_named(corridor, manned.gates)
         for gate_id in gate_ids:
-            service_s = corridor.processes[_process_at(corridor, gate_id)].mean_s
-            shares[gate_id] = max(0.0, shares.get(gate_id, 1.0) - manned.trucks_per_h / len(gate_ids) * service_s / HOUR_S)
+            taken = manned.trucks_per_h / len(gate_ids) * _service_s(corridor, gate_id) / HOUR_S
+            shares[gate_id] = max(0.0, shares.get(gate_id, 1.0) - taken)
     return shares
 
 
