@@ -17,7 +17,7 @@ from sim_harness.faults.servers import IN_MEMORY
 from sim_harness.in_memory import InMemoryServer
 from sim_harness.recording import Recorder
 from sim_harness.replay_line import flow, with_settings
-from sim_harness.report import Report, build_report, opening_s, write_report
+from sim_harness.report import Report, build_report, opening_s
 from sim_harness.runner import Runner
 from sim_harness.scenario import Scenario, ScenarioError
 from sim_harness.weather import is_cold
@@ -78,6 +78,8 @@ def run_day(scenario: Scenario, wish: Wish, progress: Callable[[float], None]) -
     report = build_report(scenario.roster, totals, checkers.figures(), bound_of(scenario, faults=totals.faults))
     report = judged(report.model_copy(update={"replay": replay}), scenario.spec.expect)
     if wish.out is not None and wish.pages:
+        from sim_harness.report_files import write_report  # noqa: PLC0415 - drawing is slow to import and most runs draw nothing
+
         write_report(wish.out, report, scenario.roster)
     return report
 

@@ -101,7 +101,7 @@ class Run:
 
     def keep(self) -> None:
         """Complete the folder: the report and its page beside the recording."""
-        from sim_harness.report import REPORT, write_report  # noqa: PLC0415 - drawing is slow to import
+        from sim_harness.report_files import REPORT, write_report  # noqa: PLC0415 - drawing is slow to import
 
         if self.report is not None and not (self.folder / REPORT).exists():
             write_report(self.folder, self.report, self.roster)

@@ -8,7 +8,6 @@ published as a JSON Schema (`fleet schema report`). A figure that could not be m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -18,8 +17,6 @@ from planner.bound import Bound
 from sim_harness.checkers import CheckFigures
 from sim_harness.observation import Roster, Totals
 
-REPORT: Final = "report.json"
-HTML: Final = "report.html"
 SECONDS_PER_HOUR: Final = 3600.0
 SECONDS_PER_DAY: Final = 86_400.0
 # Figures are published to a tenth of a millimetre or millisecond at best; more digits would be noise.
@@ -336,12 +333,3 @@ def build_report(roster: Roster, totals: Totals, checks: CheckFigures, bound: Bo
         verdict="fail" if failures else "pass",
         failures=failures,
     )
-
-
-def write_report(out_dir: Path, report: Report, roster: Roster) -> None:
-    """Writes `report.json` and, from the recording already there, `report.html`."""
-    from sim_harness.report_html import page  # noqa: PLC0415 - drawing is slow to import and most runs draw nothing
-
-    out_dir.mkdir(parents=True, exist_ok=True)
-    (out_dir / REPORT).write_text(report.text(), encoding="utf-8")
-    (out_dir / HTML).write_text(page(out_dir, report, roster), encoding="utf-8")

@@ -8,8 +8,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 HOUSE = Path(__file__).resolve().parent.parent
@@ -71,6 +73,15 @@ def test_what_a_module_imports_of_ours_is_there() -> None:
             ]
 
     assert missing == []
+
+
+def test_no_module_needs_itself_by_a_detour() -> None:
+    """Modules in a ring can only be understood, and changed, together; the fault names the ring."""
+    graph = grimp.build_graph("fleet", "planner", "sim_harness", cache_dir=None)
+
+    order = [*TopologicalSorter({name: graph.find_modules_directly_imported_by(name) for name in graph.modules}).static_order()]
+
+    assert order.index("planner.bound") < order.index("sim_harness.day_bound")
 
 
 def test_every_kernel_has_a_slow_twin() -> None:

@@ -19,7 +19,8 @@ from sim_harness.figures import Marks, margins, neighbours, stringline
 from sim_harness.observation import Roster, Sample, Totals
 from sim_harness.picture import draw
 from sim_harness.recording import Recorder
-from sim_harness.report import Expected, Instant, Report, build_report, open_seconds, opening_s, report_schema, tonnes_per_day, write_report
+from sim_harness.report import Expected, Instant, Report, build_report, open_seconds, opening_s, report_schema, tonnes_per_day
+from sim_harness.report_files import write_report
 from sim_harness.report_html import page, save_stringline, scene_of, window_of
 from sim_harness.tiny import Place, tiny_roster, tiny_view
 
