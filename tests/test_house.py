@@ -18,6 +18,9 @@ HOUSE = Path(__file__).resolve().parent.parent
 PACKAGES = ("fleet", "planner", "sim_harness", "tests")
 MODULE_LINES_MAX = 450
 FUNCTION_LINES_MAX = 60
+# What a page sends its reader to: a file beside it, a heading of it, or both.
+LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
 def modules() -> Iterator[Path]:
@@ -97,6 +100,26 @@ def test_every_kernel_has_a_slow_twin() -> None:
 
     assert kernels
     assert {name for name in kernels if f"slow_{name}" not in twins} == set()
+
+
+def anchors(page: Path) -> set[str]:
+    """What the headings of a page are called in links, as GitHub and GitLab make it."""
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in HEADING.findall(page.read_text("utf-8"))}
+
+
+def test_every_link_of_a_page_leads_somewhere() -> None:
+    """A reader who is sent nowhere does not come back."""
+    pages = [*HOUSE.glob("*.md"), *HOUSE.glob("docs/*.md")]
+    links = [(page, *link) for page in pages for link in LINK.findall(page.read_text("utf-8"))]
+
+    dead = [
+        f"{page.name}: {name}#{anchor}"
+        for page, name, anchor in links
+        if not (there := page.parent / name if name else page).exists() or (anchor and anchor not in anchors(there))
+    ]
+
+    assert links
+    assert dead == []
 
 
 def test_no_test_sleeps() -> None:
