@@ -1,13 +1,13 @@
 """
 The simulator's lines to a server over real gRPC: one stream a truck, one for the border's calls, one to drive the clock.
 
-Everything is counted, both ways: lockstep rests on it.
+Everything on them is counted, both ways: lockstep rests on it. Who only looks has a line of his own.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import grpc
@@ -28,10 +28,21 @@ from sim_harness import link
 MOVING: Final = "moving"
 ARRIVE_WITHIN_S: Final = 30.0
 ASK_WITHIN_S: Final = 30.0
+PAGE_SIZE: Final = 1000
+# What is read of a whole fleet is larger than any word between a truck and its server.
+ANSWER_BYTES_MAX: Final = 16 << 20
 
 
 class MessagesLost(RuntimeError):
     """The server counted messages that never came."""
+
+
+async def pages(method: Any, request: Callable[..., Any]) -> list[Any]:
+    """Every page of a list that *method* answers *request* with."""
+    found = [await method(request(page_size=PAGE_SIZE), timeout=ASK_WITHIN_S)]
+    while token := found[-1].next_page_token:
+        found.append(await method(request(page_size=PAGE_SIZE, page_token=token), timeout=ASK_WITHIN_S))
+    return found
 
 
 class Lines:
@@ -55,6 +66,8 @@ class Lines:
         self._channel = grpc.aio.insecure_channel(self._address, options=self._options)
         await asyncio.wait_for(self._channel.channel_ready(), ARRIVE_WITHIN_S)
         self._dispatch = dispatch_pb2_grpc.DispatchServiceStub(self._channel)
+        self._onlooker = grpc.aio.insecure_channel(self._address, options=[("grpc.max_receive_message_length", ANSWER_BYTES_MAX)])
+        self._looks = dispatch_pb2_grpc.DispatchServiceStub(self._onlooker)
         self._border_desk = border_pb2_grpc.BorderServiceStub(self._channel)
         self._drive: Any = lockstep_pb2_grpc.LockstepServiceStub(self._channel).Drive()
         watch = self._border_desk.WatchBorder(border_pb2.WatchBorderRequest())
@@ -71,6 +84,7 @@ class Lines:
             reader.cancel()
         await asyncio.gather(*self._readers, return_exceptions=True)
         await self._channel.close()
+        await self._onlooker.close()
 
     async def _listen(self, row: int, stream: Any) -> None:
         async for message in stream:
@@ -152,7 +166,7 @@ class Lines:
     async def sentence(self, truck_id: str) -> str:
         """In the server's own words why a truck stands; "" when it knows no such truck."""
         try:
-            answer = await self._dispatch.ExplainHold(dispatch_pb2.ExplainHoldRequest(truck_id=truck_id), timeout=ASK_WITHIN_S)
+            answer = await self._looks.ExplainHold(dispatch_pb2.ExplainHoldRequest(truck_id=truck_id), timeout=ASK_WITHIN_S)
         except grpc.aio.AioRpcError as refused:
             if refused.code() is not grpc.StatusCode.NOT_FOUND:
                 raise
@@ -161,7 +175,16 @@ class Lines:
 
     async def why(self, truck_id: str) -> tuple[str, str] | None:
         """The root of why a truck stands; None while the server does not see it stand."""
-        answer = await self._dispatch.ExplainHold(dispatch_pb2.ExplainHoldRequest(truck_id=truck_id), timeout=ASK_WITHIN_S)
+        answer = await self._looks.ExplainHold(dispatch_pb2.ExplainHoldRequest(truck_id=truck_id), timeout=ASK_WITHIN_S)
         # A truck that drives on is in nobody's books: whoever waits for it waits for a truck.
         standing = [link for link in answer.causes if link.kind != MOVING]
         return (standing[-1].kind, standing[-1].subject_id) if standing else None
+
+    async def trucks(self) -> list[dispatch_pb2.Truck]:
+        """All trucks that the server knows."""
+        return [truck for page in await pages(self._looks.ListTrucks, dispatch_pb2.ListTrucksRequest) for truck in page.trucks]
+
+    async def frictions(self) -> dict[str, float]:
+        """The lowest friction that it believes in, by lane."""
+        answer = await self._looks.ListLanes(dispatch_pb2.ListLanesRequest(), timeout=ASK_WITHIN_S)
+        return {lane.lane_id: lane.friction for lane in answer.lanes}

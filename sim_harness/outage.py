@@ -22,7 +22,7 @@ from fleet.v1 import border_pb2, dispatch_pb2, truck_pb2
 from planner.corridor import Corridor
 from sim_harness import link
 from sim_harness.checkers import Checkers
-from sim_harness.lines import ASK_WITHIN_S, Lines
+from sim_harness.lines import ASK_WITHIN_S, PAGE_SIZE, Lines
 from sim_harness.no_stops import TOUCH_M, EndWatch, NoStops
 from sim_harness.observation import Recorder, TickView
 from sim_harness.scenario import Scenario
@@ -34,7 +34,6 @@ MOVING_MPS: Final = 0.01
 # Silence stops a truck after two seconds, at ten km/h where it clears a no-stop stretch; getting that slow takes some more.
 SILENT_S: Final = 2.0
 SETTLED_S: Final = 8.0
-PAGE_SIZE: Final = 1000
 
 Whisper = Callable[[int, int], Sequence[truck_pb2.ControlMessage]]
 """What somebody who is not the server tells one truck (row) at a time in nanoseconds."""
@@ -113,8 +112,8 @@ class LostLines(Lines):
 
     async def ledger(self) -> Ledger:
         """What the server has on its books between two ticks."""
-        orders = await self._dispatch.ListTransportOrders(dispatch_pb2.ListTransportOrdersRequest(page_size=PAGE_SIZE))
-        trucks = await self._dispatch.ListTrucks(dispatch_pb2.ListTrucksRequest(page_size=PAGE_SIZE))
+        orders = await self._looks.ListTransportOrders(dispatch_pb2.ListTransportOrdersRequest(page_size=PAGE_SIZE))
+        trucks = await self._looks.ListTrucks(dispatch_pb2.ListTrucksRequest(page_size=PAGE_SIZE))
         crossings = await self._border_desk.ListCrossings(border_pb2.ListCrossingsRequest(page_size=PAGE_SIZE))
         gates = await self._border_desk.ListGates(border_pb2.ListGatesRequest())
         return Ledger(

@@ -13,7 +13,7 @@ is nobody's fault.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,13 +57,23 @@ _POOLED: Final = frozenset({Cause.SLOT, Cause.STAND, Cause.GATE})
 _UNSEEN: Final = frozenset({Cause.SLOT, Cause.GATE, Cause.INSPECTION})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Standstill:
-    """Progress that was not made: since when, which trucks, and what each of them waits for."""
+    """
+    Progress that was not made: since when, which trucks, and what each of them waits for.
+
+    *server_says* of the first of them why it stands, "" for nothing: whoever reads of it need not ask again.
+    """
 
     time_s: float
     truck_ids: tuple[str, ...]
     sentence: str
+    server_says: str = ""
+
+    @property
+    def told(self) -> str:
+        """The whole of it for people."""
+        return f"{self.sentence}. The server says: {self.server_says}" if self.server_says else self.sentence
 
 
 @dataclass(slots=True)
@@ -111,17 +121,16 @@ class ProgressWatch:
         self._step_m: FloatArray = np.full(count, np.nan)
         self._known: set[tuple[int, ...]] = set()
         self.found: list[Standstill] = []
-        # What the server says of a truck that came to a standstill, "" for nothing: whoever reads of it need not ask again.
-        self.why: Callable[[str], str] = lambda _: ""
         self.longest_wait_s = 0.0
         self.standstill_since_s: float | None = None
 
-    def look(self, view: TickView, server: FleetView | None, *, calm: bool) -> None:
+    def look(self, view: TickView, server: FleetView | None, *, calm: bool) -> Sequence[Standstill]:
         """
-        One look at the truth and at what the *server* names, None where there is none to ask.
+        One look at the truth and at what the *server* names, None where there is none to ask; what is found anew.
 
         *calm*: nothing is wrong; nobody's clock but those of rings runs while something is.
         """
+        known = len(self.found)
         stands = (view.speed_mps < STANDING_MPS) & (np.abs(view.nose_path_m - self._nose_m) < STANDS_M)
         self._nose_m[:] = view.nose_path_m
         self._stood_s = np.where(stands, self._stood_s + LOOK_S, 0.0)
@@ -140,15 +149,13 @@ class ProgressWatch:
             missed = view.laden[row] or not wait.on or not resting.issuperset(wait.on)
             if row not in resting and missed:
                 self.longest_wait_s = max(self.longest_wait_s, float(self._stood_s[row]))
+        return self.found[known:]
 
     def _find(self, time_s: float, rows: tuple[int, ...], sentence: str) -> None:
         """Tell of a standstill, once for the same trucks."""
         if rows not in self._known:
             self._known.add(rows)
             truck_ids = tuple(self._truck_ids[row] for row in rows)
-            said = self.why(truck_ids[0])
-            if said:
-                sentence = f"{sentence}. The server says: {said}"
             self.found.append(Standstill(time_s=time_s, truck_ids=truck_ids, sentence=sentence))
 
     def _watch_rings(self, time_s: float, waits: Mapping[int, Wait], laden: FlagArray) -> None:

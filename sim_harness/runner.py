@@ -73,7 +73,6 @@ class Runner:
         self._server = server
         self._stage = Stage(scenario, Trucks, server.call, (recorder, checker))
         self._stage.operator.delivered = server.delivered
-        self._stage.progress.why = server.why
         self._radio = Radio(scenario.spec.link, self._stage.trucks, self._stage.streams.stream)
         self._troubles: Troubles | None = None
         specs = faults_of(scenario, self._stage.streams)
@@ -155,7 +154,8 @@ class Runner:
             stage.observe(self._troubles.causes)
         if tick % LOOK_TICKS == 0:
             calm = self._troubles is None or self._troubles.faults.quiet
-            stage.progress.look(trucks.view(stage.clock.now_s), self._server.fleet(), calm=calm)
+            for found in stage.progress.look(trucks.view(stage.clock.now_s), self._server.fleet(), calm=calm):
+                found.server_says = self._server.why(found.truck_ids[0])
 
     def totals(self, wall_s: float, fault: str = "") -> Totals:
         """The books as they stand; *fault* is what ended the run before its time."""

@@ -139,7 +139,7 @@ class Stage(Generic[Fleet]):
         for standstill in self.progress.found[:1]:
             yield (
                 f"trucks came to a standstill {len(self.progress.found)} times; the first seen at {standstill.time_s:.1f} s: "
-                f"{standstill.sentence}"
+                f"{standstill.told}"
             )
         if (since_s := self.progress.standstill_since_s) is not None:
             yield f"nobody has moved since {since_s:.1f} s, and nobody will: the run was ended before its {self.scenario.hours:g} h were over"

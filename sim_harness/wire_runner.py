@@ -23,6 +23,7 @@ from sim_harness import link
 from sim_harness.books import STANDING_MPS, Books, Causes
 from sim_harness.lines import Lines
 from sim_harness.observation import TICK_S, Checker, Recorder, Totals
+from sim_harness.progress import LOOK_TICKS
 from sim_harness.replay import keep_logs
 from sim_harness.scenario import Scenario
 from sim_harness.show import Show
@@ -30,6 +31,7 @@ from sim_harness.spawn import served
 from sim_harness.stage import PROGRESS_TICKS, Stage
 from sim_harness.truck_objects import TruckObjects
 from sim_harness.wire_show import Looker
+from sim_harness.wire_view import WireView
 
 # Asking why a truck stands is a read a truck: often enough to name each wait, seldom enough not to be the load.
 ASK_AGAIN_TICKS: Final = 150
@@ -59,6 +61,7 @@ class WireRunner:
         self._calls: list[asyncio.Task[tuple[str, str] | None]] = []
         self._causes: dict[str, tuple[str, str]] = {}
         self._asked_tick: dict[str, int] = {}
+        self._picture = WireView(scenario.corridor)
 
     @property
     def books(self) -> Books:
@@ -77,9 +80,9 @@ class WireRunner:
 
     async def run(self, progress: Callable[[float], None], enough: Callable[[Books], bool] = _never) -> Totals:
         """
-        Run to the scenario's end, or until *enough*; *progress* hears the simulated seconds.
+        Run to the scenario's end, until *enough*, or until nobody can move any more; *progress* hears the simulated seconds.
 
-        Both are asked once a simulated minute.
+        All are asked once a simulated minute.
         """
         began_s = time.monotonic()
         await self._lines.open()
@@ -91,7 +94,7 @@ class WireRunner:
                     await asyncio.sleep(ahead_s)
                 if self._stage.clock.tick % PROGRESS_TICKS == 0:
                     progress(self._stage.clock.now_s)
-                    if enough(self._stage.books):
+                    if enough(self._stage.books) or self._stage.progress.standstill_since_s is not None:
                         break
             await self._finish()
         finally:
@@ -123,6 +126,8 @@ class WireRunner:
         said = trucks.words(stage.clock.tick, now_ns)
         stage.observe(self._known_causes)
         await self._hear()
+        if stage.clock.tick % LOOK_TICKS == 0:
+            await self._look(now_ns)
         await lines.say(said)
         stage.people(now_ns)
         await lines.begin_step(now_ns)
@@ -138,6 +143,13 @@ class WireRunner:
         self._stage.heard(self._lines.take_calls(), refused)
         if self._stage.samples:
             await self._ask_causes()
+
+    async def _look(self, now_ns: int) -> None:
+        """Look whether the fleet makes progress, and ask what the server says where it makes none."""
+        stage, lines = self._stage, self._lines
+        picture = self._picture.of(await lines.trucks(), await lines.frictions(), tick=stage.clock.tick, now_ns=now_ns)
+        for found in stage.progress.look(stage.trucks.view(stage.clock.now_s), picture, calm=True):
+            found.server_says = await lines.sentence(found.truck_ids[0])
 
     def _known_causes(self) -> Causes:
         return self._causes

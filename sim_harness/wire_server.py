@@ -22,7 +22,6 @@ from types import FrameType, TracebackType
 from typing import Any, Final, Self, TypeVar
 
 import grpc
-import numpy as np
 
 from fleet.server.fleet_view import FleetView
 from fleet.server.outgoing import Alarm
@@ -31,14 +30,15 @@ from planner.corridor import Corridor
 from sim_harness import link
 from sim_harness.books import STANDING_MPS, Causes
 from sim_harness.in_memory import FROZEN_FRAMES_MAX, NO_SERVER, Answers
-from sim_harness.lines import MessagesLost
-from sim_harness.outage import PAGE_SIZE, LostLines
+from sim_harness.lines import ASK_WITHIN_S, MessagesLost, pages
+from sim_harness.outage import LostLines
 from sim_harness.replay import keep_logs
 from sim_harness.scenario import Scenario
 from sim_harness.show import Show
 from sim_harness.spawn import ServerProcess
 from sim_harness.wire_runner import ASK_AGAIN_TICKS
 from sim_harness.wire_show import Looker
+from sim_harness.wire_view import WireView
 
 OWN_GATEWAY: Final = 0
 # How its log marks what a person must look at.
@@ -80,37 +80,14 @@ class GatewayLines(LostLines):
             frames.clear()
         return taken
 
-    async def trucks(self) -> list[dispatch_pb2.Truck]:
-        """All trucks that the server knows."""
-        found: list[dispatch_pb2.Truck] = []
-        token = ""
-        while True:
-            page = await self._dispatch.ListTrucks(dispatch_pb2.ListTrucksRequest(page_size=PAGE_SIZE, page_token=token))
-            found += page.trucks
-            token = page.next_page_token
-            if not token:
-                return found
-
     async def delivered(self) -> list[int]:
         """What of each order was delivered, oldest order first."""
-        found: list[int] = []
-        token = ""
-        while True:
-            request = dispatch_pb2.ListTransportOrdersRequest(page_size=PAGE_SIZE, page_token=token)
-            page = await self._dispatch.ListTransportOrders(request)
-            found += [order.delivered_count for order in page.orders]
-            token = page.next_page_token
-            if not token:
-                return found
-
-    async def frictions(self) -> dict[str, float]:
-        """The lowest friction that it believes in, by lane."""
-        answer = await self._dispatch.ListLanes(dispatch_pb2.ListLanesRequest())
-        return {lane.lane_id: lane.friction for lane in answer.lanes}
+        listed = await pages(self._looks.ListTransportOrders, dispatch_pb2.ListTransportOrdersRequest)
+        return [order.delivered_count for page in listed for order in page.orders]
 
     async def intrusions(self) -> tuple[str, ...]:
         """The open intrusions, oldest first."""
-        answer = await self._dispatch.ListIntrusions(dispatch_pb2.ListIntrusionsRequest())
+        answer = await self._looks.ListIntrusions(dispatch_pb2.ListIntrusionsRequest(), timeout=ASK_WITHIN_S)
         return tuple(intrusion.intrusion_id for intrusion in answer.intrusions)
 
 
@@ -138,7 +115,7 @@ class WireServer:
     behind = False
 
     def __init__(self, corridor: Corridor, process: ServerProcess, show: Show | None = None) -> None:
-        self._corridor = corridor
+        self._picture = WireView(corridor)
         self._show = show
         self._looker: Looker | None = None
         self._process = process
@@ -240,7 +217,7 @@ class WireServer:
     async def _read(self) -> None:
         """Read what it shows after this tick, and why trucks stand: of one that has just stopped at once, of others now and then."""
         trucks, frictions = await self._lines.trucks(), await self._lines.frictions()
-        self._view = self._seen(trucks, frictions)
+        self._view = self._picture.of(trucks, frictions, tick=self._tick, now_ns=self._now_ns, epoch=self.epoch)
         self._intrusions = await self._lines.intrusions()
         causes = dict(self._causes)
         for truck in trucks:
@@ -252,37 +229,6 @@ class WireServer:
                 if cause is not None:
                     causes[truck.truck_id] = cause
         self._causes = causes
-
-    def _seen(self, trucks: Sequence[dispatch_pb2.Truck], frictions: dict[str, float]) -> FleetView:
-        count = len(trucks)
-        lane_ix = {lane_id: np.int32(ix) for lane_id, ix in self._corridor.lane_ix.items()}
-        none = np.full(count, -1, dtype=np.int32)
-        return FleetView(
-            tick=self._tick,
-            now_ns=self._now_ns,
-            epoch=self.epoch,
-            truck_ids=tuple(truck.truck_id for truck in trucks),
-            truck_type_ids=tuple(truck.truck_type_id for truck in trucks),
-            session=np.array([truck.session for truck in trucks], dtype=np.int8),
-            lane_ix=np.array([lane_ix.get(truck.nose.lane_id, -1) for truck in trucks], dtype=np.int32),
-            chainage_m=np.array([truck.nose.chainage_m for truck in trucks]),
-            speed_mps=np.array([truck.speed_mps for truck in trucks]),
-            laden=np.array([truck.laden for truck in trucks], dtype=np.bool_),
-            end_lane_ix=np.array([lane_ix.get(truck.end.lane_id, -1) for truck in trucks], dtype=np.int32),
-            end_chainage_m=np.array([truck.end.chainage_m for truck in trucks]),
-            rear_lane_ix=none,
-            rear_chainage_m=np.zeros(count),
-            battery_wh=np.array([truck.battery_wh for truck in trucks]),
-            brake_health=np.array([truck.brake_health for truck in trucks]),
-            report_age_ns=np.array(
-                [truck.report_age.ToNanoseconds() if truck.HasField("report_age") else -1 for truck in trucks], np.int64
-            ),
-            standing=np.array([truck.speed_mps < STANDING_MPS for truck in trucks], dtype=np.bool_),
-            cause=np.zeros(count, dtype=np.int32),
-            cause_ref=none,
-            cause_since_ns=np.zeros(count, dtype=np.int64),
-            lane_friction=np.array([frictions[lane.lane_id] for lane in self._corridor.lanes]),
-        )
 
     def causes(self) -> Causes:
         """Why each standing truck stands; without a server, for want of one."""

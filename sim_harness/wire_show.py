@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -12,11 +11,8 @@ from google.protobuf.message import Message
 
 from fleet.console import recorded
 from fleet.v1 import border_pb2, border_pb2_grpc, common_pb2, dispatch_pb2, dispatch_pb2_grpc
-from sim_harness.lines import ASK_WITHIN_S
+from sim_harness.lines import ANSWER_BYTES_MAX, ASK_WITHIN_S, pages
 from sim_harness.show import Show
-
-PAGE_SIZE: Final = 1000
-ANSWER_BYTES_MAX: Final = 16 << 20
 
 
 @dataclass(slots=True)
@@ -93,17 +89,9 @@ class Looker:
         found[recorded.GATES] = await border.ListGates(border_pb2.ListGatesRequest(), timeout=ASK_WITHIN_S)
         found[recorded.LANES] = await desk.ListLanes(dispatch_pb2.ListLanesRequest(), timeout=ASK_WITHIN_S)
         found[recorded.INTRUSIONS] = await desk.ListIntrusions(dispatch_pb2.ListIntrusionsRequest(), timeout=ASK_WITHIN_S)
-        orders = await _all(desk.ListTransportOrders, dispatch_pb2.ListTransportOrdersRequest)
-        crossings = await _all(border.ListCrossings, border_pb2.ListCrossingsRequest)
-        found[recorded.ORDERS] = dispatch_pb2.ListTransportOrdersResponse(orders=[order for page in orders for order in page.orders])
+        order_pages = await pages(desk.ListTransportOrders, dispatch_pb2.ListTransportOrdersRequest)
+        crossing_pages = await pages(border.ListCrossings, border_pb2.ListCrossingsRequest)
+        found[recorded.ORDERS] = dispatch_pb2.ListTransportOrdersResponse(orders=[order for page in order_pages for order in page.orders])
         found[recorded.CROSSINGS] = border_pb2.ListCrossingsResponse(
-            crossings=[each for page in crossings for each in page.crossings if each.state != common_pb2.CROSSING_STATE_THROUGH]
+            crossings=[each for page in crossing_pages for each in page.crossings if each.state != common_pb2.CROSSING_STATE_THROUGH]
         )
-
-
-async def _all(method: Any, request: Callable[..., Any]) -> list[Any]:
-    """Every page of a list."""
-    pages = [await method(request(page_size=PAGE_SIZE), timeout=ASK_WITHIN_S)]
-    while token := pages[-1].next_page_token:
-        pages.append(await method(request(page_size=PAGE_SIZE, page_token=token), timeout=ASK_WITHIN_S))
-    return pages

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fleet.server.dispatch import bay_matching, departures, sections
 from fleet.server.fleet_view import FleetView
 from planner.authority import Cause
-from planner.corridor import StandKind
-from planner.sections import Side, Turn, Verdict
 from sim_harness import progress
 from sim_harness.books import Books
 from sim_harness.campaign.outcome import Failing, ways
@@ -27,7 +22,7 @@ from sim_harness.scenario import load_scenario
 from sim_harness.tiny import tiny_roster
 from sim_harness.truck_agent import Trucks
 from sim_harness.waits import Wait, cycle, locked
-from tests.sim.mutants.patching import patched
+from tests.sim.mutants.dispatching import bays_alone, no_heads, no_queue, one_side_only
 
 pytestmark = pytest.mark.xdist_group("runner")
 
@@ -74,30 +69,6 @@ def test_trucks_that_wait_for_one_another_are_locked(waits: Sequence[Wait], rows
 def test_a_wait_that_ends_with_a_truck_that_goes_on_locks_nobody(waits: Sequence[Wait]) -> None:
     """A queue is no ring, one of two stands may come free, and who is kept by nobody seen is another matter."""
     assert locked(table(*waits)) == []
-
-
-def no_queue() -> AbstractContextManager[None]:
-    """Trucks go from stand to stand only: on a site as full as can be nobody can leave before somebody else has."""
-    return patched(bay_matching, "staging_of", lambda *_: None)
-
-
-def bays_alone() -> AbstractContextManager[None]:
-    """A truck that leaves a yard looks for a bay in the other one, and overlooks the parking stands."""
-    return patched(departures.Departures, "_refuges_in", lambda *_: ((StandKind.BAY,),))
-
-
-def no_heads() -> AbstractContextManager[None]:
-    """Nobody in the queue before the bays is ever near enough to be given one."""
-    return patched(bay_matching.BayMatching, "_head_of_queue", lambda *_: None)
-
-
-def one_side_only() -> AbstractContextManager[None]:
-    """A one-lane section that is always the homeward side's."""
-
-    def decide(turn: Turn, sides: tuple[Side, Side], *_: object) -> Verdict:
-        return Verdict(turn=replace(turn, side=1), tokens=tuple(comer.row for comer in sides[1].comers[:1]))
-
-    return patched(sections, "decide", decide)
 
 
 def run(scenario: str, hours: float, trucks: int) -> Report:

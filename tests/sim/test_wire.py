@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
+from sim_harness import spawn
 from sim_harness.day import Wish, run_day
 from sim_harness.replay import logs_at, replay
 from sim_harness.report import Report
@@ -37,3 +39,19 @@ def test_trucks_drive_over_the_wire_and_the_run_replays(tmp_path: Path) -> None:
     assert replayed.good, replayed
     assert replayed.notes == ()
     assert replayed.tick_count == 2160  # the last tick too: nobody hangs up before the server has ended it
+
+
+@pytest.mark.processes
+@pytest.mark.xdist_group("wire")
+def test_trucks_that_lock_each_other_are_found_over_the_wire_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a server in a process of its own lets come to a stand is named as in memory, with that server's words."""
+    broken = "from fleet.cli.main import main; from tests.sim.mutants.dispatching import no_queue\nwith no_queue(): main()"
+    monkeypatch.setattr(spawn, "COMMAND", (sys.executable, "-c", broken))
+
+    report = run_day(load_scenario("crossing", [], seed=1, hours=0.06, trucks=12), Wish(wire=True), lambda _: None)
+
+    assert report.verdict == "fail"
+    assert report.standstills >= 1
+    said = next(failure for failure in report.failures if "standstill" in failure)
+    assert "t007 waits for stand w_bay_01 of west taken by t005" in said
+    assert ". The server says: t0" in said

@@ -50,6 +50,18 @@ def test_what_breaks_over_the_wire_is_noticed_and_made_safe_and_the_run_replays(
     assert len(replayed.epochs) == 2
 
 
+@pytest.mark.processes
+@pytest.mark.xdist_group("wire")
+def test_long_work_at_a_bay_is_no_standstill_over_the_wire() -> None:
+    """The watch hears what a truck stands for; one that is worked on for ten minutes waits for nobody."""
+    slow = ["processes.bay={shape: fixed, fixed_s: 600}", *QUICK[1:], "scheduled_faults=[{fault: link, truck: t001, at_s: 420, for_s: 8}]"]
+
+    report = run_day(load_scenario("mandula", slow, hours=0.12, trucks=2), Wish(wire=True), lambda _: None)
+
+    assert report.verdict == "pass", report.failures
+    assert report.waiting_s_by_cause["bay"] > 400.0
+
+
 def test_the_journal_of_a_killed_server_is_kept_whole_and_an_earlier_run_s_is_not(tmp_path: Path) -> None:
     """Its archive and its log are the journal too: without them a run whose server took a snapshot could not be replayed."""
     earlier, data, out = tmp_path / "earlier", tmp_path / "data", tmp_path / "out"
