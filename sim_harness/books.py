@@ -66,7 +66,6 @@ class Books:
         self.round_trip_s: list[float] = []
         self.gate_wait_s: list[float] = []
         self.tonnes = 0.0
-        self.delivered = 0
         # Containers whose due time has come, and those of them that were not there by then.
         self.due = 0
         self.late = 0
@@ -91,9 +90,6 @@ class Books:
                 mass_kg = fields["mass_kg"]
                 assert isinstance(mass_kg, float)
                 self.tonnes += mass_kg / 1000.0
-                count = fields["containers"]
-                assert isinstance(count, int)
-                self.delivered += count
                 if row is not None:
                     self._unloaded[row] = True
             case "gate_opened" if row is not None:

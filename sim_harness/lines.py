@@ -188,3 +188,8 @@ class Lines:
         """The lowest friction that it believes in, by lane."""
         answer = await self._looks.ListLanes(dispatch_pb2.ListLanesRequest(), timeout=ASK_WITHIN_S)
         return {lane.lane_id: lane.friction for lane in answer.lanes}
+
+    async def delivered(self) -> list[int]:
+        """What of each order was delivered, oldest order first."""
+        listed = await pages(self._looks.ListTransportOrders, dispatch_pb2.ListTransportOrdersRequest)
+        return [order.delivered_count for page in listed for order in page.orders]

@@ -1,9 +1,7 @@
 """
 The simulated operator: takes control, and puts in the day's orders, each when its time has come.
 
-An order that has a due time is looked at again then: its containers that the server does not count as delivered are late. Where
-the server's books are not read, in runs with `--wire` and without faults, it is counted over all orders: the containers due by now that
-have not been delivered, of this order at most all.
+An order that has a due time is looked at again then: its containers that the server does not count as delivered are late.
 """
 
 from __future__ import annotations
@@ -49,9 +47,8 @@ class Operator:
         self._books = books
         self._count = 0
         self._due: list[tuple[float, int, int]] = []
-        self._due_containers = 0
-        # How many containers of each order were delivered, oldest order first.
-        self.delivered: Callable[[], Sequence[int]] | None = None
+        # How many containers of each order were delivered, oldest order first, as the server counts them.
+        self.delivered: Callable[[], Sequence[int]] = tuple
 
     def step(self, now_ns: int) -> None:
         """Do what is due."""
@@ -64,6 +61,10 @@ class Operator:
         while self._due and self._due[0][0] <= now_s:
             self._look_at(*self._due.pop(0)[1:])
 
+    def counts(self, now_ns: int) -> bool:
+        """Whether the next `step`, then, asks what was delivered."""
+        return bool(self._due) and self._due[0][0] <= now_ns / 1e9
+
     def _put_in(self, at_s: float, wish: OrderPart) -> None:
         self._count += 1
         order_id = f"order-{self._count}"
@@ -75,11 +76,8 @@ class Operator:
             self._due.sort()
 
     def _look_at(self, number: int, containers: int) -> None:
-        self._due_containers += containers
-        late = min(containers, max(0, self._due_containers - self._books.delivered))
-        if self.delivered is not None:
-            counts = self.delivered()
-            late = containers - counts[number - 1] if number <= len(counts) else containers
+        counts = self.delivered()
+        late = containers - counts[number - 1] if number <= len(counts) else containers
         self._books.due += containers
         self._books.late += late
         self._books.notice("order_due", order_id=f"order-{number}", containers=containers, late=late)

@@ -12,7 +12,7 @@ import math
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -62,6 +62,8 @@ class WireRunner:
         self._causes: dict[str, tuple[str, str]] = {}
         self._asked_tick: dict[str, int] = {}
         self._picture = WireView(scenario.corridor)
+        self._delivered: Sequence[int] = ()
+        self._stage.operator.delivered = lambda: self._delivered
 
     @property
     def books(self) -> Books:
@@ -128,6 +130,8 @@ class WireRunner:
         await self._hear()
         if stage.clock.tick % LOOK_TICKS == 0:
             await self._look(now_ns)
+        if stage.operator.counts(now_ns):
+            self._delivered = await lines.delivered()
         await lines.say(said)
         stage.people(now_ns)
         await lines.begin_step(now_ns)

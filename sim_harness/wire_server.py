@@ -30,7 +30,7 @@ from planner.corridor import Corridor
 from sim_harness import link
 from sim_harness.books import STANDING_MPS, Causes
 from sim_harness.in_memory import FROZEN_FRAMES_MAX, NO_SERVER, Answers
-from sim_harness.lines import ASK_WITHIN_S, MessagesLost, pages
+from sim_harness.lines import ASK_WITHIN_S, MessagesLost
 from sim_harness.outage import LostLines
 from sim_harness.replay import keep_logs
 from sim_harness.scenario import Scenario
@@ -79,11 +79,6 @@ class GatewayLines(LostLines):
         for frames in self._said.values():
             frames.clear()
         return taken
-
-    async def delivered(self) -> list[int]:
-        """What of each order was delivered, oldest order first."""
-        listed = await pages(self._looks.ListTransportOrders, dispatch_pb2.ListTransportOrdersRequest)
-        return [order.delivered_count for page in listed for order in page.orders]
 
     async def intrusions(self) -> tuple[str, ...]:
         """The open intrusions, oldest first."""

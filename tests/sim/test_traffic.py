@@ -169,7 +169,7 @@ def test_orders_come_with_their_trains_and_are_late_when_too_little_is_delivered
 
     operator.step(2 * SECOND_NS)
     before = len(said)
-    books.delivered = 50
+    operator.delivered = lambda: [50]
     for hour in range(1, 8):
         operator.step(hour * 3600 * SECOND_NS)
 
@@ -188,7 +188,6 @@ def test_an_order_is_late_however_much_else_was_delivered() -> None:
     operator = Operator((coal, train), 8.0, lambda _, __: None, books)
     operator.delivered = lambda: [100, 50]
 
-    books.delivered = 150
     for hour in range(1, 5):
         operator.step(hour * 3600 * SECOND_NS)
 

@@ -55,3 +55,16 @@ def test_trucks_that_lock_each_other_are_found_over_the_wire_too(monkeypatch: py
     said = next(failure for failure in report.failures if "standstill" in failure)
     assert "t007 waits for stand w_bay_01 of west taken by t005" in said
     assert ". The server says: t0" in said
+
+
+@pytest.mark.processes
+@pytest.mark.xdist_group("wire")
+def test_an_order_is_as_late_over_the_wire_as_in_memory() -> None:
+    """The server's own books say what of it was delivered, however much else was."""
+    first, coal = "{from: west, to: east, containers: 4, priority: 5}", "{from: west, to: east, containers: 1000}"
+    train = "{from: west, to: east, containers: 6, at_h: 0.01, due_after_h: 0.09}"
+    ready = load_scenario("crossing", [f"orders=[{first}, {coal}, {train}]"], seed=1, hours=0.12, trucks=6)
+
+    on_the_wire, in_memory = (run_day(ready, Wish(wire=wire), lambda _: None) for wire in (True, False))
+
+    assert (on_the_wire.containers_due, on_the_wire.containers_late) == (in_memory.containers_due, in_memory.containers_late) == (6, 4)
