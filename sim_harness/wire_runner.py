@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from fleet.clock import NS_PER_S
 from fleet.onboard.link import CHANNEL_OPTIONS
@@ -30,12 +30,9 @@ from sim_harness.show import Show
 from sim_harness.spawn import served
 from sim_harness.stage import PROGRESS_TICKS, Stage
 from sim_harness.truck_objects import TruckObjects
+from sim_harness.wire_causes import WireCauses
 from sim_harness.wire_show import Looker
 from sim_harness.wire_view import WireView
-
-# Asking why a truck stands is a read a truck: often enough to name each wait, seldom enough not to be the load.
-ASK_AGAIN_TICKS: Final = 150
-
 
 Result = TypeVar("Result")
 
@@ -59,8 +56,7 @@ class WireRunner:
         self._lines = Lines(address, CHANNEL_OPTIONS, self._stage.trucks.count)
         self._control: list[tuple[int, truck_pb2.ControlMessage]] = []
         self._calls: list[asyncio.Task[tuple[str, str] | None]] = []
-        self._causes: dict[str, tuple[str, str]] = {}
-        self._asked_tick: dict[str, int] = {}
+        self._causes = WireCauses()
         self._picture = WireView(scenario.corridor)
         self._delivered: Sequence[int] = ()
         self._stage.operator.delivered = lambda: self._delivered
@@ -156,20 +152,12 @@ class WireRunner:
             found.server_says = await lines.sentence(found.truck_ids[0])
 
     def _known_causes(self) -> Causes:
-        return self._causes
+        return self._causes.named
 
     async def _ask_causes(self) -> None:
-        """Ask why trucks stand: at once for those that have just stopped, now and then for the others."""
-        view = self._stage.trucks.view(self._stage.clock.now_s)
-        tick = self._stage.clock.tick
-        for row, truck_id in enumerate(self._stage.scenario.roster.truck_ids):
-            if view.speed_mps[row] >= STANDING_MPS:
-                self._causes.pop(truck_id, None)
-            elif truck_id not in self._causes or tick - self._asked_tick[truck_id] >= ASK_AGAIN_TICKS:
-                self._asked_tick[truck_id] = tick
-                cause = await self._lines.why(truck_id)
-                if cause is not None:
-                    self._causes[truck_id] = cause
+        stage = self._stage
+        stands = stage.trucks.view(stage.clock.now_s).speed_mps < STANDING_MPS
+        await self._causes.ask(self._lines, zip(stage.scenario.roster.truck_ids, stands.tolist(), strict=True), stage.clock.tick)
 
 
 def run_to_end(work: Coroutine[Any, Any, Result]) -> Result:

@@ -36,7 +36,7 @@ from sim_harness.replay import keep_logs
 from sim_harness.scenario import Scenario
 from sim_harness.show import Show
 from sim_harness.spawn import ServerProcess
-from sim_harness.wire_runner import ASK_AGAIN_TICKS
+from sim_harness.wire_causes import WireCauses
 from sim_harness.wire_show import Looker
 from sim_harness.wire_view import WireView
 
@@ -124,8 +124,7 @@ class WireServer:
         self._looked_tick = 0
         self._view: FleetView | None = None
         self._intrusions: tuple[str, ...] = ()
-        self._asked_tick: dict[str, int] = {}
-        self._causes: Causes = {}
+        self._causes = WireCauses()
         self._delivered: list[int] = []
 
     def __enter__(self) -> Self:
@@ -214,21 +213,12 @@ class WireServer:
         trucks, frictions = await self._lines.trucks(), await self._lines.frictions()
         self._view = self._picture.of(trucks, frictions, tick=self._tick, now_ns=self._now_ns, epoch=self.epoch)
         self._intrusions = await self._lines.intrusions()
-        causes = dict(self._causes)
-        for truck in trucks:
-            if truck.speed_mps >= STANDING_MPS:
-                causes.pop(truck.truck_id, None)
-            elif truck.truck_id not in causes or self._tick - self._asked_tick[truck.truck_id] >= ASK_AGAIN_TICKS:
-                self._asked_tick[truck.truck_id] = self._tick
-                cause = await self._lines.why(truck.truck_id)
-                if cause is not None:
-                    causes[truck.truck_id] = cause
-        self._causes = causes
+        await self._causes.ask(self._lines, [(truck.truck_id, truck.speed_mps < STANDING_MPS) for truck in trucks], self._tick)
 
     def causes(self) -> Causes:
         """Why each standing truck stands; without a server, for want of one."""
         self._look()
-        return self._causes if self._lives and not self._frozen else dict.fromkeys(self._causes, NO_SERVER)
+        return self._causes.named if self._lives and not self._frozen else dict.fromkeys(self._causes.named, NO_SERVER)
 
     def fleet(self) -> FleetView | None:
         """Its picture of the trucks; None without a server."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -19,7 +20,7 @@ from sim_harness.bench.ideal import ideal_per_h, ideal_round_trips
 from sim_harness.bench.throughput import POLICIES, Job, Row, Run, fleet_cycle_s, rate_per_h, run, settled_s, throughput
 from sim_harness.day_bound import bound_of
 from sim_harness.observation import TickView
-from sim_harness.progress import ProgressWatch
+from sim_harness.progress import ProgressWatch, Standstill
 from sim_harness.scenario import load_scenario
 
 ROW = Row(
@@ -190,9 +191,10 @@ def test_a_day_that_ended_before_its_time_is_counted_to_its_end(monkeypatch: pyt
     whole = run(Job(scenario="crossing", policy="moving", seed=1, hours=0.5))
     look = ProgressWatch.look
 
-    def stand(watch: ProgressWatch, view: TickView, server: FleetView | None, *, calm: bool) -> None:
-        look(watch, view, server, calm=calm)
+    def stand(watch: ProgressWatch, view: TickView, server: FleetView | None, *, calm: bool) -> Sequence[Standstill]:
+        found = look(watch, view, server, calm=calm)
         watch.standstill_since_s = 0.0 if view.time_s >= 900.0 else None
+        return found
 
     monkeypatch.setattr(ProgressWatch, "look", stand)
     half = run(Job(scenario="crossing", policy="moving", seed=1, hours=0.5))
