@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from planner.timetable.columns import INSTANT, MIDDLE, STRIDE, Paths, job_of, lines_of, paths_of
-from planner.timetable.construct import Construction, Stranded
+from planner.timetable.construct import Construction, Reason, Stranded
 from planner.timetable.hunt import copy_all, hunt_of
 from planner.timetable.improve import Plans, Waves, improve
 from planner.timetable.ripple import wave_of
@@ -114,11 +114,21 @@ class Timetable:
         return self.best()
 
     def improve(self, more: Callable[[], bool]) -> Plan:
-        """Look for better plans for as long as *more* says so; the best one."""
+        """
+        Look for better plans for as long as *more* says so; the best one.
+
+        A plan that leaves fewer trucks behind is better whatever it costs. Where others are in the way of one, all are planned anew now
+        and then, twice as seldom each time.
+        """
         if not self._built:
             self._build()
         hunt, cycle = self._hunt, cycle_chunks(len(self.task.trucks))
-        while not hunt.barred.all() and more():
+        while (self._blocked or not hunt.barred.all()) and more():
+            if self._blocked and self._chunks & (self._chunks - 1) == 0:
+                self._build()
+            if hunt.barred.all():
+                self._chunks += 1
+                continue
             phase = self._chunks % cycle / cycle
             if phase == 0.0:
                 self._heat_share = HEAT_SHARE if self.cost < self._cost_before else min(2.0 * self._heat_share, HEAT_SHARE_MAX)
@@ -140,14 +150,28 @@ class Timetable:
         events = tuple(Event(time=at // INSTANT, truck=truck, operation=int(paths.op[truck, k] - first[truck])) for at, truck, k in rows)
         return Plan(cost=self.cost, events=events, stranded=self._stranded)
 
+    @property
+    def stranded(self) -> tuple[Stranded, ...]:
+        """Trucks that the best plan so far leaves where they are."""
+        return self._stranded
+
+    @property
+    def _blocked(self) -> bool:
+        return any(each.reason is Reason.BLOCKED for each in self._stranded)
+
     def _build(self) -> None:
-        held, hunt = self._plans.held, self._hunt
-        building = Construction(self._job, self._lines, held, self._labels, hunt)
+        """Plan from what has begun, with chance that was not drawn yet; a plan there is already stays, unless fewer are stranded."""
+        held, hunt, stays = paths_of(self.task, self._job), self._hunt, self._settled.stays
+        building = Construction(self._job, lines_of(self.task, self._job), held, self._labels, hunt)
         building.build()
+        if self._built and len(building.stranded) >= len(self._stranded):
+            return
+        copy_all(held, self._plans.held)
         self._stranded = tuple(building.stranded)
+        hunt.barred[:] = stays[:] = False
         for each in self._stranded:
-            hunt.barred[each.truck] = self._settled.stays[each.truck] = True
-        self._take(settle(self._job, held, self._settled))
+            hunt.barred[each.truck] = stays[each.truck] = True
+        self._take(settle(self._job, self._plans.held, self._settled))
 
     def _take(self, cost: int) -> None:
         """The plan held, as it was just settled, is the first one."""

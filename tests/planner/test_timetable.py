@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -272,6 +273,22 @@ def test_the_others_are_planned_round_a_stranded_truck() -> None:
 
     assert [each.truck for each in plan.stranded] == [1]
     assert [event.operation for event in plan.events if event.truck == 0] == [0, 2, 3]
+
+
+@pytest.mark.parametrize("seed", [21, 37])
+def test_who_was_left_behind_is_planned_when_all_are_planned_anew(seed: int) -> None:
+    """With hardly any time to spare the first attempt may fail where another does not; a plan for everybody is better whatever it costs."""
+    crowd = draw_crowd(seed)
+    end = {event.truck: event.time + 3 for event in Timetable(crowd).improve(chunks(20)).events}
+    trucks = tuple((*operations[:-1], replace(operations[-1], latest=end[k])) for k, operations in enumerate(crowd.trucks))
+    task = replace(crowd, trucks=trucks)
+    timetable = Timetable(task)
+
+    first, plan = timetable.first(), timetable.improve(chunks(70))
+
+    assert first.stranded
+    assert timetable.stranded == plan.stranded == ()
+    assert judged(task, plan) == []
 
 
 @pytest.mark.parametrize("seed", range(40))
