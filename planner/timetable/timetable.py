@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from planner.timetable.columns import INSTANT, MIDDLE, STRIDE, Paths, job_of, lines_of, paths_of
+from planner.timetable.columns import INSTANT, MIDDLE, STRIDE, Lines, Paths, job_of, lines_of, paths_of
 from planner.timetable.construct import Construction, Reason, Stranded
 from planner.timetable.hunt import copy_all, hunt_of
 from planner.timetable.improve import Plans, Waves, improve
@@ -70,7 +70,8 @@ class Timetable:
         self.task = task
         self._job = job_of(task)
         self._lines = lines_of(task, self._job)
-        held = paths_of(task, self._job)
+        self._begun = paths_of(task, self._job)
+        held = _like(self._begun)
         self._plans = Plans(held=held, kept=_like(held), best=_like(held))
         self._labels = labels_of(self._job)
         self._settled = settled_of(held, self._lines)
@@ -123,8 +124,8 @@ class Timetable:
         if not self._built:
             self._build()
         hunt, cycle = self._hunt, cycle_chunks(len(self.task.trucks))
-        while (self._blocked or not hunt.barred.all()) and more():
-            if self._blocked and self._chunks & (self._chunks - 1) == 0:
+        while (self.blocked or not hunt.barred.all()) and more():
+            if self.blocked and self._chunks & (self._chunks - 1) == 0:
                 self._build()
             if hunt.barred.all():
                 self._chunks += 1
@@ -151,18 +152,16 @@ class Timetable:
         return Plan(cost=self.cost, events=events, stranded=self._stranded)
 
     @property
-    def stranded(self) -> tuple[Stranded, ...]:
-        """Trucks that the best plan so far leaves where they are."""
-        return self._stranded
-
-    @property
-    def _blocked(self) -> bool:
+    def blocked(self) -> bool:
+        """Whether the best plan so far leaves a truck where it is because of others: another plan may not."""
         return any(each.reason is Reason.BLOCKED for each in self._stranded)
 
     def _build(self) -> None:
         """Plan from what has begun, with chance that was not drawn yet; a plan there is already stays, unless fewer are stranded."""
-        held, hunt, stays = paths_of(self.task, self._job), self._hunt, self._settled.stays
-        building = Construction(self._job, lines_of(self.task, self._job), held, self._labels, hunt)
+        held, lines = _like(self._begun), Lines._make(column.copy() for column in self._lines)
+        lines.used[:] = 0
+        hunt, stays = self._hunt, self._settled.stays
+        building = Construction(self._job, lines, held, self._labels, hunt)
         building.build()
         if self._built and len(building.stranded) >= len(self._stranded):
             return

@@ -119,13 +119,12 @@ def _until(seconds: float) -> Any:
 
 
 def solve(name: str, problem: Json, best_known: int | None, seconds: float) -> Solved:
-    """Plan one problem and judge the first plan, which is one that leaves nobody behind, and the last."""
+    """Plan one problem and judge the first plan, which is one in which nobody is blocked, and the last."""
     task = task_of(problem)
     begin = time.process_time()
     timetable = Timetable(task)
     more = _until(seconds)
-    timetable.first()
-    plan = timetable.improve(lambda: bool(timetable.stranded) and more())
+    plan = timetable.improve(lambda: timetable.blocked and more())
     first_s = time.process_time() - begin
     wrong = faults(problem, solution_of(plan))
     costs = [plan.cost]
